@@ -1,0 +1,123 @@
+"""What ends a run: one tree, one exit code a branch.
+
+    BulkstateError
+    ├── InputError        2   the command line, the configuration or an input file is wrong; nothing was sent
+    ├── Refused           4   refused before any delete
+    │   ├── GuardExceeded       more pairs or requests than `safety` allows
+    │   ├── CheckFailed         a pre-flight check, such as a pipeline that isn't paused
+    │   ├── NotConfirmed        no `--yes`, or a `no` at the question
+    │   ├── RunExists           the run directory is there already
+    │   └── RunInUse            another process works on the run directory, or on the pipeline
+    ├── Stopped           5   stopped early; the run directory can be resumed
+    │   ├── CredentialsLost     the gateway refuses them, and renewing them did not help
+    │   ├── GatewayRefused      403, 404 or a redirect: no request will fare better
+    │   ├── PipelineNotPaused   the pipeline runs, or may have run, while its state was being deleted
+    │   └── JournalNotWritable  an outcome could not be put on disk
+    └── Interrupted       130 SIGINT, 143 SIGTERM
+
+A chunk's failure is never an exception: it is an `Outcome`. Exceptions end the run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in what the user gave: what is wrong, where, and what to do.
+
+    `where` is a file, `file:line`, or a command-line option; `field` is the path of a key in the
+    configuration, such as `delete[0].where[1].assets`.
+    """
+
+    message: str
+    where: str = ""
+    field: str = ""
+    hint: str = ""
+
+    def __str__(self) -> str:
+        place = ": ".join(part for part in (self.where, self.field) if part)
+        text = f"{place}: {self.message}" if place else self.message
+        return f"{text} ({self.hint})" if self.hint else text
+
+
+class BulkstateError(Exception):
+    """The root: everything that ends a run on purpose, with a message for people."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  {self.hint}" if self.hint else self.message
+
+
+class InputError(BulkstateError):
+    """One or more mistakes in the command line, the configuration or an input file. Nothing was sent."""
+
+    exit_code = 2
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
+
+
+class Refused(BulkstateError):
+    """Refused before any delete was sent."""
+
+    exit_code = 4
+
+
+class GuardExceeded(Refused):
+    """The plan holds more pairs or requests than the configuration's `safety` allows."""
+
+
+class CheckFailed(Refused):
+    """A pre-flight check found the gateway or a pipeline not ready."""
+
+
+class NotConfirmed(Refused):
+    """Nobody agreed to the plan."""
+
+
+class RunExists(Refused):
+    """The run directory exists already, and a run never overwrites another."""
+
+
+class RunInUse(Refused):
+    """Another process holds the run directory, or the same pipeline of the same gateway."""
+
+
+class Stopped(BulkstateError):
+    """The run stopped early. What was done is in the journal; the run can be resumed."""
+
+    exit_code = 5
+
+
+class CredentialsLost(Stopped):
+    """The gateway refuses the credentials, and renewing them did not help."""
+
+
+class GatewayRefused(Stopped):
+    """The gateway answered 403, 404 or a redirect: no request of this run will fare better."""
+
+
+class PipelineNotPaused(Stopped):
+    """A pipeline was found running, or gone, while its state was being deleted."""
+
+
+class JournalNotWritable(Stopped):
+    """An outcome could not be put on disk, so no further request may be sent."""
+
+
+class Interrupted(BulkstateError):
+    """A signal ended the run: 130 for SIGINT, 143 for SIGTERM."""
+
+    def __init__(self, message: str, *, signal_number: int, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.signal_number = signal_number

@@ -1,0 +1,365 @@
+"""The frozen nouns that every room speaks of.
+
+IDs are strings as the gateway knows them. Large sets of IDs are kept once, in a dictionary (a sorted tuple of
+strings), and named by their positions in it: an `IndexArray`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from itertools import accumulate
+from typing import Generic, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+IndexArray: TypeAlias = NDArray[np.int32]
+"""Positions in a dictionary of IDs: ascending, each once."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Stage:
+    """One operator of one stream pipeline: what holds state per (asset, point)."""
+
+    pipeline: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.pipeline}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One request's worth of pairs: every asset with every point, in one stage. `number` is its place in the plan."""
+
+    number: int
+    stage: Stage
+    assets: tuple[str, ...]
+    points: tuple[str, ...]
+
+    @property
+    def pairs(self) -> int:
+        """How many pairs the request names."""
+        return len(self.assets) * len(self.points)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rectangle:
+    """A biclique: every one of `assets` with every one of `points`, as positions in a stage's dictionaries."""
+
+    assets: IndexArray
+    points: IndexArray
+
+    @property
+    def pairs(self) -> int:
+        """How many pairs the rectangle holds."""
+        return len(self.assets) * len(self.points)
+
+
+@dataclass(frozen=True, slots=True)
+class LowerBound:
+    """No plan of this stage can have fewer requests than `requests`; `proof` says why, in words."""
+
+    requests: int
+    proof: str
+
+
+@dataclass(frozen=True, eq=False)
+class StagePlan:
+    """The chunks of one stage, as rectangles over its dictionaries.
+
+    `pairs` counts the target pairs, each once; `unlisted_pairs` those that are covered though nobody selected them.
+    """
+
+    stage: Stage
+    assets: tuple[str, ...]
+    points: tuple[str, ...]
+    rectangles: tuple[Rectangle, ...]
+    pairs: int
+    lower_bound: LowerBound
+    unlisted_pairs: int = 0
+
+    def chunk(self, number: int, position: int) -> Chunk:
+        """The rectangle at `position`, spelt out as the plan's chunk `number`."""
+        rectangle = self.rectangles[position]
+        assets = tuple(map(self.assets.__getitem__, rectangle.assets.tolist()))
+        points = tuple(map(self.points.__getitem__, rectangle.points.tolist()))
+        return Chunk(number, self.stage, assets, points)
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Everything that is going to be sent: chunks 0 to `requests` - 1, in stage order.
+
+    `digest` is the SHA-256 (hex) of the canonical chunks: equal digests delete the same pairs by the same requests.
+    `body_bytes` is the size of all request bodies together, in bytes.
+    """
+
+    stages: tuple[StagePlan, ...]
+    digest: str
+    body_bytes: int
+
+    @cached_property
+    def _ends(self) -> tuple[int, ...]:
+        return tuple(accumulate(len(stage.rectangles) for stage in self.stages))
+
+    @property
+    def requests(self) -> int:
+        """How many chunks there are."""
+        return self._ends[-1] if self._ends else 0
+
+    @property
+    def pairs(self) -> int:
+        """How many target pairs there are, over all stages."""
+        return sum(stage.pairs for stage in self.stages)
+
+    @property
+    def unlisted_pairs(self) -> int:
+        """How many pairs are covered though nobody selected them, over all stages."""
+        return sum(stage.unlisted_pairs for stage in self.stages)
+
+    @property
+    def lower_bound(self) -> int:
+        """The fewest requests that any plan could need, over all stages."""
+        return sum(stage.lower_bound.requests for stage in self.stages)
+
+    def place(self, number: int) -> tuple[StagePlan, int]:
+        """The stage that chunk `number` belongs to, and its position there."""
+        index = bisect_right(self._ends, number)
+        start = self._ends[index - 1] if index else 0
+        return self.stages[index], number - start
+
+    def chunk(self, number: int) -> Chunk:
+        """Chunk `number`, spelt out. IndexError if the plan has no such chunk."""
+        if not 0 <= number < self.requests:
+            raise IndexError(number)
+        stage, position = self.place(number)
+        return stage.chunk(number, position)
+
+    def chunks(self) -> Iterator[Chunk]:
+        """All chunks in order, spelt out one at a time."""
+        return map(self.chunk, range(self.requests))
+
+
+class Answer(StrEnum):
+    """What an answer means, for any call: the rows of the table in docs/architecture.md."""
+
+    OK = "ok"
+    THROTTLED = "throttled"
+    UNANSWERED = "unanswered"
+    """It may have arrived, and no whole answer came."""
+    UNREACHED = "unreached"
+    """No connection: it never arrived."""
+    UNAVAILABLE = "unavailable"
+    """500, 502, 503, 504, or a body that isn't JSON."""
+    UNDECIDED = "undecided"
+    """`data` false or missing, 61199, 1005, or something that nobody documented."""
+    TOO_LARGE = "too_large"
+    CREDENTIALS = "credentials"
+    REFUSED = "refused"
+    STAGE_REFUSED = "stage_refused"
+    GATEWAY_REFUSED = "gateway_refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply(Generic[T]):
+    """One answer, or its absence, in the project's words.
+
+    `status` is HTTP's and `code` the JSON's, None where there was none. `data` is the payload of an `OK` answer.
+    `retry_after` is the gateway's wish in seconds from the answer, None if it named none.
+    """
+
+    answer: Answer
+    status: int | None = None
+    code: int | None = None
+    message: str = ""
+    request_id: str | None = None
+    data: T | None = None
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt(Generic[T]):
+    """One call and what came of it. `sent_at` is in seconds of the event loop's clock; `seconds` until the answer."""
+
+    reply: Reply[T]
+    sent_at: float
+    seconds: float
+    body_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Pair:
+    """One asset with one point."""
+
+    asset: str
+    point: str
+
+
+class PipelineStatus(StrEnum):
+    """What List Pipelines can say of a pipeline (enos-api: the only documented source of a status)."""
+
+    PUBLISHED = "PUBLISHED"
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    STOPPED = "STOPPED"
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A row of List Pipelines. `status` is kept as sent: the gateway may know more of them than we do."""
+
+    id: str
+    name: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class PipelinePage:
+    """One page of List Pipelines; `count` is how many there are on all pages."""
+
+    count: int
+    pipelines: tuple[Pipeline, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token and how many seconds it is good for."""
+
+    value: str = field(repr=False)
+    expire: float
+
+
+class Verdict(StrEnum):
+    """How a chunk ended (law 3)."""
+
+    DELETED = "deleted"
+    REFUSED = "refused"
+    """The API said no, and will again."""
+    EXHAUSTED = "exhausted"
+    """Retries used up, and every attempt was answered."""
+    UNKNOWN = "unknown"
+    """An attempt may have arrived and was never answered."""
+    SUSPECT = "suspect"
+    """Deleted while the pipeline may have been running."""
+    NOT_SENT = "not_sent"
+    SPLIT = "split"
+    """Its parts answer for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A chunk's record. The last one of a chunk counts.
+
+    `attempts` are the deletes sent since the chunk's previous record, without the `throttled` ones (429).
+    Times are UNIX seconds, None if nothing was sent; `body_bytes` is the size of one request body.
+    """
+
+    chunk: int
+    verdict: Verdict
+    attempts: int = 0
+    throttled: int = 0
+    status: int | None = None
+    code: int | None = None
+    message: str = ""
+    request_id: str | None = None
+    body_bytes: int = 0
+    first_sent_at: float | None = None
+    last_answered_at: float | None = None
+
+
+class RunResult(StrEnum):
+    """How a run ended, in one word."""
+
+    DELETED = "deleted"
+    PARTIAL = "partial"
+    REFUSED = "refused"
+    STOPPED = "stopped"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was read back: `sampled` target pairs, of which `remaining` still had state.
+
+    Of the pairs outside the target, `witnesses` had state before the run; `witnesses_lost` of them have none after it.
+    """
+
+    sampled: int = 0
+    remaining: int = 0
+    witnesses: int = 0
+    witnesses_lost: int = 0
+
+    @property
+    def clean(self) -> bool:
+        """Everything that was looked at is as it should be."""
+        return self.remaining == 0 and self.witnesses_lost == 0
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkCounts:
+    """How many chunks ended how. A chunk without a record counts as not sent."""
+
+    planned: int = 0
+    deleted: int = 0
+    refused: int = 0
+    exhausted: int = 0
+    unknown: int = 0
+    suspect: int = 0
+    not_sent: int = 0
+    split: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StageReport:
+    """One stage's share of a run. `pairs_deleted` counts target pairs inside deleted chunks, each once."""
+
+    stage: Stage
+    chunks: ChunkCounts
+    pairs_planned: int
+    pairs_deleted: int
+    attempts: int
+    retries: int
+    throttled: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A chunk that isn't deleted, for the list in the report."""
+
+    chunk: int
+    stage: Stage
+    pairs: int
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A whole run, folded from its journal. `seconds` run from the first call to the last answer of each session."""
+
+    run: str
+    run_dir: str
+    plan: str
+    result: RunResult
+    reason: str
+    stages: tuple[StageReport, ...]
+    chunks: ChunkCounts
+    pairs_planned: int
+    pairs_deleted: int
+    attempts: int
+    retries: int
+    throttled: int
+    seconds: float
+    verified: Verification | None
+    failures: tuple[Failure, ...]
+
+    @property
+    def requests_per_second(self) -> float:
+        """Deletes sent (throttled ones included) a second, 0 if the run took no time."""
+        return (self.attempts + self.throttled) / self.seconds if self.seconds else 0.0

@@ -1,0 +1,367 @@
+"""The API's bytes: paths, bodies and their exact size, signatures, and what an answer means.
+
+Pure: no clock, no socket. Facts are the vendor's, as gathered in docs/enos-api.md; client and emulator both stand on
+this page, and each is also tested against golden bytes that were written down separately.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from enum import IntEnum
+from hashlib import sha256
+from typing import Any, Final, TypeVar
+from urllib.parse import quote
+
+import orjson
+
+from bulkstate.model import Answer, Chunk, Pair, Pipeline, PipelinePage, Reply, Stage, Token
+
+T = TypeVar("T")
+
+STAGE_STATE: Final = "/streaming/v2.0/stage-state"
+PIPELINES: Final = "/streaming/v2.0/streaming/pipelines"
+PIPELINE: Final = "/streaming/v2.0/streaming/pipeline/"
+TOKEN_GET: Final = "/apim-token-service/v2.0/token/get"  # noqa: S105 - a path, not a password
+TOKEN_REFRESH: Final = "/apim-token-service/v2.0/token/refresh"  # noqa: S105 - a path, not a password
+
+PAIRS_PER_REQUEST: Final = 100_000
+"""Most pairs (assets × points) that one call may name."""
+
+
+class Code(IntEnum):
+    """The codes that the vendor documents, of the streaming API and of the token service."""
+
+    OK = 0
+    REPEATED_ENCRYPTION = 1001
+    NO_SUCH_APP_KEY = 1002
+    WRONG_ENCRYPTION = 1003
+    INVALID_PARAMETER = 1004
+    INTERNAL_ERROR = 1005
+    EMPTY_PARAMETER = 1202
+    TOKEN_EXPIRED = 1203
+    REFRESH_FAILED = 1204
+    BAD_CONFIGURATION = 61100
+    MISSING_PARAMETER = 61102
+    TOO_MANY_POINTS = 61105
+    WRONG_PIPELINE = 61106
+    UNSUPPORTED_STAGE = 61107
+    NO_SUCH_PIPELINE = 61108
+    START_CONTENDED = 61121
+    NOT_REQUESTED = 61128
+    NOT_PAUSABLE = 61152
+    NOT_STARTABLE = 61165
+    NOT_RELEASABLE = 61169
+    OTHER = 61199
+
+
+class ApimStatus(IntEnum):
+    """The gateway's own word on a token, in a JSON body at HTTP 200."""
+
+    ACCESS_TOKEN_EXPIRED = 4011
+    REFRESH_TOKEN_EXPIRED = 4012
+
+
+# ── requests ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A call before anybody signed it. `query` is in the order in which it is sent; its values aren't yet encoded.
+
+    The body is kept out of the repr: a token request's holds a digest of the secret.
+    """
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    body: bytes = field(default=b"", repr=False)
+
+
+def delete_stage_state(org: str, chunk: Chunk) -> Request:
+    """Delete Stage State for the chunk's cross product."""
+    return _stage_state("delete", org, chunk)
+
+
+def get_stage_state(org: str, chunk: Chunk) -> Request:
+    """Get Stage State for the chunk's cross product."""
+    return _stage_state("get", org, chunk)
+
+
+def _stage_state(action: str, org: str, chunk: Chunk) -> Request:
+    return Request("POST", STAGE_STATE, (("action", action), ("orgId", org)), stage_state_body(chunk))
+
+
+def list_pipelines(org: str, page: int, page_size: int = 100) -> Request:
+    """List Pipelines, `page` counted from 1: the development version of the organisation's own pipelines."""
+    query = (("orgId", org), ("pageSize", str(page_size)), ("pageNo", str(page)))
+    return Request("GET", PIPELINES, (*query, ("isSystem", "false"), ("ifReleased", "false")))
+
+
+def pipeline_path(pipeline: str) -> str:
+    """The path of one pipeline's details and of its pause, start and stop."""
+    return PIPELINE + quote(pipeline, safe="")
+
+
+def get_token(app_key: str, app_secret: str, timestamp: int) -> Request:
+    """Ask the token service for an access token; `timestamp` is in UNIX milliseconds."""
+    return Request("POST", TOKEN_GET, body=_token_body(app_key, app_secret, timestamp))
+
+
+def refresh_token(app_key: str, app_secret: str, timestamp: int, token: str) -> Request:
+    """Ask the token service to renew `token`; `timestamp` is in UNIX milliseconds."""
+    return Request("POST", TOKEN_REFRESH, body=_token_body(app_key, app_secret, timestamp, accessToken=token))
+
+
+def _token_body(app_key: str, app_secret: str, timestamp: int, **more: str) -> bytes:
+    encryption = token_encryption(app_key, app_secret, str(timestamp))
+    return orjson.dumps({"appKey": app_key, "encryption": encryption, "timestamp": str(timestamp), **more})
+
+
+# ── bodies and their size ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def stage_state_body(chunk: Chunk) -> bytes:
+    """The JSON body of delete and get: four strings, IDs joined by commas, UTF-8 without escapes it doesn't need."""
+    return _stage_state_json(chunk.stage, ",".join(chunk.assets), ",".join(chunk.points))
+
+
+def _stage_state_json(stage: Stage, assets: str, points: str) -> bytes:
+    return orjson.dumps(
+        {"pipelineId": stage.pipeline, "stageInstanceName": stage.name, "assetIds": assets, "pointIds": points}
+    )
+
+
+def frame_size(stage: Stage) -> int:
+    """Bytes of a stage-state body around its IDs. A body of m assets and n points has `frame_size(stage)` bytes,
+    the `id_size` of each ID, and m - 1 + n - 1 commas."""
+    return len(_stage_state_json(stage, "", ""))
+
+
+def id_sizes(ids: Iterable[str]) -> list[int]:
+    """Bytes that each ID takes inside a JSON string, in order. UnicodeEncodeError for a lone surrogate."""
+    return [_id_size(id_) for id_ in ids]
+
+
+def _id_size(id_: str) -> int:
+    plain = id_.isascii() and '"' not in id_ and "\\" not in id_
+    return len(id_) if plain else len(orjson.dumps(id_)) - 2
+
+
+# ── signatures ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def token_encryption(app_key: str, app_secret: str, timestamp: str) -> str:
+    """What proves an application to the token service: sha256(appKey + timestamp + appSecret), lower-case hex."""
+    return sha256(f"{app_key}{timestamp}{app_secret}".encode()).hexdigest()
+
+
+def signature(query: Iterable[tuple[str, str]], body: bytes, token: str, app_secret: str, timestamp: str) -> str:
+    """The `apim-signature` of a call: sha256(token + paramsData + timestamp + appSecret), lower-case hex.
+
+    paramsData is the query parameters sorted by name, each as name followed by value with nothing between, then the
+    body's exact bytes. `timestamp` is in UNIX milliseconds.
+    """
+    parameters = "".join(name + value for name, value in sorted(query))
+    return sha256(b"".join((f"{token}{parameters}".encode(), body, f"{timestamp}{app_secret}".encode()))).hexdigest()
+
+
+def signed_headers(request: Request, token: str, app_secret: str, timestamp: int) -> dict[str, str]:
+    """The headers of a signed call made at `timestamp` (UNIX milliseconds)."""
+    proof = signature(request.query, request.body, token, app_secret, str(timestamp))
+    return {"apim-accesstoken": token, "apim-timestamp": str(timestamp), "apim-signature": proof}
+
+
+# ── answers ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_BY_STATUS: Final = {
+    401: Answer.CREDENTIALS,
+    403: Answer.GATEWAY_REFUSED,
+    404: Answer.GATEWAY_REFUSED,
+    413: Answer.TOO_LARGE,
+    429: Answer.THROTTLED,
+    500: Answer.UNAVAILABLE,
+    502: Answer.UNAVAILABLE,
+    503: Answer.UNAVAILABLE,
+    504: Answer.UNAVAILABLE,
+}
+"""Statuses that need no look at the body: the gateway in front speaks, and promises no JSON."""
+
+_BY_CODE: Final = {
+    Code.TOKEN_EXPIRED: Answer.CREDENTIALS,
+    Code.MISSING_PARAMETER: Answer.REFUSED,
+    Code.TOO_MANY_POINTS: Answer.TOO_LARGE,
+    Code.WRONG_PIPELINE: Answer.STAGE_REFUSED,
+    Code.UNSUPPORTED_STAGE: Answer.STAGE_REFUSED,
+}
+
+_BY_TOKEN_CODE: Final = {
+    Code.NO_SUCH_APP_KEY: Answer.REFUSED,
+    Code.WRONG_ENCRYPTION: Answer.REFUSED,
+    Code.INVALID_PARAMETER: Answer.REFUSED,
+    Code.EMPTY_PARAMETER: Answer.REFUSED,
+    Code.TOKEN_EXPIRED: Answer.CREDENTIALS,
+    Code.REFRESH_FAILED: Answer.CREDENTIALS,
+}
+
+JsonObject = dict[str, Any]
+
+
+def read_delete(status: int, body: bytes) -> Reply[bool]:
+    """What the answer to Delete Stage State means. Only 2xx, `code` 0 and `data` true are `OK`."""
+    return _read(status, body, _BY_CODE, _deleted)
+
+
+def read_state(status: int, body: bytes) -> Reply[frozenset[Pair]]:
+    """What the answer to Get Stage State means: the pairs that have state."""
+    return _read(status, body, _BY_CODE, _items)
+
+
+def read_pipelines(status: int, body: bytes) -> Reply[PipelinePage]:
+    """What the answer to List Pipelines means."""
+    return _read(status, body, _BY_CODE, _page)
+
+
+def read_token(status: int, body: bytes) -> Reply[Token]:
+    """What the token service's answer means. It calls its code `status` (the vendor's sample: `stauts`)."""
+    return _read(status, body, _BY_TOKEN_CODE, _token)
+
+
+def _read(
+    status: int, body: bytes, by_code: dict[Code, Answer], payload: Callable[[JsonObject], T | None]
+) -> Reply[T]:
+    document = _json_object(body)
+    answer = _answer_of_status(status)
+    if document is None:
+        return Reply(answer or Answer.UNAVAILABLE, status, message=_excerpt(body))
+    code = _code(document)
+    data = None
+    if answer is None or (status == 400 and code in by_code):
+        answer, data = _answer_of_document(document, code, by_code, payload)
+        answer = Answer.UNDECIDED if answer is Answer.OK and not 200 <= status < 300 else answer
+    return Reply(answer, status, code, _message(document), _text(document.get("requestId")), data)
+
+
+def _answer_of_status(status: int) -> Answer | None:
+    if status == 400:
+        return Answer.REFUSED
+    return Answer.GATEWAY_REFUSED if 300 <= status < 400 else _BY_STATUS.get(status)
+
+
+def _answer_of_document(
+    document: JsonObject, code: int | None, by_code: dict[Code, Answer], payload: Callable[[JsonObject], T | None]
+) -> tuple[Answer, T | None]:
+    if document.get("apim_status") in tuple(ApimStatus):
+        return Answer.CREDENTIALS, None
+    if code != Code.OK or code is None:
+        return by_code.get(_known(code), Answer.UNDECIDED), None
+    data = payload(document)
+    return (Answer.UNDECIDED if data is None else Answer.OK), data
+
+
+def _known(code: int | None) -> Code:
+    """The documented code, or `OTHER`, which no table of decisions holds."""
+    return Code(code) if code in tuple(Code) else Code.OTHER
+
+
+def _json_object(body: bytes) -> JsonObject | None:
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _code(document: JsonObject) -> int | None:
+    for name in ("code", "status", "stauts", "apim_status"):
+        code = document.get(name)
+        if isinstance(code, int) and not isinstance(code, bool):
+            return code
+    return None
+
+
+def _message(document: JsonObject) -> str:
+    return _shorten(_text(document.get("msg")) or _text(document.get("message")) or "")
+
+
+def _excerpt(body: bytes) -> str:
+    return _shorten(body[:400].decode("utf-8", "replace"))
+
+
+def _shorten(text: str) -> str:
+    """One printable line of at most 200 characters: what a server sends ends up on terminals and in reports."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text[:400]).split())
+    return line if len(line) <= 200 else f"{line[:199]}…"
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _deleted(document: JsonObject) -> bool | None:
+    return True if document.get("data") is True else None
+
+
+def _items(document: JsonObject) -> frozenset[Pair] | None:
+    """The table says `data` is a list, the sample that it is an object with `items`: both are read."""
+    data = document.get("data")
+    items = data.get("items") if isinstance(data, dict) else data
+    if not isinstance(items, list):
+        return None
+    pairs = [_pair(item) for item in items]
+    return None if None in pairs else frozenset(pair for pair in pairs if pair)
+
+
+def _pair(item: object) -> Pair | None:
+    match item:
+        case {"assetId": str(asset), "pointId": str(point)}:
+            return Pair(asset, point)
+    return None
+
+
+def _page(document: JsonObject) -> PipelinePage | None:
+    match document.get("data"):
+        case {"count": int(count), "pipelines": list(rows)}:
+            pipelines = [_pipeline(row) for row in rows]
+            return PipelinePage(count, tuple(pipeline for pipeline in pipelines if pipeline))
+    return None
+
+
+def _pipeline(row: object) -> Pipeline | None:
+    match row:
+        case {"pipelineId": str(pipeline), "status": str(status), **rest}:
+            return Pipeline(pipeline, _text(rest.get("pipelineName")) or "", status)
+    return None
+
+
+def _token(document: JsonObject) -> Token | None:
+    match document.get("data"):
+        case {"accessToken": str(value), "expire": int(expire) | float(expire)}:
+            return Token(value, float(expire))
+    return None
+
+
+def retry_after(value: str | None, date: str | None, now: float) -> float | None:
+    """Seconds that a `Retry-After` header asks for, from the answer on; None if it is missing or can't be read.
+
+    It holds seconds or an HTTP date (RFC 9110, 10.2.3). A date is measured against the answer's own `Date` header where
+    there is one, else against `now` (UNIX seconds), so that a clock that is wrong here doesn't matter. Never negative.
+    """
+    if value is None:
+        return None
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:12])
+    until = _http_date(text)
+    if until is None:
+        return None
+    sent = _http_date(date) if date else None
+    return max(0.0, until - (now if sent is None else sent))
+
+
+def _http_date(text: str) -> float | None:
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError):
+        return None
