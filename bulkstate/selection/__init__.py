@@ -1,0 +1,5 @@
+"""Files, patterns and lists in place become relations: what is selected, stage by stage."""
+
+from bulkstate.selection.sources import BlockSource, Entry, IdList, PairSource, Source
+
+__all__ = ["BlockSource", "Entry", "IdList", "PairSource", "Source"]
