@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bulkstate.model import IndexArray, Stage
+from bulkstate.model import IndexArray, Rectangle, Stage
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,3 +36,83 @@ class Relation:
     blocks: tuple[Block, ...]
     pairs: NDArray[np.int64]
     duplicates: int = 0
+
+
+def equal_rows(relation: Relation) -> tuple[Rectangle, ...]:
+    """The target as classes of assets that have the same points, ordered by their first asset.
+
+    The rectangles share no asset, hence no pair, and together they are the target: a pair that several blocks hold, or
+    that stands in a block and on its own, is in one of them. Rows are compared as they are, never by a hash alone.
+    Takes memory by assets and single pairs; a block is never expanded.
+    """
+    rows = _Rows()
+    labels = np.zeros(len(relation.assets), np.int32)
+    for block in relation.blocks:
+        _add_block(rows, labels, block)
+    _add_pairs(rows, labels, relation)
+    return _classes(rows, labels)
+
+
+class _Rows:
+    """The different rows that were met, numbered in that order; number 0 is the empty one."""
+
+    def __init__(self) -> None:
+        self.points: list[IndexArray] = []
+        self._numbers: dict[bytes, int] = {}
+        self.number(np.empty(0, np.int32))
+
+    def number(self, points: IndexArray) -> int:
+        """The number of a row, a new one if nobody met it."""
+        number = self._numbers.setdefault(points.tobytes(), len(self.points))
+        if number == len(self.points):
+            self.points.append(points)
+        return number
+
+    def widened(self, number: int, points: IndexArray) -> int:
+        """The number of the row that has the points of row `number` and these."""
+        row = self.points[number]
+        return self.number(np.union1d(row, points) if len(row) else points)
+
+
+def _add_block(rows: _Rows, labels: NDArray[np.int32], block: Block) -> None:
+    before, which = np.unique(labels[block.assets], return_inverse=True)
+    after = [rows.widened(number, block.points) for number in before.tolist()]
+    labels[block.assets] = np.array(after, np.int32)[which]
+
+
+def _add_pairs(rows: _Rows, labels: NDArray[np.int32], relation: Relation) -> None:
+    if not len(relation.pairs):
+        return
+    of_asset = relation.pairs // len(relation.points)
+    points = (relation.pairs - of_asset * len(relation.points)).astype(np.int32)
+    starts = np.flatnonzero(np.diff(of_asset, prepend=-1))
+    assets = of_asset[starts]
+    labels[assets] = _widened(rows, labels[assets].tolist(), points, [*starts.tolist(), len(points)])
+
+
+def _widened(rows: _Rows, numbers: list[int], points: IndexArray, bounds: list[int]) -> list[int]:
+    """The numbers of the rows `numbers`, each with its run of `points` between neighbouring `bounds`.
+
+    A dictionary of the runs' bytes is exact, and keeps only those that differ.
+    """
+    known: dict[tuple[int, bytes], int] = {}
+    data, width = points.tobytes(), points.itemsize
+    widened = []
+    for number, start, end in zip(numbers, bounds, bounds[1:], strict=False):
+        run = (number, data[start * width : end * width])
+        if run not in known:
+            known[run] = rows.widened(number, points[start:end])
+        widened.append(known[run])
+    return widened
+
+
+def _classes(rows: _Rows, labels: NDArray[np.int32]) -> tuple[Rectangle, ...]:
+    order = np.argsort(labels, kind="stable").astype(np.int32)
+    sorted_labels = labels[order]
+    starts = np.flatnonzero(np.diff(sorted_labels, prepend=-1))
+    members = np.split(order, starts[1:])
+    numbers = sorted_labels[starts].tolist()
+    classes = (
+        Rectangle(assets, rows.points[number]) for assets, number in zip(members, numbers, strict=True) if number
+    )
+    return tuple(sorted(classes, key=lambda rectangle: int(rectangle.assets[0])))
