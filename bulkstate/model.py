@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 IndexArray: TypeAlias = NDArray[np.int32]
 """Positions in a dictionary of IDs: ascending, each once."""
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -168,7 +168,7 @@ class Answer(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply(Generic[T]):
+class Reply(Generic[T_co]):
     """One answer, or its absence, in the project's words.
 
     `status` is HTTP's and `code` the JSON's, None where there was none. `data` is the payload of an `OK` answer.
@@ -180,15 +180,15 @@ class Reply(Generic[T]):
     code: int | None = None
     message: str = ""
     request_id: str | None = None
-    data: T | None = None
+    data: T_co | None = None
     retry_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt(Generic[T]):
+class Attempt(Generic[T_co]):
     """One call and what came of it. `sent_at` is in seconds of the event loop's clock; `seconds` until the answer."""
 
-    reply: Reply[T]
+    reply: Reply[T_co]
     sent_at: float
     seconds: float
     body_bytes: int = 0

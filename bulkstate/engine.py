@@ -1,0 +1,261 @@
+"""Sends the chunks: workers, one recorder, and a patrol that watches the pipelines. The project's only task group.
+
+Every decision is made elsewhere (`policy`), every wait for the gateway's limits happens at the gate; this room carries
+out. It knows no HTTP and no SQL, and runs on any of anyio's event loops, virtual clocks included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import anyio
+
+from bulkstate.errors import (
+    BulkstateError,
+    CredentialsLost,
+    GatewayRefused,
+    JournalNotWritable,
+    PipelineNotPaused,
+    Stopped,
+)
+from bulkstate.gate import Gate, GateClosed
+from bulkstate.model import Answer, Attempt, Outcome, Plan, Reply, Stage, Verdict
+from bulkstate.policy.retry import Again, Decision, Renew, RetryPolicy, Settle, StopRun, StopStage, Yield, decide
+from bulkstate.ports import Journal, Observer, StageStateApi
+from bulkstate.reads import describe
+from bulkstate.watch import Watch
+from bulkstate.wire import Code
+from bulkstate.work import Job, Work
+
+BATCH: Final = 256
+BATCH_SECONDS: Final = 0.1
+"""Outcomes are put on disk together: so many, or those of so many seconds."""
+
+GRACE_SECONDS: Final = 5.0
+"""How long calls under way may go on when the run has to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How the engine works: `workers` calls under way at the most; `status_every` seconds between two looks at the
+    pipelines' status, None for no looks but those that an answer calls for."""
+
+    workers: int
+    retry: RetryPolicy
+    status_every: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """What the engine is given to work with. `random` gives uniform numbers in [0, 1), `wall` UNIX seconds."""
+
+    api: StageStateApi
+    gate: Gate
+    watch: Watch
+    journal: Journal
+    observer: Observer
+    random: Callable[[], float]
+    wall: Callable[[], float]
+
+
+class Engine:
+    """Sends the chunks `numbers` of `plan`, each to its outcome."""
+
+    def __init__(self, equipment: Equipment, pace: Pace, plan: Plan, numbers: Sequence[int]) -> None:
+        self._api = equipment.api
+        self._gate = equipment.gate
+        self._watch = equipment.watch
+        self._journal = equipment.journal
+        self._observer = equipment.observer
+        self._random = equipment.random
+        self._wall = equipment.wall
+        self._pace = pace
+        self._plan = plan
+        self._work = Work(numbers, plan.chunk)
+        self._outcomes, self._recorded = anyio.create_memory_object_stream[Outcome](BATCH)
+        self._crew = anyio.CancelScope()
+        self._ending: BulkstateError | None = None
+        self._refused_stages: dict[Stage, str] = {}
+        self._unconfirmed: list[Outcome] = []
+
+    async def run(self) -> BulkstateError | None:
+        """Work until every chunk has its outcome, or the run has to end: returns what ended it early. Call it once."""
+        async with anyio.create_task_group() as recorder:
+            recorder.start_soon(self._record)
+            async with self._outcomes:
+                await self._delete()
+        return self._ending
+
+    def stop(self, reason: BulkstateError, grace: float = GRACE_SECONDS) -> None:
+        """Start nothing more, and let calls under way go on for `grace` seconds. The first reason counts."""
+        self._ending = self._ending or reason
+        self._work.close()
+        self._gate.close()
+        self._crew.deadline = min(self._crew.deadline, anyio.current_time() + grace)
+
+    # ── workers ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _delete(self) -> None:
+        async with anyio.create_task_group() as patrol:
+            patrol.start_soon(self._patrol)
+            with self._crew:
+                async with anyio.create_task_group() as crew:
+                    for _ in range(self._pace.workers):
+                        crew.start_soon(self._work_on)
+            patrol.cancel_scope.cancel()
+        for job in self._work.left():
+            await self._leave(job)
+        if self._pace.status_every is not None and self._ending is None:
+            await self._inspect(anyio.current_time())
+
+    async def _work_on(self) -> None:
+        while (job := await self._work.take()) is not None:
+            try:
+                await self._carry_on(job)
+            except GateClosed:
+                self._work.put_first(job)
+            except Stopped as reason:
+                self._work.put_first(job)
+                self.stop(reason)
+            except anyio.get_cancelled_exc_class():
+                self._work.put_first(job)
+                raise
+
+    async def _carry_on(self, job: Job) -> None:
+        if reason := self._refused_stages.get(job.chunk.stage):
+            await self._settle(job, Verdict.NOT_SENT, reason)
+            return
+        attempt = await self._attempt(job)
+        self._observer.attempted(attempt)
+        if attempt.reply.answer is not Answer.THROTTLED:
+            self._gate.accepted(attempt.sent_at)
+        if self._is_doubtful(job, attempt) and await self._inspect(attempt.sent_at):
+            self._work.put_first(job)
+            return
+        await self._follow(job, attempt, decide(self._pace.retry, job.tries, attempt.reply, self._random()))
+
+    async def _attempt(self, job: Job) -> Attempt[bool]:
+        try:
+            attempt = await self._api.delete(job.chunk)
+        except anyio.get_cancelled_exc_class():
+            job.cut_off()
+            raise
+        job.note(attempt)
+        return attempt
+
+    def _is_doubtful(self, job: Job, attempt: Attempt[bool]) -> bool:
+        """A run of 61199 may mean that the pipeline isn't paused: look before the chunk is blamed."""
+        return attempt.reply.code == Code.OTHER and job.tries.attempts in (2, self._pace.retry.attempts)
+
+    async def _follow(self, job: Job, attempt: Attempt[bool], decision: Decision) -> None:
+        match decision:
+            case Settle(verdict):
+                await self._settle(job, verdict)
+            case Yield():
+                seconds = self._gate.refused(attempt.sent_at, attempt.reply.retry_after)
+                self._observer.paused(seconds, "the gateway's rate limit")
+                self._work.put_first(job)
+            case Renew():
+                await self._api.renew(attempt.sent_at)
+                job.tries = replace(job.tries, renewed=True)
+                self._work.put_first(job)
+            case Again(delay):
+                self._work.put_back(job, anyio.current_time() + delay)
+            case StopStage():
+                self._refused_stages[job.chunk.stage] = f"the stage was refused: {describe(attempt.reply)}"
+                await self._settle(job, Verdict.REFUSED)
+            case StopRun():
+                self._work.put_first(job)
+                self.stop(_ending_of(attempt.reply))
+
+    # ── outcomes ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _settle(self, job: Job, verdict: Verdict, message: str = "") -> None:
+        outcome = job.outcome(verdict, self._wall() - anyio.current_time(), message)
+        if verdict is Verdict.DELETED and self._pace.status_every is not None:
+            self._unconfirmed.append(outcome)
+        await self._report(outcome)
+        self._work.put_down()
+
+    async def _leave(self, job: Job) -> None:
+        """Record a job that the end of the run overtook: it goes on with the next `resume`."""
+        verdict = Verdict.UNKNOWN if job.tries.unanswered else Verdict.NOT_SENT
+        await self._report(job.outcome(verdict, self._wall() - anyio.current_time()))
+
+    async def _report(self, outcome: Outcome) -> None:
+        """Hand an outcome to the recorder. What was answered is recorded even if the crew's time is over."""
+        with anyio.CancelScope(shield=True):
+            await self._outcomes.send(outcome)
+
+    async def _record(self) -> None:
+        async with self._recorded:
+            async for first in self._recorded:
+                batch = [first]
+                with anyio.move_on_after(BATCH_SECONDS):
+                    await self._fill(batch)
+                await self._write(batch)
+
+    async def _fill(self, batch: list[Outcome]) -> None:
+        while len(batch) < BATCH:
+            try:
+                batch.append(await self._recorded.receive())
+            except anyio.EndOfStream:
+                return
+
+    async def _write(self, batch: list[Outcome]) -> None:
+        if isinstance(self._ending, JournalNotWritable):
+            return
+        try:
+            await self._journal.record(batch)
+        except JournalNotWritable as reason:
+            self._ending = None
+            self.stop(reason)
+            return
+        for outcome in batch:
+            self._observer.settled(outcome, self._pairs(outcome.chunk))
+
+    def _pairs(self, number: int) -> int:
+        stage, position = self._plan.place(number)
+        return stage.rectangles[position].pairs
+
+    # ── the pipelines' status ─────────────────────────────────────────────────────────────────────────────────────
+
+    async def _patrol(self) -> None:
+        if self._pace.status_every is None:
+            return
+        while True:
+            await anyio.sleep(self._pace.status_every)
+            try:
+                await self._inspect(anyio.current_time())
+            except GateClosed:
+                return
+            except Stopped as reason:
+                self.stop(reason)
+
+    async def _inspect(self, asked_at: float) -> bool:
+        """Look at the pipelines' status. If one isn't paused the run ends (True), and what may be wrong is suspect."""
+        reason = await self._watch.look(asked_at)
+        confirmed = self._watch.confirmed_at + self._wall() - anyio.current_time()
+        self._unconfirmed = [o for o in self._unconfirmed if (o.last_answered_at or confirmed) > confirmed]
+        if reason is None:
+            return False
+        await self._suspect()
+        self.stop(PipelineNotPaused(f"{reason}, while its state was being deleted"))
+        return True
+
+    async def _suspect(self) -> None:
+        suspects, self._unconfirmed = self._unconfirmed, []
+        for outcome in suspects:
+            doubt = replace(outcome, verdict=Verdict.SUSPECT, attempts=0, throttled=0)
+            await self._report(doubt)
+
+
+def _ending_of(reply: Reply[bool]) -> BulkstateError:
+    if reply.answer is Answer.CREDENTIALS:
+        return CredentialsLost(
+            f"the gateway refuses the credentials: {describe(reply)}",
+            hint="check them with `bulkstate check`, then `bulkstate resume`",
+        )
+    return GatewayRefused(f"the gateway refuses this caller: {describe(reply)}")

@@ -1,0 +1,96 @@
+"""The one door that every call of a run goes through: it sleeps where the pacer only counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import anyio
+
+from bulkstate.policy.pacing import Pacer
+from bulkstate.policy.throttling import Throttling
+from bulkstate.ports import Grant, Ledger
+
+GRANT_SECONDS: Final = 2.0
+"""A grant is for as many calls as the pacer allows in so many seconds, and is renewed at twice that age."""
+
+SHORTEST_SLEEP: Final = 0.001
+"""uvloop rounds timers to whole milliseconds: a shorter sleep would spin."""
+
+
+class GateClosed(Exception):
+    """The run is ending: the call was not made."""
+
+
+class Gate:
+    """First come, first served. No call is let through before the pacer is ready and its grant is on disk.
+
+    `wall` gives UNIX seconds. The ledger comes later than the gate where a run directory is made after the first reads;
+    calls let through until then are in its first grant.
+    """
+
+    def __init__(self, pacer: Pacer, wall: Callable[[], float]) -> None:
+        self._pacer = pacer
+        self._wall = wall
+        self._throttling = Throttling()
+        self._turn = anyio.Lock(fast_acquire=True)
+        self._closed = anyio.Event()
+        self._ledger: Ledger | None = None
+        self._left = 0
+        self._spent = 0
+        self._grant_ends = float("-inf")
+
+    async def acquire(self) -> None:
+        """Wait for the next call's turn. GateClosed if the run ends first, JournalNotWritable if no grant is kept."""
+        async with self._turn:
+            await self._be_granted()
+            await self._be_ready()
+            self._left -= 1
+            self._spent += 1
+            self._pacer.sent(anyio.current_time())
+
+    async def _be_granted(self) -> None:
+        if self._ledger is not None and (self._left <= 0 or anyio.current_time() >= self._grant_ends):
+            await self._renew(self._ledger)
+
+    async def _be_ready(self) -> None:
+        while not self._closed.is_set():
+            now = anyio.current_time()
+            wait = self._pacer.ready_at(now) - now
+            if wait <= 0:
+                return
+            with anyio.move_on_after(max(wait, SHORTEST_SLEEP)):
+                await self._closed.wait()
+        raise GateClosed
+
+    async def _renew(self, ledger: Ledger) -> None:
+        calls = max(1, int(self._pacer.rate * GRANT_SECONDS))
+        await ledger.grant(Grant(self._wall(), calls, self._spent))
+        self._left, self._spent = calls, 0
+        self._grant_ends = anyio.current_time() + 2 * GRANT_SECONDS
+
+    async def keep(self, ledger: Ledger) -> None:
+        """Remember every call in `ledger` from now on, those that were made already included."""
+        if self._spent:
+            await ledger.grant(Grant(self._wall(), self._spent, 0))
+        self._ledger, self._left = ledger, 0
+
+    async def settle(self) -> None:
+        """Say how many calls of the last grant were made, so that the next session needn't assume all of them."""
+        if self._ledger is not None and self._spent:
+            await self._ledger.grant(Grant(self._wall(), 0, self._spent))
+            self._left, self._spent = 0, 0
+
+    def refused(self, sent_at: float, retry_after: float | None) -> float:
+        """A call that started at `sent_at` (loop seconds) got a 429: hold everybody. Returns for how many seconds."""
+        now = anyio.current_time()
+        self._pacer.hold(self._throttling.refused(now, sent_at, retry_after))
+        return max(0.0, self._pacer.held_until - now)
+
+    def accepted(self, sent_at: float) -> None:
+        """A call that started at `sent_at` was answered by anything but a 429."""
+        self._throttling.accepted(sent_at)
+
+    def close(self) -> None:
+        """Let nobody through any more: all who wait, and all who come, get GateClosed."""
+        self._closed.set()

@@ -1,0 +1,109 @@
+"""When the next call may start: several sliding windows at once, without a clock and without sleeping.
+
+The shortest window is paced evenly (GCRA, ITU-T I.371); every window is counted. Gateways count in fixed windows of
+their own and see calls a few milliseconds early or late, so each window is taken a little longer than it was told: by
+its guard. Times are seconds of one steady clock, whichever the caller uses.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+GUARD_SHARE: Final = 0.01
+LONGEST_GUARD: Final = 0.25
+"""The guard is a hundredth of a window, at most a quarter of a second: what a network may shift two calls by."""
+
+CATCH_UP: Final = 0.004
+"""Seconds that a late timer may make up for. Less than the guard of any window, so no window ever overflows by it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """At most `calls` calls in any `seconds` seconds (1 or more)."""
+
+    calls: int
+    seconds: float
+
+    @property
+    def guarded(self) -> float:
+        """Its length with the guard, in seconds."""
+        return self.seconds + min(self.seconds * GUARD_SHARE, LONGEST_GUARD)
+
+    @property
+    def rate(self) -> float:
+        """Calls a second that it allows in the long run."""
+        return self.calls / self.guarded
+
+    def __str__(self) -> str:
+        unit = {1.0: "s", 60.0: "min", 3600.0: "h", 86400.0: "d"}.get(self.seconds)
+        return f"{self.calls}/{unit or f'{self.seconds:g}s'}"
+
+
+class _Count:
+    """The last `calls` starts of one window: the first of them must have left the window before the next call."""
+
+    __slots__ = ("_calls", "_length", "_starts")
+
+    def __init__(self, window: Window) -> None:
+        self._calls = window.calls
+        self._length = window.guarded
+        self._starts: deque[float] = deque(maxlen=window.calls)
+
+    def ready_at(self) -> float:
+        starts = self._starts
+        return starts[0] + self._length if len(starts) == self._calls else float("-inf")
+
+    def sent(self, at: float) -> None:
+        self._starts.append(at)
+
+
+class Pacer:
+    """The arithmetic of pacing. Whoever is first in line asks `ready_at`, waits till then, asks again, and says `sent`.
+
+    `history` are the calls of earlier sessions, as (time, how many), in order: they count like any others.
+    """
+
+    def __init__(self, windows: Sequence[Window], history: Iterable[tuple[float, int]] = ()) -> None:
+        shortest = min(windows, key=lambda window: window.seconds)
+        self.windows: Final = tuple(windows)
+        self._interval = max(window.guarded / window.calls for window in windows if window.seconds == shortest.seconds)
+        self._counts = [_Count(window) for window in windows]
+        self._due = float("-inf")
+        self._held_until = float("-inf")
+        for at, calls in history:
+            self._remember(at, calls)
+
+    def _remember(self, at: float, calls: int) -> None:
+        for window, count in zip(self.windows, self._counts, strict=True):
+            for _ in range(min(calls, window.calls)):
+                count.sent(at)
+
+    @property
+    def rate(self) -> float:
+        """Calls a second at the most, over the shortest window."""
+        return 1.0 / self._interval
+
+    @property
+    def held_until(self) -> float:
+        """When the latest hold ends; in the past if nothing holds."""
+        return self._held_until
+
+    def ready_at(self, now: float) -> float:
+        """When the next call may start: `now` or earlier means at once."""
+        ready = max(self._due, self._held_until)
+        for count in self._counts:
+            ready = max(ready, count.ready_at())
+        return ready
+
+    def sent(self, now: float) -> None:
+        """Count a call that starts now."""
+        self._due = max(self._due, now - CATCH_UP) + self._interval
+        for count in self._counts:
+            count.sent(now)
+
+    def hold(self, until: float) -> None:
+        """No call before `until`. A hold is never shortened by another."""
+        self._held_until = max(self._held_until, until)

@@ -1,0 +1,112 @@
+"""Calls that only read, repeated by the same policy as deletes until they are answered or given up."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+from functools import partial
+from typing import TypeVar
+
+import anyio
+
+from bulkstate.gate import Gate
+from bulkstate.model import Answer, Attempt, Chunk, Pair, Pipeline, Reply
+from bulkstate.policy.retry import Again, Renew, RetryPolicy, Tries, Yield, decide
+from bulkstate.ports import StageStateApi
+
+T = TypeVar("T")
+
+MOST_PAGES = 1_000
+"""Pages of List Pipelines that are read at the most: a gateway that always has one more isn't followed for ever."""
+
+
+class ReadFailed(Exception):
+    """A read was given up. `reply` is the last answer."""
+
+    def __init__(self, what: str, reply: Reply[object]) -> None:
+        super().__init__(f"{what}: {describe(reply)}")
+        self.reply = reply
+
+
+def describe(reply: Reply[object]) -> str:
+    """An answer in one line, for people: HTTP status, code, message and request ID, as far as there are any."""
+    parts = [
+        f"HTTP {reply.status}" if reply.status is not None else "no answer",
+        f"code {reply.code}" if reply.code is not None else "",
+        reply.message,
+        f"request {reply.request_id}" if reply.request_id else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+class Reads:
+    """The gateway's reading calls, with retries. Every one of them goes through the gate like a delete.
+
+    `random` gives uniform numbers in [0, 1).
+    """
+
+    def __init__(self, api: StageStateApi, gate: Gate, retry: RetryPolicy, random: Callable[[], float]) -> None:
+        self._api = api
+        self._gate = gate
+        self._retry = retry
+        self._random = random
+
+    async def state(self, chunk: Chunk) -> frozenset[Pair]:
+        """Those of the chunk's pairs that have state. A read that is too large is asked again in halves. ReadFailed."""
+        reply = await self._ask(partial(self._api.get, chunk))
+        if reply.answer is Answer.TOO_LARGE and chunk.pairs > 1:
+            first, second = halves(chunk)
+            return await self.state(first) | await self.state(second)
+        return _payload(f"Get Stage State of {chunk.stage}", reply) & _pairs(chunk)
+
+    async def pipelines(self, wanted: Collection[str]) -> dict[str, Pipeline]:
+        """The wanted pipelines by ID, as far as the organisation has them. ReadFailed."""
+        found: dict[str, Pipeline] = {}
+        seen = 0
+        for page in range(1, MOST_PAGES + 1):
+            rows = _payload("List Pipelines", await self._ask(partial(self._api.pipelines, page)))
+            found.update((row.id, row) for row in rows.pipelines if row.id in wanted)
+            seen += len(rows.pipelines)
+            if len(found) == len(set(wanted)) or not rows.pipelines or seen >= rows.count:
+                break
+        return found
+
+    async def _ask(self, call: Callable[[], Awaitable[Attempt[T]]]) -> Reply[T]:
+        tries = Tries()
+        while True:
+            attempt = await call()
+            throttled = attempt.reply.answer is Answer.THROTTLED
+            tries = Tries(tries.attempts + (not throttled), renewed=tries.renewed)
+            match decide(self._retry, tries, attempt.reply, self._random()):
+                case Yield():
+                    self._gate.refused(attempt.sent_at, attempt.reply.retry_after)
+                case Renew():
+                    await self._api.renew(attempt.sent_at)
+                    tries = Tries(tries.attempts, renewed=True)
+                case Again(delay):
+                    self._gate.accepted(attempt.sent_at)
+                    await anyio.sleep(delay)
+                case _:
+                    self._gate.accepted(attempt.sent_at)
+                    return attempt.reply
+
+
+def halves(chunk: Chunk) -> tuple[Chunk, Chunk]:
+    """The chunk's pairs as two chunks of about half the size, cut along its longer side. It has two pairs or more."""
+    if len(chunk.assets) >= len(chunk.points):
+        middle = len(chunk.assets) // 2
+        sides = [(chunk.assets[:middle], chunk.points), (chunk.assets[middle:], chunk.points)]
+    else:
+        middle = len(chunk.points) // 2
+        sides = [(chunk.assets, chunk.points[:middle]), (chunk.assets, chunk.points[middle:])]
+    first, second = (Chunk(chunk.number, chunk.stage, assets, points) for assets, points in sides)
+    return first, second
+
+
+def _payload(what: str, reply: Reply[T]) -> T:
+    if reply.answer is not Answer.OK or reply.data is None:
+        raise ReadFailed(what, reply)
+    return reply.data
+
+
+def _pairs(chunk: Chunk) -> frozenset[Pair]:
+    return frozenset(Pair(asset, point) for asset in chunk.assets for point in chunk.points)

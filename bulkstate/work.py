@@ -1,0 +1,138 @@
+"""The chunks that wait for a worker."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from itertools import count
+
+import anyio
+
+from bulkstate.gate import SHORTEST_SLEEP
+from bulkstate.model import Answer, Attempt, Chunk, Outcome, Reply, Verdict
+from bulkstate.policy.retry import Tries
+
+
+@dataclass(slots=True)
+class Job:
+    """One chunk on its way to an outcome. Times are loop seconds."""
+
+    chunk: Chunk
+    tries: Tries = field(default_factory=Tries)
+    throttled: int = 0
+    first_sent_at: float | None = None
+    last: Attempt[bool] | None = None
+
+    def note(self, attempt: Attempt[bool]) -> None:
+        """Add an attempt that was made."""
+        reply = attempt.reply
+        self.last = attempt
+        self.first_sent_at = attempt.sent_at if self.first_sent_at is None else self.first_sent_at
+        if reply.answer is Answer.THROTTLED:
+            self.throttled += 1
+        else:
+            unanswered = self.tries.unanswered or reply.answer is Answer.UNANSWERED
+            self.tries = Tries(self.tries.attempts + 1, unanswered, self.tries.renewed)
+
+    def cut_off(self) -> None:
+        """An attempt was under way when the run ended: it may have arrived."""
+        self.tries = Tries(self.tries.attempts + 1, True, self.tries.renewed)
+
+    def outcome(self, verdict: Verdict, wall_offset: float, message: str = "") -> Outcome:
+        """The record of how it ended; `wall_offset` turns loop seconds into UNIX seconds."""
+        reply: Reply[bool] | None = self.last.reply if self.last else None
+        return Outcome(
+            self.chunk.number,
+            verdict,
+            self.tries.attempts,
+            self.throttled,
+            reply.status if reply else None,
+            reply.code if reply else None,
+            message or (reply.message if reply else ""),
+            reply.request_id if reply else None,
+            self.last.body_bytes if self.last else 0,
+            None if self.first_sent_at is None else self.first_sent_at + wall_offset,
+            None if self.last is None else self.last.sent_at + self.last.seconds + wall_offset,
+        )
+
+
+class Work:
+    """Hands out jobs: those that the gateway throttled first, then retries that are due, then fresh chunks in order.
+
+    A chunk is spelt out when its turn comes, so that memory holds only what is under way or waits for a retry.
+    """
+
+    def __init__(self, numbers: Iterable[int], spell_out: Callable[[int], Chunk]) -> None:
+        self._fresh = map(spell_out, numbers)
+        self._first: deque[Job] = deque()
+        self._waiting: list[tuple[float, int, Job]] = []
+        self._order = count()
+        self._under_way = 0
+        self._idle = 0
+        self._closed = False
+        self._changed = anyio.Event()
+
+    async def take(self) -> Job | None:
+        """The next job, as soon as there is one; None once nothing is left, or after `close`."""
+        while not self._closed:
+            job = self._next()
+            if job is not None:
+                self._under_way += 1
+                return job
+            if not self._under_way and not self._waiting:
+                break
+            await self._wait()
+        self._announce()
+        return None
+
+    def _next(self) -> Job | None:
+        if self._first:
+            return self._first.popleft()
+        if self._waiting and self._waiting[0][0] <= anyio.current_time():
+            return heappop(self._waiting)[2]
+        chunk = next(self._fresh, None)
+        return None if chunk is None else Job(chunk)
+
+    async def _wait(self) -> None:
+        self._idle += 1
+        try:
+            with anyio.move_on_after(self._until_due()):
+                await self._changed.wait()
+        finally:
+            self._idle -= 1
+
+    def _until_due(self) -> float | None:
+        if not self._waiting:
+            return None
+        return max(SHORTEST_SLEEP, self._waiting[0][0] - anyio.current_time())
+
+    def put_first(self, job: Job) -> None:
+        """Put back a job ahead of everything."""
+        self._first.append(job)
+        self.put_down()
+
+    def put_back(self, job: Job, due: float) -> None:
+        """Put back a job for a retry, not before `due` (loop seconds)."""
+        heappush(self._waiting, (due, next(self._order), job))
+        self.put_down()
+
+    def put_down(self) -> None:
+        """A job that was taken is out of a worker's hands: put back, or at its outcome."""
+        self._under_way -= 1
+        self._announce()
+
+    def _announce(self) -> None:
+        if self._idle:
+            changed, self._changed = self._changed, anyio.Event()
+            changed.set()
+
+    def close(self) -> None:
+        """Hand out nothing more."""
+        self._closed = True
+        self._announce()
+
+    def left(self) -> list[Job]:
+        """The jobs that were begun and put back, and that nobody will take any more."""
+        return [*self._first, *(job for _, _, job in self._waiting)]
