@@ -1,0 +1,228 @@
+"""What a journal says: the run, its plan, every outcome, and what is still to be sent (laws 3 and 4)."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bulkstate import planfile
+from bulkstate.journal.tables import check_format, connect_to_read, existing, reading
+from bulkstate.model import Outcome, Pair, Plan, RunResult, Stage, Verdict, Verification
+from bulkstate.ports import Grant
+
+_NO_RECORD: Final = -1
+_VERDICT_NUMBERS: Final = {verdict.value: number for number, verdict in enumerate(Verdict)}
+
+RESUMED: Final = frozenset({Verdict.NOT_SENT, Verdict.UNKNOWN, Verdict.SUSPECT})
+"""What `resume` sends again, beside chunks without a record (law 4)."""
+
+RETRIED: Final = RESUMED | {Verdict.REFUSED, Verdict.EXHAUSTED}
+"""What `resume --retry-failed` sends again, beside chunks without a record (law 4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What a run is, settled when it is made. `configuration` is a JSON document, with secrets as references.
+
+    `gateway` is the address, `organisation` whose pipelines are meant; `version` is that of bulkstate.
+    """
+
+    name: str
+    created_at: float
+    gateway: str
+    organisation: str
+    configuration: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a session ended; `exit_code` is what its process said to whoever started it."""
+
+    at: float
+    result: RunResult
+    reason: str
+    exit_code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One process's work on the run, the first or a resumed one. No `ending`: it still works, or was killed."""
+
+    number: int
+    started_at: float
+    ending: Ending | None
+
+
+class Record:
+    """A run's journal, to be read. Use as a context manager, or `close` it."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self.path = path
+
+    @classmethod
+    def open(cls, directory: Path, digest_of: Callable[[Plan], str]) -> Self:
+        """The record of the run in `directory`, as it is now, also while another process writes it.
+
+        `digest_of` makes a plan's digest anew, so that a plan that was altered is found out. InputError where there is
+        no journal, or none that this version can read.
+        """
+        path = existing(directory)
+        with reading(path):
+            return cls(connect_to_read(path), path)._checked(digest_of)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def directory(self) -> Path:
+        """The run directory."""
+        return self.path.parent
+
+    @cached_property
+    def facts(self) -> RunFacts:
+        """What the run is."""
+        with reading(self.path):
+            query = "SELECT name, created_at, gateway, organisation, configuration, version FROM run"
+            return RunFacts(*self._connection.execute(query).fetchone())
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The plan, as it was agreed to."""
+        with reading(self.path):
+            return planfile.read(self._connection)
+
+    @property
+    def agreed_at(self) -> float | None:
+        """When somebody agreed to the plan, None if nobody did (law 2)."""
+        with reading(self.path):
+            at: float | None = self._connection.execute("SELECT min(at) FROM agreement").fetchone()[0]
+            return at
+
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        """Every process that worked on the run, oldest first."""
+        query = """SELECT id, started_at, at, result, reason, exit
+            FROM session LEFT JOIN ending ON session = id ORDER BY id"""
+        with reading(self.path):
+            return tuple(map(_session, self._connection.execute(query)))
+
+    @property
+    def ending(self) -> tuple[RunResult, str]:
+        """How the run stands: the last session's result and the reason for it."""
+        sessions = self.sessions
+        last = sessions[-1].ending if sessions else None
+        if last is not None:
+            return last.result, last.reason
+        reason = "still running, or killed" if sessions else "nothing was sent yet"
+        return RunResult.INTERRUPTED, reason
+
+    def records(self) -> Iterator[tuple[int, Outcome]]:
+        """Everything that was recorded, in order: the session's number and the outcome. A chunk's last one counts."""
+        requests = self.plan.requests
+        with reading(self.path):
+            for _, session, *values in self._connection.execute("SELECT * FROM outcome ORDER BY seq"):
+                yield session, _outcome(values, requests)
+
+    def verdicts(self) -> NDArray[np.int8]:
+        """Every chunk's last verdict, by number: a place in `tuple(Verdict)`, or -1 without a record."""
+        last = np.full(self.plan.requests, _NO_RECORD, np.int8)
+        with reading(self.path):
+            rows = self._connection.execute("SELECT chunk, verdict FROM outcome ORDER BY seq")
+            numbered = ((chunk, _VERDICT_NUMBERS[verdict]) for chunk, verdict in rows)
+            seen = np.fromiter(numbered, [("chunk", np.int64), ("verdict", np.int8)])
+            if np.any(seen["chunk"] < 0):
+                raise ValueError("it holds an outcome of a chunk that isn't in the plan")
+            last[seen["chunk"]] = seen["verdict"]
+        return last
+
+    def pending(self, again: frozenset[Verdict] = RESUMED) -> list[int]:
+        """The chunks to send, ascending: those without a record, or whose last verdict is in `again` (law 4)."""
+        wanted = [_NO_RECORD, *(_VERDICT_NUMBERS[verdict] for verdict in again)]
+        chunks: list[int] = np.flatnonzero(np.isin(self.verdicts(), wanted)).tolist()
+        return chunks
+
+    def undeleted(self) -> list[int]:
+        """The chunks whose pairs may still have state, ascending. Of a split chunk its parts answer."""
+        done = [_VERDICT_NUMBERS[Verdict.DELETED], _VERDICT_NUMBERS[Verdict.SPLIT]]
+        chunks: list[int] = np.flatnonzero(~np.isin(self.verdicts(), done)).tolist()
+        return chunks
+
+    def grants(self, since: float) -> tuple[Grant, ...]:
+        """The grants made at `since` or later, and the last one in any case, in the order they were made."""
+        query = """SELECT at, calls, spent FROM call_grant
+            WHERE at >= ? OR seq = (SELECT max(seq) FROM call_grant) ORDER BY seq"""
+        with reading(self.path):
+            return tuple(Grant(*row) for row in self._connection.execute(query, (since,)))
+
+    def witnesses(self) -> tuple[tuple[Stage, Pair], ...]:
+        """Pairs outside the target that had state before the first delete."""
+        query = "SELECT pipeline, stage, asset, point FROM witness ORDER BY pipeline, stage, asset, point"
+        with reading(self.path):
+            rows = self._connection.execute(query)
+            return tuple((Stage(pipeline, stage), Pair(asset, point)) for pipeline, stage, asset, point in rows)
+
+    @property
+    def verification(self) -> Verification | None:
+        """What the last reading back found, None if there was none."""
+        query = "SELECT sampled, remaining, witnesses, witnesses_lost FROM verification ORDER BY seq DESC LIMIT 1"
+        with reading(self.path):
+            found = self._connection.execute(query).fetchone()
+            return Verification(*found) if found else None
+
+    def _checked(self, digest_of: Callable[[Plan], str]) -> Self:
+        try:
+            check_format(self._connection)
+            (digest,) = self._connection.execute("SELECT digest FROM run").fetchone()
+            if not digest == self.plan.digest == digest_of(self.plan):
+                raise ValueError("its plan isn't the one that was made: the digest differs")
+        except BaseException:
+            self._connection.close()
+            raise
+        return self
+
+
+def sent_history(grants: Sequence[Grant], now: float) -> list[tuple[float, int]]:
+    """When a run's calls were made, at the latest: (UNIX seconds, calls), ascending, never after `now`.
+
+    A call that was granted may have been made at any time until the next grant. Taking it as made then is the careful
+    choice: no sliding window that ends after `now` holds fewer of these calls than it really did. Of the last grant
+    nobody wrote how many were spent: all its calls count, as made now (law 5).
+    """
+    spent = [(min(grant.at, now), grant.spent) for grant in grants if grant.spent]
+    open_calls = grants[-1].calls if grants else 0
+    return sorted([*spent, (now, open_calls)] if open_calls else spent)
+
+
+# ── rows ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _outcome(values: list[Any], requests: int) -> Outcome:
+    chunk, verdict, *rest = values
+    if not 0 <= chunk < requests:
+        raise ValueError(f"it holds an outcome of chunk {chunk}, which isn't in the plan")
+    return Outcome(chunk, Verdict(verdict), *rest)
+
+
+def _session(row: tuple[int, float, float | None, str, str, int]) -> Session:
+    number, started_at, at, result, reason, exit_code = row
+    ending = None if at is None else Ending(at, RunResult(result), reason, exit_code)
+    return Session(number, started_at, ending)
