@@ -228,9 +228,7 @@ def read_token(status: int, body: bytes) -> Reply[Token]:
     return _read(status, body, _BY_TOKEN_CODE, _token)
 
 
-def _read(
-    status: int, body: bytes, by_code: dict[Code, Answer], payload: Callable[[JsonObject], T | None]
-) -> Reply[T]:
+def _read(status: int, body: bytes, by_code: dict[Code, Answer], payload: Callable[[JsonObject], T | None]) -> Reply[T]:
     document = _json_object(body)
     answer = _answer_of_status(status)
     if document is None:
@@ -282,14 +280,14 @@ def _code(document: JsonObject) -> int | None:
 
 
 def _message(document: JsonObject) -> str:
-    return _shorten(_text(document.get("msg")) or _text(document.get("message")) or "")
+    return one_line(_text(document.get("msg")) or _text(document.get("message")) or "")
 
 
 def _excerpt(body: bytes) -> str:
-    return _shorten(body[:400].decode("utf-8", "replace"))
+    return one_line(body[:400].decode("utf-8", "replace"))
 
 
-def _shorten(text: str) -> str:
+def one_line(text: str) -> str:
     """One printable line of at most 200 characters: what a server sends ends up on terminals and in reports."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text[:400]).split())
     return line if len(line) <= 200 else f"{line[:199]}…"

@@ -1,0 +1,329 @@
+"""The gateway over HTTP: `Client`, the `StageStateApi` that a run is given.
+
+Every call, token calls included, waits for the pacer first, makes one HTTP exchange and is never repeated here. What
+the network does to it is in its reply: this is the one place where foreign exceptions become the project's words.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from types import TracebackType
+from typing import Any, Final, Generic, Self, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+import anyio
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+from yarl import URL
+
+from bulkstate import __version__, wire
+from bulkstate.credentials import Auth, Bearer, Credentials, FixedCredentials, TokenCredentials
+from bulkstate.errors import InputError, Problem
+from bulkstate.model import Answer, Attempt, Chunk, Pair, PipelinePage, Reply, Token
+
+T = TypeVar("T")
+
+MEBIBYTE: Final = 1024 * 1024
+CONNECT_SECONDS: Final = 10.0
+"""Most seconds until a connection stands, names looked up and TLS agreed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Call(Generic[T]):
+    """One of the API's calls: how its answer is read, how many bytes of it, and what one that is longer means."""
+
+    read: Callable[[int, bytes], Reply[T]]
+    most_bytes: int
+    overflow: Answer
+
+
+_DELETE: Final = _Call(wire.read_delete, MEBIBYTE, Answer.UNAVAILABLE)
+_GET: Final = _Call(wire.read_state, 64 * MEBIBYTE, Answer.TOO_LARGE)
+_PIPELINES: Final = _Call(wire.read_pipelines, MEBIBYTE, Answer.UNAVAILABLE)
+_TOKEN: Final = _Call(wire.read_token, MEBIBYTE, Answer.UNAVAILABLE)
+
+
+class Client:
+    """The gateway at `url`, for organisation `org`: an async context manager around one keep-alive session.
+
+    `acquire` returns when the next call may start; it is awaited before every call. `timeout` is in seconds, for one
+    whole exchange. `ca_pem` is the text of certificates that are trusted besides the system's. `clock` is the event
+    loop's, `wall` UNIX time, both in seconds. InputError if `url`, `ca_pem` or a proxy variable makes no sense.
+
+    There is no limit on connections: the engine bounds the calls in flight, and a call that the pacer let go must not
+    wait any more.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        org: str,
+        auth: Auth,
+        acquire: Callable[[], Awaitable[None]],
+        *,
+        timeout: float = 30.0,
+        ca_pem: str | None = None,
+        clock: Callable[[], float] = anyio.current_time,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._base = _checked_base(url)
+        self._org = org
+        self._acquire = acquire
+        self._timeout = timeout
+        self._clock = clock
+        self._wall = wall
+        self._tls = _trusting(ca_pem) if self._base.startswith("https:") else None
+        self._proxy = _proxy_for(self._base)
+        self._credentials: Credentials = (
+            FixedCredentials(auth) if isinstance(auth, Bearer) else TokenCredentials(auth, self._ask, clock, wall)
+        )
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=self._tls or True),
+            timeout=_timeouts(self._timeout),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            proxy=self._proxy,
+            # A reply is never inflated: a small one that grows to gigabytes would take the process with it.
+            auto_decompress=False,
+            headers={"Accept-Encoding": "identity", "User-Agent": f"bulkstate/{__version__}"},
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._session.close()
+
+    async def delete(self, chunk: Chunk) -> Attempt[bool]:
+        """Delete Stage State for the chunk's cross product."""
+        return await self._call(wire.delete_stage_state(self._org, chunk), _DELETE)
+
+    async def get(self, chunk: Chunk) -> Attempt[frozenset[Pair]]:
+        """Get Stage State: those of the chunk's pairs that have state. `TOO_LARGE` if the answer is over 64 MiB."""
+        return await self._call(wire.get_stage_state(self._org, chunk), _GET)
+
+    async def pipelines(self, page: int) -> Attempt[PipelinePage]:
+        """List Pipelines, `page` counted from 1."""
+        return await self._call(wire.list_pipelines(self._org, page), _PIPELINES)
+
+    async def renew(self, refused_at: float) -> bool:
+        """Have credentials younger than `refused_at` (loop seconds), made once for all who wait. False: none."""
+        return await self._credentials.renew(refused_at)
+
+    async def _call(self, request: wire.Request, call: _Call[T]) -> Attempt[T]:
+        refusal = await self._credentials.ready()
+        if refusal is not None:
+            return _unsent(refusal)
+        await self._acquire()
+        # A token that ended while the pacer held the call is refused by the gateway, and then renewed by the engine.
+        return await self._exchange(request, self._credentials.headers(request), call)
+
+    async def _ask(self, compose: Callable[[], wire.Request]) -> Attempt[Token]:
+        await self._acquire()
+        return await self._exchange(compose(), {}, _TOKEN)
+
+    async def _exchange(self, request: wire.Request, headers: dict[str, str], call: _Call[T]) -> Attempt[T]:
+        if request.body:
+            headers = {"Content-Type": "application/json", **headers}
+        sent_at = self._clock()
+        try:
+            async with self._session.request(
+                request.method,
+                _url(self._base, request.path, request.query),
+                data=request.body or None,
+                headers=headers,
+                allow_redirects=False,
+                middlewares=_MIDDLEWARES.get(request.method, ()),
+            ) as response:
+                reply = await self._reply(response, call)
+        except (aiohttp.ClientError, OSError) as error:
+            reply = self._absence(error)
+        return Attempt(self._scrubbed(reply), sent_at, self._clock() - sent_at, len(request.body))
+
+    async def _reply(self, response: ClientResponse, call: _Call[T]) -> Reply[T]:
+        body = await _read_at_most(call.most_bytes, response)
+        reply = _overflow(call, response.status) if body is None else call.read(response.status, body)
+        if 300 <= response.status < 400:
+            reply = replace(reply, message=_redirection(response))
+        if reply.answer is Answer.UNAVAILABLE and "Content-Encoding" in response.headers:
+            reply = replace(reply, message=_COMPRESSED)
+        return self._with_retry_after(reply, response)
+
+    def _with_retry_after(self, reply: Reply[T], response: ClientResponse) -> Reply[T]:
+        wish = response.headers.get("Retry-After")
+        if wish is None:
+            return reply
+        return replace(reply, retry_after=wire.retry_after(wish, response.headers.get("Date"), self._wall()))
+
+    def _absence(self, error: Exception) -> Reply[Any]:
+        answer, message = _meaning(error, self._timeout)
+        return Reply(answer, message=message)
+
+    def _scrubbed(self, reply: Reply[T]) -> Reply[T]:
+        """A clumsy gateway may quote what it was sent."""
+        message = self._credentials.hide(reply.message)
+        request_id = self._credentials.hide(reply.request_id) if reply.request_id else reply.request_id
+        if message == reply.message and request_id == reply.request_id:
+            return reply
+        return replace(reply, message=message, request_id=request_id)
+
+
+# ── requests ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@lru_cache(maxsize=256)
+def _url(base: str, path: str, query: tuple[tuple[str, str], ...]) -> URL:
+    """Where a call goes, sent exactly as it is spelt here."""
+    return URL(f"{base}{path}?{urlencode(query, quote_via=quote)}" if query else f"{base}{path}", encoded=True)
+
+
+async def _never_again(request: ClientRequest, send: ClientHandlerType) -> ClientResponse:
+    """aiohttp repeats a GET on its own when a kept connection turns out to be dead: unpaced and uncounted.
+
+    It does so for these two errors, so they leave here as another. (A failed connect is a ClientOSError too, but is
+    not repeated.)
+    """
+    try:
+        return await send(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise aiohttp.ClientConnectionError from error
+
+
+_MIDDLEWARES: Final = {"GET": (_never_again,)}
+
+
+def _timeouts(seconds: float) -> aiohttp.ClientTimeout:
+    """The connect timeout ends first, so that it can be told from a call that may have arrived; and none is rounded."""
+    return aiohttp.ClientTimeout(seconds, connect=min(0.9 * seconds, CONNECT_SECONDS), ceil_threshold=2 * seconds)
+
+
+def _checked_base(url: str) -> str:
+    try:
+        parts = URL(url, encoded=True)
+    except ValueError:
+        parts = URL()
+    ours = parts.scheme in ("http", "https") and parts.host and url.isascii() and url.isprintable() and " " not in url
+    if not ours or parts.user or parts.password or parts.raw_query_string or parts.raw_fragment:
+        expected = "expected http:// or https://, a host, perhaps a path; no user, no query"
+        raise InputError(Problem("not the address of a gateway", field="gateway.url", hint=expected))
+    return url.rstrip("/")
+
+
+def _trusting(ca_pem: str | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if ca_pem is None:
+        return context
+    try:
+        context.load_verify_locations(cadata=ca_pem)
+    except (ssl.SSLError, ValueError) as error:
+        problem = Problem("holds no PEM certificate that can be read", field="gateway.ca_file")
+        raise InputError(problem) from error
+    return context
+
+
+def _proxy_for(base: str) -> URL | None:
+    """The proxy that HTTPS_PROXY and NO_PROXY name. Never one for plain http: it would read the credentials.
+
+    aiohttp's own `trust_env` isn't used: it reads .netrc and the variables anew in a thread for each call, and
+    would send a password from .netrc to the gateway.
+    """
+    parts = urlsplit(base)
+    address = getproxies().get("https")
+    if parts.scheme != "https" or not address or proxy_bypass(parts.netloc):
+        return None
+    try:
+        proxy = URL(address if "://" in address else f"http://{address}")
+    except ValueError:
+        proxy = URL()
+    if not proxy.host:
+        raise InputError(Problem("not the address of a proxy", where="HTTPS_PROXY", hint="expected http://host:port"))
+    return proxy
+
+
+# ── answers ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_COMPRESSED: Final = "the gateway compressed its answer though it was asked not to"
+
+
+async def _read_at_most(most_bytes: int, response: ClientResponse) -> bytes | None:
+    """The body; None if it is longer, and then the connection is closed with the rest unread."""
+    content = response.content
+    body = await content.readany()
+    if content.at_eof() and len(body) <= most_bytes:
+        return body
+    chunks, size = [body], len(body)
+    while size <= most_bytes and (chunk := await content.readany()):
+        chunks.append(chunk)
+        size += len(chunk)
+    if size <= most_bytes:
+        return b"".join(chunks)
+    response.close()
+    return None
+
+
+def _overflow(call: _Call[T], status: int) -> Reply[T]:
+    reply = call.read(status, b"")
+    answer = call.overflow if 200 <= status < 300 else reply.answer
+    return Reply(answer, status, message=f"the answer is over {call.most_bytes // MEBIBYTE} MiB; the rest was not read")
+
+
+def _redirection(response: ClientResponse) -> str:
+    """Only the target's host: what else stands in the address may be the credentials."""
+    try:
+        host = urlsplit(response.headers.get("Location", "")).hostname
+    except ValueError:
+        host = None
+    return f"a redirect to {wire.one_line(host) if host else 'another path'}; redirects are never followed"
+
+
+_WITHOUT_TOKEN: Final = {
+    Answer.UNANSWERED: Answer.UNREACHED,
+    Answer.UNDECIDED: Answer.UNAVAILABLE,
+    Answer.TOO_LARGE: Answer.UNAVAILABLE,
+    Answer.REFUSED: Answer.CREDENTIALS,
+}
+"""What the token service's answer means for the call that waited for it, and that certainly never went out."""
+
+
+def _unsent(refusal: Attempt[Token]) -> Attempt[Any]:
+    reply = refusal.reply
+    answer = _WITHOUT_TOKEN.get(reply.answer, reply.answer)
+    message = f"token service: {reply.message or reply.answer}"
+    unsent: Reply[Any] = Reply(answer, reply.status, reply.code, message, reply.request_id, None, reply.retry_after)
+    return Attempt(unsent, refusal.sent_at, refusal.seconds)
+
+
+def _meaning(error: Exception, timeout: float) -> tuple[Answer, str]:
+    """What a foreign exception says of the call. Its own text isn't used where it quotes what a server sent."""
+    match error:
+        case aiohttp.ClientConnectorCertificateError():
+            return Answer.GATEWAY_REFUSED, _distrust(error)
+        case aiohttp.ClientHttpProxyError(status=407 | 403):
+            return Answer.GATEWAY_REFUSED, f"the proxy refused to connect: {error.status} (see HTTPS_PROXY)"
+        case aiohttp.ClientHttpProxyError():
+            return Answer.UNREACHED, f"the proxy could not connect: {error.status}"
+        case aiohttp.ConnectionTimeoutError():
+            return Answer.UNREACHED, "no connection in time"
+        case aiohttp.ClientConnectorError():
+            return Answer.UNREACHED, f"no connection to {error.host}:{error.port}: {error.strerror or 'TLS failed'}"
+        case TimeoutError():
+            return Answer.UNANSWERED, f"no whole answer within {timeout:g} s"
+        case aiohttp.ClientPayloadError():
+            return Answer.UNANSWERED, "the answer was cut off"
+        case aiohttp.ClientResponseError():
+            return Answer.UNANSWERED, "the answer isn't HTTP"
+    return Answer.UNANSWERED, "the connection was lost before a whole answer came"
+
+
+def _distrust(error: aiohttp.ClientConnectorCertificateError) -> str:
+    reason = getattr(error.certificate_error, "verify_message", "") or "unknown reason"
+    hint = "if your own authority signed it, name its certificate in gateway.ca_file"
+    return f"the certificate of {error.host}:{error.port} can't be trusted: {reason} ({hint})"
