@@ -1,0 +1,129 @@
+"""The calls themselves, one handler each: a request in, an answer's bytes out, or `Declined`."""
+
+from __future__ import annotations
+
+import time
+from asyncio import get_running_loop
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
+from functools import partial
+from typing import TypeVar
+
+from aiohttp import web
+
+from bulkstate.emulator import replies
+from bulkstate.emulator.calls import Declined, StageCall, check_start, missing, read_list_call, read_stage_call
+from bulkstate.emulator.streaming import MOVES, Move, Streaming
+from bulkstate.emulator.tokens import TokenService, read_token_call
+from bulkstate.wire import PIPELINE, PIPELINES, STAGE_STATE, TOKEN_GET, TOKEN_REFRESH, Code
+
+T = TypeVar("T")
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class StreamingHandlers:
+    """The stream processing service of one organisation. `worker` runs what blocks, one at a time."""
+
+    def __init__(self, organisation: str, streaming: Streaming, worker: Executor) -> None:
+        self._organisation = organisation
+        self._streaming = streaming
+        self._worker = worker
+
+    def routes(self) -> list[web.RouteDef]:
+        """Where the calls are found."""
+        return [
+            web.post(STAGE_STATE, self.stage_state),
+            web.get(PIPELINES, self.list),
+            web.get(PIPELINE + "{pipeline}", self.details),
+            web.post(PIPELINE + "{pipeline}", self.operate),
+        ]
+
+    async def stage_state(self, request: web.Request) -> web.StreamResponse:
+        """Delete Stage State and Get Stage State."""
+        answers = {"delete": self._delete, "get": self._get}
+        action = request.query.get("action")
+        if action not in answers:
+            raise missing("action")
+        self._check_organisation(request)
+        call = read_stage_call(await request.read())
+        return await self._blocking(partial(answers[action], call))
+
+    async def list(self, request: web.Request) -> web.StreamResponse:
+        """List Pipelines."""
+        self._check_organisation(request)
+        call = read_list_call(request.query)
+        return await self._blocking(lambda: replies.page(self._organisation, *self._streaming.page(call)))
+
+    async def details(self, request: web.Request) -> web.StreamResponse:
+        """Get Pipeline Details."""
+        self._check_organisation(request)
+        pipeline = request.match_info["pipeline"]
+        return await self._blocking(lambda: replies.details(*self._streaming.details(pipeline)))
+
+    async def operate(self, request: web.Request) -> web.StreamResponse:
+        """Pause, Start, Stop, Release and Save Pipeline. Their `data` is an empty string."""
+        action = request.query.get("action", "")
+        if action not in MOVES:
+            raise missing("action")
+        self._check_organisation(request)
+        if action == "start":
+            check_start(await request.read())
+        return await self._blocking(partial(self._move, request.match_info["pipeline"], MOVES[action]))
+
+    def _delete(self, call: StageCall) -> bool:
+        self._streaming.delete(call)
+        return True
+
+    def _get(self, call: StageCall) -> dict[str, object]:
+        return replies.states(self._streaming.get(call))
+
+    def _move(self, pipeline: str, move: Move) -> str:
+        self._streaming.move(pipeline, move, int(time.time() * 1000))
+        return ""
+
+    def _check_organisation(self, request: web.Request) -> None:
+        organisation = request.query.get("orgId")
+        if not organisation:
+            raise missing("orgId")
+        if organisation != self._organisation:
+            raise Declined(Code.WRONG_PIPELINE, "Wrong pipelineId or OU has no privilege")
+
+    async def _blocking(self, data: Callable[[], object]) -> web.StreamResponse:
+        """Answer with what `data` returns. It is turned into bytes by the worker too: a Get's may be megabytes."""
+        body = await get_running_loop().run_in_executor(self._worker, lambda: replies.succeeded(data()))
+        return json(body)
+
+
+class TokenHandlers:
+    """The token service. It answers its refusals itself: they look unlike everybody else's."""
+
+    def __init__(self, tokens: TokenService) -> None:
+        self._tokens = tokens
+
+    def routes(self) -> list[web.RouteDef]:
+        """Where the calls are found."""
+        return [web.post(TOKEN_GET, self.get), web.post(TOKEN_REFRESH, self.refresh)]
+
+    async def get(self, request: web.Request) -> web.StreamResponse:
+        """An access token for an application."""
+        body = await request.read()
+        return self._answer(lambda: replies.token_given(self._tokens.get(read_token_call(body), time.time())))
+
+    async def refresh(self, request: web.Request) -> web.StreamResponse:
+        """A new access token for one that is still good."""
+        body = await request.read()
+        return self._answer(
+            lambda: replies.token_given(self._tokens.refresh(read_token_call(body, refresh=True), time.time()))
+        )
+
+    def _answer(self, given: Callable[[], bytes]) -> web.StreamResponse:
+        try:
+            return json(given())
+        except Declined as reason:
+            return json(replies.token_declined(reason))
+
+
+def json(body: bytes, status: int = 200) -> web.Response:
+    """A JSON answer."""
+    return web.Response(body=body, status=status, content_type="application/json")
