@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from bulkstate import planfile
 from bulkstate.journal.tables import check_format, connect_to_read, existing, reading
 from bulkstate.model import Outcome, Pair, Plan, RunResult, Stage, Verdict, Verification
+from bulkstate.planner.digest import digest as plan_digest
 from bulkstate.ports import Grant
 
 _NO_RECORD: Final = -1
@@ -70,15 +71,14 @@ class Record:
         self.path = path
 
     @classmethod
-    def open(cls, directory: Path, digest_of: Callable[[Plan], str]) -> Self:
+    def open(cls, directory: Path) -> Self:
         """The record of the run in `directory`, as it is now, also while another process writes it.
 
-        `digest_of` makes a plan's digest anew, so that a plan that was altered is found out. InputError where there is
-        no journal, or none that this version can read.
+        InputError where there is no journal, none that this version can read, or one whose plan was altered.
         """
         path = existing(directory)
         with reading(path):
-            return cls(connect_to_read(path), path)._checked(digest_of)
+            return cls(connect_to_read(path), path)._checked()
 
     def close(self) -> None:
         """Let go of the file."""
@@ -96,6 +96,11 @@ class Record:
     def directory(self) -> Path:
         """The run directory."""
         return self.path.parent
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.facts.name
 
     @cached_property
     def facts(self) -> RunFacts:
@@ -188,11 +193,11 @@ class Record:
             found = self._connection.execute(query).fetchone()
             return Verification(*found) if found else None
 
-    def _checked(self, digest_of: Callable[[Plan], str]) -> Self:
+    def _checked(self) -> Self:
         try:
             check_format(self._connection)
             (digest,) = self._connection.execute("SELECT digest FROM run").fetchone()
-            if not digest == self.plan.digest == digest_of(self.plan):
+            if not digest == self.plan.digest == plan_digest(self.plan.stages):
                 raise ValueError("its plan isn't the one that was made: the digest differs")
         except BaseException:
             self._connection.close()

@@ -87,11 +87,11 @@ class Journal(Record):
         return cls(connection, path, hop or WriterThread())
 
     @classmethod
-    def resume(cls, directory: Path, digest_of: Callable[[Plan], str], *, hop: Hop | None = None) -> Self:
+    def resume(cls, directory: Path, *, hop: Hop | None = None) -> Self:
         """The journal of the run in `directory`, to go on with. Raises what `open` does, and JournalNotWritable."""
         path = existing(directory)
         with reading(path):
-            journal = cls(connect_to_write(path), path, hop or WriterThread())._checked(digest_of)
+            journal = cls(connect_to_write(path), path, hop or WriterThread())._checked()
         with writing(path):
             start_log(journal._connection)
         return journal

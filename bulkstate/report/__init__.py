@@ -1,1 +1,19 @@
-"""From outcomes to what people and CI read."""
+"""Outcomes folded into a report, for people and for machines."""
+
+from bulkstate.report.document import to_json
+from bulkstate.report.failures import Kind, kinds, write_failures
+from bulkstate.report.fold import RunRecord, fold
+from bulkstate.report.text import duration, printable, show, to_text
+
+__all__ = [
+    "Kind",
+    "RunRecord",
+    "duration",
+    "fold",
+    "kinds",
+    "printable",
+    "show",
+    "to_json",
+    "to_text",
+    "write_failures",
+]

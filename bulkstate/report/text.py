@@ -1,0 +1,185 @@
+"""The report for people: a page that fits 80 columns and needs no colour.
+
+Whatever a server, a file name or a journal brought along is printed as it is, never as markup, and without anything
+that could steer a terminal.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from io import StringIO
+from typing import Final
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from bulkstate.model import Report, RunResult, StageReport, Verdict, Verification
+from bulkstate.report.failures import Kind, kinds
+
+_KINDS_SHOWN: Final = 8
+
+_HEADINGS: Final = {
+    RunResult.DELETED: ("✓ Deleted", "bold green"),
+    RunResult.PARTIAL: ("! Finished, but not everything is deleted", "bold yellow"),
+    RunResult.REFUSED: ("✗ Refused", "bold red"),
+    RunResult.STOPPED: ("✗ Stopped early", "bold red"),
+    RunResult.INTERRUPTED: ("! Interrupted", "bold yellow"),
+}
+
+_MEANINGS: Final = {
+    Verdict.REFUSED: "the API said no, and will again",
+    Verdict.EXHAUSTED: "all attempts used up, every one answered",
+    Verdict.UNKNOWN: "an attempt may have arrived, and was never answered",
+    Verdict.SUSPECT: "deleted while the pipeline may have been running",
+    Verdict.NOT_SENT: "held back",
+}
+
+
+def to_text(report: Report, width: int = 80) -> str:
+    """The page without colour, `width` columns wide."""
+    console = Console(file=StringIO(), width=width, color_system=None, legacy_windows=False)
+    with console.capture() as page:
+        show(report, console)
+    return "".join(f"{line.rstrip()}\n" for line in page.get().splitlines())
+
+
+def show(report: Report, console: Console) -> None:
+    """Print the page on `console`, in colour where it has some."""
+    for paragraph in _paragraphs(report):
+        if paragraph:
+            console.print(Padding(paragraph, (0, 1, 1, 1)), highlight=False)
+    for advice, command in _next_steps(report):
+        console.print(Padding(advice, (0, 1)))
+        # On one line, however long, so that it can be copied.
+        console.print(Text(f"   {printable(command)}\n", "bold"), soft_wrap=True)
+
+
+def _paragraphs(report: Report) -> Iterator[Text]:
+    found = kinds(report.failures)
+    yield _heading(report)
+    yield Text("\n").join(_stages(report.stages))
+    yield from map(_kind, found[:_KINDS_SHOWN])
+    yield Text("\n").join(_unlisted(report, found))
+    yield Text("\n").join(_read_back(report.verified))
+
+
+def printable(text: str) -> str:
+    """`text` on one line, with a � for each character that would not print."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
+
+
+def _heading(report: Report) -> Text:
+    words, style = _HEADINGS[report.result]
+    chunks = _of(report.chunks.deleted, report.chunks.planned, "chunk")
+    heading = Text(f"{words}: {_of(report.pairs_deleted, report.pairs_planned, 'pair')}, {chunks}", style)
+    lines = (printable(report.reason), _pace(report), f"run {printable(report.run)}, plan {report.plan[:8]}")
+    return heading.append("".join(f"\n  {line}" for line in lines if line), "not bold default")
+
+
+def _pace(report: Report) -> str:
+    calls = report.attempts + report.throttled
+    if not calls:
+        return "no request was sent"
+    pace = f"{_count(calls, 'request')} in {duration(report.seconds)}, {report.requests_per_second:,.1f} a second"
+    return f"{pace}; {_trouble(report)}"
+
+
+def _trouble(report: Report | StageReport) -> str:
+    return f"{_count(report.retries, 'retry', 'retries')}, {report.throttled:,} throttled"
+
+
+def _stages(stages: Sequence[StageReport]) -> Iterator[Text]:
+    """Two lines a stage: its name may be long, and the figures below each other want their columns."""
+    rows = [_figures(stage) for stage in stages]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for stage, row in zip(stages, rows, strict=True):
+        whole = stage.chunks.deleted + stage.chunks.split == stage.chunks.planned
+        yield Text(f"{'✓' if whole else '!'} {printable(str(stage.stage))}", "green" if whole else "yellow")
+        yield Text("  " + "   ".join(figure.ljust(width) for figure, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _figures(stage: StageReport) -> tuple[str, str, str]:
+    pairs = _of(stage.pairs_deleted, stage.pairs_planned, "pair")
+    return pairs, _of(stage.chunks.deleted, stage.chunks.planned, "chunk"), _trouble(stage)
+
+
+def _of(done: int, planned: int, noun: str) -> str:
+    return f"all {_count(planned, noun)}" if done == planned > 1 else f"{done:,} of {_count(planned, noun)}"
+
+
+def duration(seconds: float) -> str:
+    """A span of time as people say it, such as `4.2 s`, `3 min 12 s` or `1 h 04 min`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def _count(number: int, noun: str, plural: str = "") -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {plural or noun + 's'}"
+
+
+def _kind(kind: Kind) -> Text:
+    text = Text(f"{_count(kind.chunks, 'chunk')} {kind.verdict.value.replace('_', ' ')}", "bold yellow")
+    text.append(f", {_count(kind.pairs, 'pair')}: {_MEANINGS[kind.verdict]}.", "not bold default")
+    answer = ", ".join(_answer(kind))
+    text.append(f"\n  {answer}" if answer else "", "not bold default")
+    return text.append(f"\n  {', '.join(_examples(kind))}", "not bold dim default")
+
+
+def _answer(kind: Kind) -> Iterator[str]:
+    if kind.status is not None:
+        yield f"HTTP {kind.status}"
+    if kind.code is not None:
+        yield f"code {kind.code}"
+    if kind.message:
+        yield f"“{printable(kind.message)}”"
+
+
+def _examples(kind: Kind) -> Iterator[str]:
+    for failure in kind.examples:
+        request = failure.outcome.request_id
+        yield f"chunk {failure.chunk} (request {printable(request)})" if request else f"chunk {failure.chunk}"
+    if kind.chunks > len(kind.examples):
+        yield "…"
+
+
+def _unlisted(report: Report, found: Sequence[Kind]) -> Iterator[Text]:
+    """What isn't deleted, and isn't among the kinds that are shown."""
+    unseen = len(found) - _KINDS_SHOWN
+    if unseen > 0:
+        yield Text(f"And {_count(unseen, 'other kind')} of failure: the JSON report lists them.")
+    recorded = sum(failure.outcome.verdict is Verdict.NOT_SENT for failure in report.failures)
+    unreached = report.chunks.not_sent - recorded
+    if unreached:
+        yield Text(f"{_count(unreached, 'chunk')} not sent: their turn never came.", "bold yellow")
+
+
+def _read_back(verified: Verification | None) -> Iterator[Text]:
+    if verified is None:
+        yield Text("Nothing was read back.", "dim")
+        return
+    if verified.sampled and verified.remaining:
+        found = f"{verified.remaining:,} of {_count(verified.sampled, 'pair')} read back still have state."
+        yield Text(found, "bold red")
+    elif verified.sampled:
+        yield Text(f"{_count(verified.sampled, 'pair')} read back: none has state any more.", "green")
+    if verified.witnesses_lost:
+        lost = f"{verified.witnesses_lost:,} of {_count(verified.witnesses, 'witness pair')} lost their state."
+        yield Text(f"{lost} They are outside the target.", "bold red")
+    elif verified.witnesses:
+        yield Text(f"{_count(verified.witnesses, 'witness pair')} outside the target: all still have state.", "green")
+
+
+def _next_steps(report: Report) -> Iterator[tuple[Text, str]]:
+    """What to do now, and the command that does it."""
+    directory = shlex.quote(report.run_dir)
+    chunks = report.chunks
+    if chunks.not_sent or chunks.unknown or chunks.suspect:
+        yield Text("To go on:"), f"bulkstate resume {directory}"
+    if chunks.refused or chunks.exhausted:
+        yield Text("To send once more what failed as well:"), f"bulkstate resume {directory} --retry-failed"
+    if report.verified and not report.verified.clean:
+        yield Text("To read everything back:"), f"bulkstate verify {directory} --sample all"
