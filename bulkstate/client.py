@@ -6,6 +6,7 @@ the network does to it is in its reply: this is the one place where foreign exce
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import time
 from collections.abc import Awaitable, Callable
@@ -17,7 +18,6 @@ from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
-import anyio
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from yarl import URL
 
@@ -48,6 +48,10 @@ _PIPELINES: Final = _Call(wire.read_pipelines, MEBIBYTE, Answer.UNAVAILABLE)
 _TOKEN: Final = _Call(wire.read_token, MEBIBYTE, Answer.UNAVAILABLE)
 
 
+def _loop_time() -> float:
+    return asyncio.get_running_loop().time()
+
+
 class Client:
     """The gateway at `url`, for organisation `org`: an async context manager around one keep-alive session.
 
@@ -68,7 +72,7 @@ class Client:
         *,
         timeout: float = 30.0,
         ca_pem: str | None = None,
-        clock: Callable[[], float] = anyio.current_time,
+        clock: Callable[[], float] = _loop_time,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._base = _checked_base(url)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import IntEnum
 from hashlib import sha256
@@ -188,57 +189,75 @@ _BY_STATUS: Final = {
 }
 """Statuses that need no look at the body: the gateway in front speaks, and promises no JSON."""
 
-_BY_CODE: Final = {
-    Code.TOKEN_EXPIRED: Answer.CREDENTIALS,
-    Code.MISSING_PARAMETER: Answer.REFUSED,
-    Code.TOO_MANY_POINTS: Answer.TOO_LARGE,
-    Code.WRONG_PIPELINE: Answer.STAGE_REFUSED,
-    Code.UNSUPPORTED_STAGE: Answer.STAGE_REFUSED,
-}
 
-_BY_TOKEN_CODE: Final = {
-    Code.NO_SUCH_APP_KEY: Answer.REFUSED,
-    Code.WRONG_ENCRYPTION: Answer.REFUSED,
-    Code.INVALID_PARAMETER: Answer.REFUSED,
-    Code.EMPTY_PARAMETER: Answer.REFUSED,
-    Code.TOKEN_EXPIRED: Answer.CREDENTIALS,
-    Code.REFRESH_FAILED: Answer.CREDENTIALS,
-}
+@dataclass(frozen=True, slots=True)
+class _Codes:
+    """Where a service puts its code, and what each means. What isn't here is undecided."""
+
+    names: tuple[str, ...]
+    answers: dict[int, Answer]
+
+
+_STREAMING: Final = _Codes(
+    ("code",),
+    {
+        Code.TOKEN_EXPIRED: Answer.CREDENTIALS,
+        Code.MISSING_PARAMETER: Answer.REFUSED,
+        Code.TOO_MANY_POINTS: Answer.TOO_LARGE,
+        Code.WRONG_PIPELINE: Answer.STAGE_REFUSED,
+        Code.UNSUPPORTED_STAGE: Answer.STAGE_REFUSED,
+    },
+)
+
+_TOKEN_SERVICE: Final = _Codes(
+    ("status", "stauts", "code"),
+    {
+        Code.NO_SUCH_APP_KEY: Answer.REFUSED,
+        Code.WRONG_ENCRYPTION: Answer.REFUSED,
+        Code.INVALID_PARAMETER: Answer.REFUSED,
+        Code.EMPTY_PARAMETER: Answer.REFUSED,
+        Code.TOKEN_EXPIRED: Answer.CREDENTIALS,
+        Code.REFRESH_FAILED: Answer.CREDENTIALS,
+    },
+)
+
+_APIM_STATUSES: Final = frozenset(ApimStatus)
 
 JsonObject = dict[str, Any]
 
 
 def read_delete(status: int, body: bytes) -> Reply[bool]:
     """What the answer to Delete Stage State means. Only 2xx, `code` 0 and `data` true are `OK`."""
-    return _read(status, body, _BY_CODE, _deleted)
+    return _read(status, body, _STREAMING, _deleted)
 
 
 def read_state(status: int, body: bytes) -> Reply[frozenset[Pair]]:
     """What the answer to Get Stage State means: the pairs that have state."""
-    return _read(status, body, _BY_CODE, _items)
+    return _read(status, body, _STREAMING, _items)
 
 
 def read_pipelines(status: int, body: bytes) -> Reply[PipelinePage]:
     """What the answer to List Pipelines means."""
-    return _read(status, body, _BY_CODE, _page)
+    return _read(status, body, _STREAMING, _page)
 
 
 def read_token(status: int, body: bytes) -> Reply[Token]:
     """What the token service's answer means. It calls its code `status` (the vendor's sample: `stauts`)."""
-    return _read(status, body, _BY_TOKEN_CODE, _token)
+    return _read(status, body, _TOKEN_SERVICE, _token)
 
 
-def _read(status: int, body: bytes, by_code: dict[Code, Answer], payload: Callable[[JsonObject], T | None]) -> Reply[T]:
+def _read(status: int, body: bytes, codes: _Codes, payload: Callable[[JsonObject], T | None]) -> Reply[T]:
     document = _json_object(body)
     answer = _answer_of_status(status)
     if document is None:
         return Reply(answer or Answer.UNAVAILABLE, status, message=_excerpt(body))
-    code = _code(document)
+    code = _code(document, codes.names)
     data = None
-    if answer is None or (status == 400 and code in by_code):
-        answer, data = _answer_of_document(document, code, by_code, payload)
-        answer = Answer.UNDECIDED if answer is Answer.OK and not 200 <= status < 300 else answer
-    return Reply(answer, status, code, _message(document), _text(document.get("requestId")), data)
+    if answer is None or (status == 400 and code in codes.answers):
+        answer, data = _answer_of_document(document, code, codes, payload)
+        if answer is Answer.OK and not 200 <= status < 300:
+            answer, data = Answer.UNDECIDED, None
+    return Reply(answer, status, code, _message(document), _request_id(document), data)
 
 
 def _answer_of_status(status: int) -> Answer | None:
@@ -248,19 +267,16 @@ def _answer_of_status(status: int) -> Answer | None:
 
 
 def _answer_of_document(
-    document: JsonObject, code: int | None, by_code: dict[Code, Answer], payload: Callable[[JsonObject], T | None]
+    document: JsonObject, code: int | None, codes: _Codes, payload: Callable[[JsonObject], T | None]
 ) -> tuple[Answer, T | None]:
-    if document.get("apim_status") in tuple(ApimStatus):
+    if _integer(document.get("apim_status")) in _APIM_STATUSES:
         return Answer.CREDENTIALS, None
-    if code != Code.OK or code is None:
-        return by_code.get(_known(code), Answer.UNDECIDED), None
+    if code is None:
+        return Answer.UNDECIDED, None
+    if code != Code.OK:
+        return codes.answers.get(code, Answer.UNDECIDED), None
     data = payload(document)
     return (Answer.UNDECIDED if data is None else Answer.OK), data
-
-
-def _known(code: int | None) -> Code:
-    """The documented code, or `OTHER`, which no table of decisions holds."""
-    return Code(code) if code in tuple(Code) else Code.OTHER
 
 
 def _json_object(body: bytes) -> JsonObject | None:
@@ -271,16 +287,25 @@ def _json_object(body: bytes) -> JsonObject | None:
     return document if isinstance(document, dict) else None
 
 
-def _code(document: JsonObject) -> int | None:
-    for name in ("code", "status", "stauts", "apim_status"):
-        code = document.get(name)
-        if isinstance(code, int) and not isinstance(code, bool):
+def _code(document: JsonObject, names: tuple[str, ...]) -> int | None:
+    """The service's own code; else the gateway's, to be shown: its 0 doesn't say that the service did anything."""
+    for name in names:
+        code = _integer(document.get(name))
+        if code is not None:
             return code
-    return None
+    return _integer(document.get("apim_status")) or None
+
+
+def _integer(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _message(document: JsonObject) -> str:
     return one_line(_text(document.get("msg")) or _text(document.get("message")) or "")
+
+
+def _request_id(document: JsonObject) -> str | None:
+    return one_line(_text(document.get("requestId")) or "") or None
 
 
 def _excerpt(body: bytes) -> str:
@@ -289,7 +314,10 @@ def _excerpt(body: bytes) -> str:
 
 def one_line(text: str) -> str:
     """One printable line of at most 200 characters: what a server sends ends up on terminals and in reports."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text[:400]).split())
+    text = text[:400]
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else " " for c in text)
+    line = " ".join(text.split())
     return line if len(line) <= 200 else f"{line[:199]}…"
 
 
@@ -335,9 +363,14 @@ def _pipeline(row: object) -> Pipeline | None:
 
 def _token(document: JsonObject) -> Token | None:
     match document.get("data"):
-        case {"accessToken": str(value), "expire": int(expire) | float(expire)}:
+        case {"accessToken": str(value), "expire": int(expire) | float(expire)} if _fits_header(value) and expire > 0:
             return Token(value, float(expire))
     return None
+
+
+def _fits_header(value: str) -> bool:
+    """A line end in a token would be a header of somebody else's making."""
+    return bool(value) and value.isascii() and value.isprintable()
 
 
 def retry_after(value: str | None, date: str | None, now: float) -> float | None:
@@ -359,7 +392,9 @@ def retry_after(value: str | None, date: str | None, now: float) -> float | None
 
 
 def _http_date(text: str) -> float | None:
+    """UNIX seconds of an HTTP date; one without a zone is UTC (RFC 9110, 5.6.7)."""
     try:
-        return parsedate_to_datetime(text).timestamp()
+        date = parsedate_to_datetime(text)
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None
