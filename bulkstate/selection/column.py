@@ -1,0 +1,20 @@
+"""IDs as they come from a source, without their repetitions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Column:
+    """A column of a table: the different IDs, in no order, and for each row the position of its ID among them."""
+
+    ids: list[str]
+    codes: NDArray[np.uint32]
+
+    def spelt_out(self) -> list[str]:
+        """The ID of every row."""
+        return list(map(self.ids.__getitem__, self.codes.tolist()))

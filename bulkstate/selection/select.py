@@ -1,0 +1,154 @@
+"""Entries of a configuration become relations, one a stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bulkstate.errors import InputError, Problem
+from bulkstate.model import IndexArray, Pair, Stage
+from bulkstate.relation import Block, Relation
+from bulkstate.selection.column import Column
+from bulkstate.selection.files import NamedFile
+from bulkstate.selection.lists import read_list
+from bulkstate.selection.sources import BlockSource, Entry, PairSource, Source
+
+ASSET_ID: Final = "asset_id"
+POINT_ID: Final = "point_id"
+
+MOST_WITNESSES: Final = 100_000
+"""Most pairs that `read_pairs` hands out: they are read back through the gateway, before the run and after it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _BlockIds:
+    """A block as read: its IDs, each once."""
+
+    assets: Sequence[str]
+    points: Sequence[str]
+    duplicates: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _PairIds:
+    """Single pairs as read, repetitions included."""
+
+    assets: Column
+    points: Column
+
+
+_Found: TypeAlias = _BlockIds | _PairIds
+
+
+def select(entries: Iterable[Entry]) -> tuple[Relation, ...]:
+    """What the entries select: one relation for each stage of each pipeline, sorted by stage.
+
+    Entries for the same stage are merged. Every list and file is read once. InputError, with all mistakes of all
+    sources at once, if an ID can't be sent, a file can't be read, or a selection comes out empty.
+    """
+    targets = _targets(entries)
+    found = _read_all(dict.fromkeys(source for sources in targets.values() for source in sources))
+    relations = {sources: _relation([found[source] for source in sources]) for sources in set(targets.values())}
+    return tuple(replace(relations[sources], stage=stage) for stage, sources in sorted(targets.items()))
+
+
+def read_pairs(source: PairSource) -> tuple[Pair, ...]:
+    """The different pairs of a file, sorted: for reading back, so at most `MOST_WITNESSES`. InputError as `select`."""
+    found = _read_pairs(source)
+    pairs = set(map(Pair, found.assets.spelt_out(), found.points.spelt_out()))
+    if len(pairs) > MOST_WITNESSES:
+        message = f"{source.file}: holds {len(pairs):,} pairs, and each is read back: at most {MOST_WITNESSES:,}"
+        raise InputError(Problem(message, source.where, source.field))
+    return tuple(sorted(pairs))
+
+
+def _targets(entries: Iterable[Entry]) -> dict[Stage, tuple[Source, ...]]:
+    """What is selected in each stage, the same source once."""
+    targets: dict[Stage, dict[Source, None]] = {}
+    for entry in entries:
+        for name in entry.stages:
+            targets.setdefault(Stage(entry.pipeline, name), {}).update(dict.fromkeys(entry.where))
+    empty = [Problem(f"nothing is selected in {stage}") for stage, sources in targets.items() if not sources]
+    if empty or not targets:
+        raise InputError(*empty or [Problem("nothing is selected")])
+    return {stage: tuple(sources) for stage, sources in targets.items()}
+
+
+def _read_all(sources: Iterable[Source]) -> dict[Source, _Found]:
+    found: dict[Source, _Found] = {}
+    problems: list[Problem] = []
+    for source in sources:
+        try:
+            found[source] = _read_block(source) if isinstance(source, BlockSource) else _read_pairs(source)
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(*problems)
+    return found
+
+
+def _read_block(source: BlockSource) -> _BlockIds:
+    assets, points = read_list(source.assets, ASSET_ID), read_list(source.points, POINT_ID)
+    block = _BlockIds(tuple(dict.fromkeys(assets)), tuple(dict.fromkeys(points)))
+    return replace(block, duplicates=len(assets) + len(points) - len(block.assets) - len(block.points))
+
+
+def _read_pairs(source: PairSource) -> _PairIds:
+    # Polars takes a fifth of a second to import, which a run without tables needn't wait for.
+    from bulkstate.selection.tables import read_columns
+
+    return _PairIds(*read_columns(NamedFile(source.file, source.where, source.field), (ASSET_ID, POINT_ID)))
+
+
+def _relation(found: Sequence[_Found]) -> Relation:
+    blocks = [ids for ids in found if isinstance(ids, _BlockIds)]
+    singles = [ids for ids in found if isinstance(ids, _PairIds)]
+    assets = _Dictionary([*(ids.assets for ids in blocks), *(ids.assets.ids for ids in singles)])
+    points = _Dictionary([*(ids.points for ids in blocks), *(ids.points.ids for ids in singles)])
+    pairs, repeated = _codes(singles, assets, points)
+    return Relation(
+        stage=Stage("", ""),
+        assets=assets.ids,
+        points=points.ids,
+        blocks=tuple(Block(assets.side(ids.assets), points.side(ids.points)) for ids in blocks),
+        pairs=pairs,
+        duplicates=repeated + sum(ids.duplicates for ids in blocks),
+    )
+
+
+class _Dictionary:
+    """All IDs of one kind that a selection names, sorted, and the position of each."""
+
+    def __init__(self, lists: Sequence[Sequence[str]]) -> None:
+        self.ids = tuple(sorted(dict.fromkeys(chain.from_iterable(lists))))
+        self._positions = dict(zip(self.ids, range(len(self.ids)), strict=True))
+
+    def positions(self, ids: Sequence[str]) -> IndexArray:
+        """Where the IDs are, in the order given."""
+        return np.fromiter(map(self._positions.__getitem__, ids), np.int32, len(ids))
+
+    def side(self, ids: Sequence[str]) -> IndexArray:
+        """The same, ascending."""
+        return np.sort(self.positions(ids))
+
+
+def _codes(singles: Sequence[_PairIds], assets: _Dictionary, points: _Dictionary) -> tuple[NDArray[np.int64], int]:
+    """All single pairs as codes, ascending, each once; and how many were there again.
+
+    Positions are 32-bit, so that a code can't overflow.
+    """
+    parts = [np.empty(0, np.int64)]
+    for found in singles:
+        codes = assets.positions(found.assets.ids).astype(np.int64)[found.assets.codes]
+        codes *= len(points.ids)
+        codes += points.positions(found.points.ids)[found.points.codes]
+        parts.append(codes)
+    codes = np.concatenate(parts)
+    codes.sort()
+    once = codes[np.diff(codes, prepend=-1) > 0]
+    return once, len(codes) - len(once)
