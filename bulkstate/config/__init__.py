@@ -1,0 +1,66 @@
+"""The configuration: YAML and environment become frozen settings, every mistake with file, line and the field's path.
+
+settings.py   what the program is given; the tree itself
+gateway.py    … its gateway                                selected.py  … what is deleted
+unbuilt.py    … and what it is going to have
+document.py   what a run keeps of it
+forms.py      how values are written                       values.py    rates, durations, sizes, references to secrets
+place.py      a value and where it stands                  nodes.py     YAML and JSON as trees with lines
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from bulkstate.config import nodes
+from bulkstate.config.document import from_document, to_document
+from bulkstate.config.forms import JsonObject
+from bulkstate.config.gateway import Application, Auth, AuthStyle, Bearer, Embedded, Gateway
+from bulkstate.config.place import Place, Source
+from bulkstate.config.settings import (
+    CONFIGURATION,
+    Limits,
+    ReportFiles,
+    Retry,
+    Safety,
+    Sample,
+    Settings,
+    Verify,
+)
+from bulkstate.config.values import Rate, SecretReference
+
+__all__ = [
+    "Application",
+    "Auth",
+    "AuthStyle",
+    "Bearer",
+    "Embedded",
+    "Gateway",
+    "Limits",
+    "Rate",
+    "ReportFiles",
+    "Retry",
+    "Safety",
+    "Sample",
+    "SecretReference",
+    "Settings",
+    "Verify",
+    "from_document",
+    "load",
+    "schema",
+    "to_document",
+]
+
+
+def load(path: Path, environ: Mapping[str, str]) -> Settings:
+    """The settings in a YAML file. InputError, with every mistake in it; secrets are looked up, and not kept."""
+    name = str(path)
+    node = nodes.from_yaml(nodes.read_text(path), name)
+    return CONFIGURATION.read(Place(Source(name, path.parent, environ), "", node.line, node))
+
+
+def schema() -> JsonObject:
+    """The JSON Schema (draft 2020-12) of the tree, for editors."""
+    about = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "bulkstate configuration"}
+    return {**about, **CONFIGURATION.schema()}

@@ -1,0 +1,58 @@
+"""What a run keeps of its configuration, so that `resume` needs nothing else: JSON in the configuration's own words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+
+from bulkstate.config import nodes
+from bulkstate.config.gateway import EMBEDDED, Embedded, Gateway
+from bulkstate.config.place import Place, Source
+from bulkstate.config.settings import CONTINUATION, Settings
+from bulkstate.config.values import Rate, SecretReference, format_duration
+from bulkstate.selection import PairSource
+
+
+def to_document(settings: Settings) -> str:
+    """Everything but `delete`, as JSON text: secrets as references, certificates as text, paths absolute."""
+    return json.dumps({name: value for name, value in _fields(settings).items() if name != "delete"})
+
+
+def from_document(text: str, environ: Mapping[str, str], name: str = "the run's settings") -> Settings:
+    """The settings that `to_document` wrote, with nothing in `delete`.
+
+    InputError if the text can't be read, is of another version, or a secret's variable isn't set; `name` says whose text it is.
+    """
+    node = nodes.from_json(text, name)
+    return CONTINUATION.read(Place(Source(name, Path("/"), environ), "", 1, node))
+
+
+def _written(value: object) -> object:
+    """A value as the configuration writes it. The only floats are times."""
+    match value:
+        case SecretReference() | Rate():
+            return str(value)
+        case Embedded(timeout):
+            return {"url": EMBEDDED, "timeout": _written(timeout)}
+        case Gateway(ca_pem=pem):
+            kept = {name: item for name, item in _fields(value).items() if name != "ca_pem"}
+            return {**kept, "ca_file": pem}
+        case PairSource(file):
+            return _written(file)
+        case Path():
+            return _written(str(value.absolute()))
+        case float():
+            return format_duration(value)
+        case str():
+            return value.replace("${", "$${")
+        case tuple():
+            return [_written(item) for item in value]
+    return _fields(value) if is_dataclass(value) else value
+
+
+def _fields(value: object) -> dict[str, object]:
+    if not is_dataclass(value):
+        raise TypeError(value)
+    return {each.name: _written(getattr(value, each.name)) for each in fields(value)}

@@ -1,0 +1,251 @@
+"""Which gateway is called, and as whom."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import ip_address
+from typing import Annotated, Final, TypeAlias
+from urllib.parse import SplitResult, urlsplit
+
+from bulkstate.config.forms import Choice, Duration, Flag, Found, JsonObject, Made, Maybe, Secret, Section, Text
+from bulkstate.config.place import Place
+from bulkstate.config.values import SecretReference
+from bulkstate.errors import Problem
+
+EMBEDDED: Final = "embedded"
+_MOST_CA_BYTES: Final = 4 << 20
+_HOST: Final = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
+_CERTIFICATE: Final = re.compile(r"-----BEGIN CERTIFICATE-----[\sA-Za-z0-9+/=]+-----END CERTIFICATE-----")
+
+
+# ── what the program is given ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class AuthStyle(StrEnum):
+    """How a call shows who makes it."""
+
+    SIGNED = "signed"
+    """By `apim-accesstoken` and a signature over the call."""
+    BEARER = "bearer"
+    """By the token in `Authorization`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """An application's key and secret, with which the token service gives out access tokens.
+
+    `prefix` stands before the token in `Authorization` (style `bearer`), and may be empty.
+    """
+
+    app_key: SecretReference
+    app_secret: SecretReference
+    style: AuthStyle = AuthStyle.SIGNED
+    prefix: str = "Bearer"
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """A token that somebody else has fetched. It can't be renewed."""
+
+    bearer: SecretReference
+    prefix: str = "Bearer"
+
+
+Auth: TypeAlias = Application | Bearer
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A real gateway. `url` has no slash at its end; `timeout` is in seconds; `ca_pem` holds certificates as PEM text."""
+
+    url: str
+    org_id: str
+    auth: Auth
+    timeout: float = 30.0
+    ca_pem: str | None = None
+    allow_http: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The emulator, started for the run; the run makes up the organisation and the application. `timeout` in seconds."""
+
+    timeout: float = 30.0
+
+
+# ── forms of single values ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayUrl:
+    """`embedded`, or an http(s) address. It is never told back: it may hold what came from the environment."""
+
+    def read(self, at: Place) -> str:
+        """The address without the slash at its end."""
+        text = Text("an address such as https://apim.example.com, or embedded").read(at)
+        if text == EMBEDDED:
+            return text
+        wrong = _wrong_in(text)
+        if wrong:
+            raise at.mistake(f"expected an address such as https://apim.example.com, or embedded: {wrong}")
+        return text.rstrip("/")
+
+    def schema(self) -> JsonObject:
+        """Either, or a reference."""
+        return {"type": "string", "pattern": r"^embedded$|^https?://[^@?#\s]+$|\$\{"}
+
+
+def _wrong_in(url: str) -> str:
+    """What keeps a text from being a gateway's address; empty if nothing does."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return "its host or port can't be read"
+    if parts.scheme not in ("http", "https"):
+        return "it has to start with https:// or http://"
+    if "@" in parts.netloc:
+        return "it may hold no user or password"
+    if "?" in url or "#" in url:
+        return "it may hold no `?` and no `#`"
+    if not parts.hostname or not _HOST.fullmatch(parts.hostname) or port == 0:
+        return "its host or port can't be read"
+    return "" if re.fullmatch(r"[!-\[\]-~]*", parts.path) else "its path may hold plain ASCII only, without spaces"
+
+
+def _is_loopback(parts: SplitResult) -> bool:
+    host = parts.hostname or ""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """What stands before a token: one word, or nothing. It is never told back: it may be a token in the wrong place."""
+
+    def read(self, at: Place) -> str:
+        """The word."""
+        text = at.resolved(at.scalar("a word").text)
+        if not re.fullmatch(r"[A-Za-z0-9._-]{0,32}", text):
+            raise at.mistake("expected one word such as Bearer, or an empty one")
+        return text
+
+    def schema(self) -> JsonObject:
+        """A word."""
+        return {"type": "string", "pattern": r"^[A-Za-z0-9._-]{0,32}$|\$\{"}
+
+
+@dataclass(frozen=True, slots=True)
+class Certificates:
+    """A PEM file of certificates to trust, or its text itself."""
+
+    def read(self, at: Place) -> str:
+        """The certificates as PEM text, so that a run can go on where the file isn't. Nothing else of the file is kept."""
+        text = at.resolved(at.scalar("a path").text)
+        pem = text if "-----BEGIN " in text else self._file(text, at)
+        certificates = "\n".join(_CERTIFICATE.findall(pem))
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=certificates)
+        except (ssl.SSLError, ValueError):
+            raise at.mistake("holds no certificate in PEM form that can be used") from None
+        return certificates + "\n"
+
+    def _file(self, text: str, at: Place) -> str:
+        path = at.source.folder / Text("a path").read(at)
+        try:
+            with path.open("rb") as file:
+                return file.read(_MOST_CA_BYTES).decode("ascii", "replace")
+        except OSError as error:
+            raise at.mistake(f"can't be read: {error.strerror or 'input/output error'}") from None
+
+    def schema(self) -> JsonObject:
+        """A string."""
+        return Text().schema()
+
+
+# ── the keys ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class _AuthKeys:
+    app_key: Annotated[SecretReference | None, Secret(), "The application's key, as ${NAME}."] = None
+    app_secret: Annotated[SecretReference | None, Secret(), "The application's secret, as ${NAME}."] = None
+    bearer: Annotated[SecretReference | None, Secret(), "A token, as ${NAME}, in place of key and secret."] = None
+    style: Annotated[
+        AuthStyle | None, Choice(AuthStyle), "signed (the default with key and secret), or bearer: the token alone."
+    ] = None
+    prefix: Annotated[str, Prefix(), "What stands before the token in `Authorization`; may be empty."] = "Bearer"
+
+    def auth(self) -> Auth:
+        if self.bearer is not None:
+            return Bearer(self.bearer, self.prefix)
+        if self.app_key is None or self.app_secret is None:
+            raise AssertionError("the rules let no such section through")
+        return Application(self.app_key, self.app_secret, self.style or AuthStyle.SIGNED, self.prefix)
+
+
+def _one_auth(found: Found) -> Iterator[Problem]:
+    application = found.written.keys() & {"app_key", "app_secret"}
+    if "bearer" in found.written:
+        if application:
+            yield found.at.problem("holds two: expected app_key and app_secret, or bearer alone")
+        elif found.values.get("style") is AuthStyle.SIGNED:
+            yield found.problem("style", "a token alone can't sign", "use app_key and app_secret")
+    elif not application:
+        yield found.at.problem("holds none: expected app_key and app_secret, or bearer")
+    else:
+        for name in sorted({"app_key", "app_secret"} - application):
+            yield found.problem(name, "is missing", "a key and its secret belong together")
+
+
+def _useful_prefix(found: Found) -> Iterator[Problem]:
+    signed = found.values.get("style") in (None, AuthStyle.SIGNED) and "bearer" not in found.written
+    if signed and found.values.get("prefix", "Bearer") != "Bearer":
+        yield found.problem("prefix", "means nothing to signed calls", "add style: bearer")
+
+
+_AUTH: Final = Made(Section(_AuthKeys, (_one_auth, _useful_prefix)), _AuthKeys.auth)
+
+
+@dataclass(frozen=True, slots=True)
+class _GatewayKeys:
+    url: Annotated[str, GatewayUrl(), "The gateway's address, or embedded: the emulator, for a rehearsal."]
+    org_id: Annotated[str | None, Text("an organisation's ID"), "The organisation that owns the pipelines."] = None
+    auth: Annotated[Auth | None, _AUTH, "Who calls: app_key and app_secret, or bearer."] = None
+    timeout: Annotated[float, Duration(0.05, 3600), "How long a call may take, such as 30s."] = 30.0
+    ca_file: Annotated[str | None, Maybe(Certificates()), "Certificates to trust besides none other (PEM)."] = None
+    allow_http: Annotated[bool, Flag(), "Whether plain http beyond this machine is wanted: secrets can be read."] = (
+        False
+    )
+
+    def gateway(self) -> Gateway | Embedded:
+        if self.url == EMBEDDED:
+            return Embedded(self.timeout)
+        if self.org_id is None or self.auth is None:
+            raise AssertionError("the rules let no such section through")
+        return Gateway(self.url, self.org_id, self.auth, self.timeout, self.ca_file, self.allow_http)
+
+
+def _whole_gateway(found: Found) -> Iterator[Problem]:
+    url = found.values.get("url")
+    if url == EMBEDDED:
+        for name in sorted(found.written.keys() & {"org_id", "auth", "ca_file"}):
+            yield found.problem(name, "isn't for the embedded gateway, which makes up its own", "remove it")
+    elif "url" in found.written:
+        for name in sorted({"org_id", "auth"} - found.written.keys()):
+            yield found.problem(name, "is missing", "a real gateway needs it")
+
+
+def _plain_http(found: Found) -> Iterator[Problem]:
+    url = str(found.values.get("url", ""))
+    if url.lower().startswith("http:") and not _is_loopback(urlsplit(url)) and not found.values.get("allow_http"):
+        yield found.problem("url", "plain http would show secrets to the network", "use https, or set allow_http: true")
+
+
+GATEWAY: Final = Made(Section(_GatewayKeys, (_whole_gateway, _plain_http)), _GatewayKeys.gateway)

@@ -1,0 +1,122 @@
+"""The entries of `delete`: what is selected, as written. Nothing is read or unfolded here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final
+
+from bulkstate.config import nodes
+from bulkstate.config.forms import Choice, FilePath, Found, JsonObject, ListOf, Made, Section, Text
+from bulkstate.config.place import Place
+from bulkstate.errors import Problem
+from bulkstate.selection import BlockSource, Entry, IdList, PairSource, Source
+
+_LIST_FILE: Final = re.compile(r".*\.(txt|csv|ndjson|parquet)(\.(gz|zst))?", re.DOTALL)
+_PATTERN: Final = re.compile(r".*\{[^{}]*\.\.[^{}]*\}.*", re.DOTALL)
+_PAIR_FILES: Final = (".csv", ".ndjson", ".parquet", ".csv.gz", ".csv.zst", ".ndjson.gz", ".ndjson.zst")
+
+
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """A list in place, a single pattern, or the path of a file that holds one."""
+
+    def read(self, at: Place) -> IdList:
+        """The list as written, or the file's path."""
+        if isinstance(at.node, nodes.Sequence):
+            return self._list(ListOf(_Id(), "IDs").read(at), None, at)
+        text = _Id().read(at)
+        if _LIST_FILE.fullmatch(text):
+            return self._list((), at.source.folder / text, at)
+        if _PATTERN.fullmatch(text):
+            return self._list((text,), None, at)
+        expected = "a list, a path that ends in .txt, .csv, .ndjson or .parquet, or a pattern such as WTG{0001..2000}"
+        raise at.expected(expected, "for a single ID, write a list: [ID]")
+
+    def _list(self, values: tuple[str, ...], file: Path | None, at: Place) -> IdList:
+        return IdList(values, file, at.where, at.field)
+
+    def schema(self) -> JsonObject:
+        """Either."""
+        return {"anyOf": [ListOf(_Id(), "IDs").schema(), {"type": "string"}]}
+
+
+@dataclass(frozen=True, slots=True)
+class _Id:
+    """An ID or a pattern of IDs. What makes a good one is for the selection to say, wherever it comes from."""
+
+    def read(self, at: Place) -> str:
+        scalar = at.scalar("an ID")
+        if scalar.kind is not nodes.Kind.TEXT:
+            raise at.expected("an ID", f"YAML takes it for {scalar.kind.value}: put it in quotes")
+        return at.resolved(scalar.text)
+
+    def schema(self) -> JsonObject:
+        return Text().schema()
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """The path of a file of single pairs."""
+
+    def read(self, at: Place) -> PairSource:
+        """The path and where it stands."""
+        return PairSource(FilePath(_PAIR_FILES).read(at), at.where, at.field)
+
+    def schema(self) -> JsonObject:
+        """A path."""
+        return FilePath(_PAIR_FILES).schema()
+
+
+@dataclass(frozen=True, slots=True)
+class _SourceKeys:
+    assets: Annotated[IdList | None, Ids(), "Asset IDs: a list, a pattern such as WTG{0001..2000}, or a file."] = None
+    points: Annotated[IdList | None, Ids(), "Point IDs, likewise: every asset is taken with every point."] = None
+    pairs: Annotated[PairSource | None, Pairs(), "A file of single pairs: asset_id, point_id."] = None
+
+    def source(self) -> Source:
+        if self.pairs is not None:
+            return self.pairs
+        if self.assets is None or self.points is None:
+            raise AssertionError("the rules let no such section through")
+        return BlockSource(self.assets, self.points)
+
+
+def _block_or_pairs(found: Found) -> Iterator[Problem]:
+    block = found.written.keys() & {"assets", "points"}
+    if "pairs" in found.written:
+        if block:
+            yield found.at.problem("holds two: expected assets and points, or pairs alone")
+    elif not block:
+        yield found.at.problem("selects nothing: expected assets and points, or pairs")
+    else:
+        for name in sorted({"assets", "points"} - block):
+            yield found.problem(name, "is missing", "a block is every asset with every point")
+
+
+_SOURCE: Final = Made(Section(_SourceKeys, (_block_or_pairs,)), _SourceKeys.source)
+_NAME: Final = Text("a name")
+
+
+class Unlisted(StrEnum):
+    """What may happen to pairs that are neither selected nor kept."""
+
+    KEEP = "keep"
+    MAY_DELETE = "may_delete"
+
+
+@dataclass(frozen=True, slots=True)
+class _EntryKeys:
+    pipeline: Annotated[str, _NAME, "The pipeline's ID."]
+    stages: Annotated[tuple[str, ...], ListOf(_NAME, "stages"), "The stages whose state goes, by instance name."]
+    where: Annotated[tuple[Source, ...], ListOf(_SOURCE, "blocks or pairs"), "Blocks (assets, points) and pairs."]
+    unlisted: Annotated[Unlisted, Choice(Unlisted), "What may happen to pairs nobody listed."] = Unlisted.KEEP
+
+    def entry(self) -> Entry:
+        return Entry(self.pipeline, self.stages, self.where)
+
+
+ENTRIES: Final = ListOf(Made(Section(_EntryKeys), _EntryKeys.entry), "entries")

@@ -1,0 +1,151 @@
+"""The configuration, frozen: these declarations are what is read, what the schema says, and what the program is given.
+
+Times are in seconds, sizes in bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final, Literal, TypeAlias
+
+from bulkstate.config.forms import (
+    Duration,
+    FilePath,
+    Flag,
+    Found,
+    JsonObject,
+    Maybe,
+    OneOrMore,
+    RateOf,
+    Section,
+    Size,
+    Whole,
+)
+from bulkstate.config.gateway import GATEWAY, Embedded, Gateway
+from bulkstate.config.place import Place
+from bulkstate.config.selected import ENTRIES, Pairs
+from bulkstate.config.values import Rate
+from bulkstate.errors import Problem
+from bulkstate.selection import Entry, PairSource
+from bulkstate.wire import PAIRS_PER_REQUEST
+
+VERSION: Final = 1
+
+Sample: TypeAlias = int | Literal["all"]
+"""How many target pairs are read back: a number, 0 for none, or all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class SampleOf:
+    """A number of pairs, `all` or `none`."""
+
+    def read(self, at: Place) -> Sample:
+        """The number, 0 for `none`."""
+        match at.resolved(at.written):
+            case "all":
+                return "all"
+            case "none":
+                return 0
+        return Whole(0, 1_000_000_000).read(at)
+
+    def schema(self) -> JsonObject:
+        """The words, or a number."""
+        return {"anyOf": [{"enum": ["all", "none"]}, Whole(0, 1_000_000_000).schema()]}
+
+
+@dataclass(frozen=True, slots=True)
+class Planning:
+    """How hard the planner tries: nothing to choose yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request may hold, and how many may go out. Every rate is honoured, wherever its window starts."""
+
+    rate: Annotated[tuple[Rate, ...], OneOrMore(RateOf(), "rates"), "Calls allowed: 20/s, or [20/s, 1000/min]."]
+    pairs_per_request: Annotated[
+        int, Whole(1, PAIRS_PER_REQUEST), "Most pairs (assets × points) that one request names."
+    ] = PAIRS_PER_REQUEST
+    bytes_per_request: Annotated[int, Size(1 << 10, 64 << 20), "Largest request body, such as 1MiB."] = 1 << 20
+    concurrency: Annotated[int, Whole(1, 1000), "Most requests under way at once."] = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often and how soon a chunk is tried again. Delays are drawn at random up to a bound that doubles."""
+
+    attempts: Annotated[int, Whole(1, 1000), "Most deletes sent for one chunk, the first included."] = 8
+    first_delay: Annotated[float, Duration(0.001, 3600), "Longest delay before the second attempt."] = 0.5
+    max_delay: Annotated[float, Duration(0.001, 86_400), "Longest delay before any attempt."] = 60.0
+
+
+def _delays_in_order(found: Found) -> Iterator[Problem]:
+    first, most = found.values.get("first_delay", 0.5), found.values.get("max_delay", 60.0)
+    if isinstance(first, float) and isinstance(most, float) and first > most:
+        yield found.problem("max_delay", "is shorter than first_delay")
+
+
+@dataclass(frozen=True, slots=True)
+class Safety:
+    """What has to hold before and during a run. None: no such guard."""
+
+    max_pairs: Annotated[int | None, Maybe(Whole(1, 10**15)), "Refuse a plan with more target pairs."] = None
+    max_requests: Annotated[int | None, Maybe(Whole(1, 10**12)), "Refuse a plan with more requests."] = None
+    require_paused: Annotated[bool, Flag(), "Refuse to start unless every pipeline is paused."] = True
+    status_every: Annotated[float, Duration(0.05, 86_400), "How often a pipeline's status is read in a run."] = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """What is read back. Nothing unless asked for: every read is a call, and counts against the gateway's quota."""
+
+    sample: Annotated[Sample, SampleOf(), "Target pairs to read back after the run: a number, all or none."] = 0
+    witness: Annotated[
+        PairSource | None, Maybe(Pairs()), "A file of pairs outside the target, read before and after the run."
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFiles:
+    """Where reports are written when the run ends."""
+
+    json: Annotated[Path | None, Maybe(FilePath()), "The run's report as JSON."] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """The only version of the tree that there is."""
+
+    def read(self, at: Place) -> int:
+        """It."""
+        if at.written != str(VERSION):
+            raise at.expected(f"{VERSION}, the only version that this program reads")
+        return VERSION
+
+    def schema(self) -> JsonObject:
+        """A constant."""
+        return {"const": VERSION}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The whole tree. `delete` is empty where a run goes on: its plan is in its run directory."""
+
+    version: Annotated[int, Version(), "The version of this tree: 1."]
+    gateway: Annotated[Gateway | Embedded, GATEWAY, "Which gateway is called, and as whom."]
+    delete: Annotated[tuple[Entry, ...], ENTRIES, "What is deleted."]
+    limits: Annotated[Limits, Section(Limits), "What one request may hold, and how many may go out."]
+    plan: Annotated[Planning, Section(Planning), "How hard the planner tries."] = Planning()
+    retry: Annotated[Retry, Section(Retry, (_delays_in_order,)), "How a chunk is tried again."] = Retry()
+    safety: Annotated[Safety, Section(Safety), "What has to hold before and during a run."] = Safety()
+    verify: Annotated[Verify, Section(Verify), "What is read back."] = Verify()
+    report: Annotated[ReportFiles, Section(ReportFiles), "Where reports are written."] = ReportFiles()
+
+
+CONFIGURATION: Final = Section(Settings)
+"""What people write."""
+
+CONTINUATION: Final = Section(Settings, given={"delete": ()})
+"""What a run keeps of it, to go on."""

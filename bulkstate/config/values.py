@@ -1,0 +1,91 @@
+"""Single values that the configuration speaks of, and how they are written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from bulkstate.errors import InputError, Problem
+
+SECONDS_OF_RATE: Final = {"s": 1, "min": 60, "h": 3_600, "d": 86_400}
+SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3_600.0, "d": 86_400.0}
+BYTES: Final = {"B": 1, "kB": 1_000, "MB": 1_000_000, "GB": 10**9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+
+
+def _units(units: Mapping[str, object]) -> str:
+    return "|".join(units)
+
+
+RATE_PATTERN: Final = rf"([0-9][0-9_]{{0,11}})/([0-9]{{0,9}})({_units(SECONDS_OF_RATE)})"
+DURATION_PATTERN: Final = rf"([0-9]{{1,9}}(?:\.[0-9]{{1,9}})?) ?({_units(SECONDS)})"
+SIZE_PATTERN: Final = rf"([0-9][0-9_]{{0,14}}) ?({_units(BYTES)})?"
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many calls in any window of so many seconds, wherever the window starts."""
+
+    calls: int
+    seconds: float
+
+    def __str__(self) -> str:
+        for unit, seconds in SECONDS_OF_RATE.items():
+            if self.seconds == seconds:
+                return f"{self.calls}/{unit}"
+        return f"{self.calls}/{self.seconds:.0f}s"
+
+
+def parse_rate(text: str) -> Rate:
+    """`20/s`, `1000/min`, `600/30s`. ValueError, with what was expected, for anything else."""
+    found = re.fullmatch(RATE_PATTERN, text)
+    if found is None:
+        raise ValueError("a rate such as 20/s, 1000/min or 600/30s, with the units s, min, h or d")
+    calls, many, unit = int(found[1].replace("_", "")), int(found[2] or 1), found[3]
+    if not calls or not many:
+        raise ValueError("a rate of at least one call in a window longer than nothing")
+    return Rate(calls, float(many * SECONDS_OF_RATE[unit]))
+
+
+def parse_duration(text: str) -> float:
+    """Seconds from `30s`, `500ms`, `45m` or `1.5h`. ValueError, with what was expected, for anything else."""
+    found = re.fullmatch(DURATION_PATTERN, text)
+    if found is None:
+        raise ValueError("a duration such as 30s or 500ms, with the units ms, s, m, h or d")
+    return float(found[1]) * SECONDS[found[2]]
+
+
+def format_duration(seconds: float) -> str:
+    """As `parse_duration` reads it."""
+    return f"{seconds:.9f}".rstrip("0").rstrip(".") + "s"
+
+
+def parse_size(text: str) -> int:
+    """Bytes from `512KiB`, `1MiB`, `1MB` or `1048576B`. ValueError, with what was expected, for anything else."""
+    found = re.fullmatch(SIZE_PATTERN, text)
+    if found is None:
+        raise ValueError("a size such as 512KiB or 1MiB, or a number of bytes")
+    return int(found[1].replace("_", "")) * BYTES[found[2] or "B"]
+
+
+@dataclass(frozen=True, slots=True)
+class SecretReference:
+    """The name of the environment variable that holds a secret. Never the secret."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"${{{self.name}}}"
+
+    def reveal(self, environ: Mapping[str, str]) -> str:
+        """The secret. InputError if the variable isn't set, or can't be a secret; what it holds is never told."""
+        value = environ.get(self.name, "")
+        if not value:
+            raise self._mistake("isn't set or is empty")
+        if not (value.isascii() and value.isprintable() and value == value.strip()):
+            raise self._mistake("holds a line end, a control character, a space at an end or a letter beyond ASCII")
+        return value
+
+    def _mistake(self, message: str) -> InputError:
+        return InputError(Problem(f"the environment variable {self.name} {message}"))
