@@ -9,9 +9,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 from io import StringIO
-from typing import Final
+from typing import Final, TypeAlias
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
@@ -42,27 +42,34 @@ def to_text(report: Report, width: int = 80) -> str:
     console = Console(file=StringIO(), width=width, color_system=None, legacy_windows=False)
     with console.capture() as page:
         show(report, console)
-    return "".join(f"{line.rstrip()}\n" for line in page.get().splitlines())
+    return "".join(f"{line.rstrip()}\n" for line in page.get().rstrip().splitlines())
 
 
 def show(report: Report, console: Console) -> None:
     """Print the page on `console`, in colour where it has some."""
     for paragraph in _paragraphs(report):
-        if paragraph:
-            console.print(Padding(paragraph, (0, 1, 1, 1)), highlight=False)
+        console.print(Padding(Group(*paragraph), (0, 1, 1, 1)), highlight=False)
     for advice, command in _next_steps(report):
         console.print(Padding(advice, (0, 1)))
         # On one line, however long, so that it can be copied.
         console.print(Text(f"   {printable(command)}\n", "bold"), soft_wrap=True)
 
 
-def _paragraphs(report: Report) -> Iterator[Text]:
+_Paragraph: TypeAlias = Sequence[RenderableType]
+
+
+def _paragraphs(report: Report) -> Iterator[_Paragraph]:
     found = kinds(report.failures)
     yield _heading(report)
-    yield Text("\n").join(_stages(report.stages))
+    yield list(_stages(report.stages))
     yield from map(_kind, found[:_KINDS_SHOWN])
-    yield Text("\n").join(_unlisted(report, found))
-    yield Text("\n").join(_read_back(report.verified))
+    if unlisted := list(_unlisted(report, found)):
+        yield unlisted
+    yield list(_read_back(report.verified))
+
+
+def _indented(line: str, style: str = "") -> Padding:
+    return Padding(Text(line, style), (0, 0, 0, 2))
 
 
 def printable(text: str) -> str:
@@ -70,12 +77,15 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
-def _heading(report: Report) -> Text:
-    words, style = _HEADINGS[report.result]
+def _heading(report: Report) -> _Paragraph:
     chunks = _of(report.chunks.deleted, report.chunks.planned, "chunk")
-    heading = Text(f"{words}: {_of(report.pairs_deleted, report.pairs_planned, 'pair')}, {chunks}", style)
-    lines = (printable(report.reason), _pace(report), f"run {printable(report.run)}, plan {report.plan[:8]}")
-    return heading.append("".join(f"\n  {line}" for line in lines if line), "not bold default")
+    lines = (
+        printable(report.reason),
+        f"{_of(report.pairs_deleted, report.pairs_planned, 'pair')} deleted, in {chunks}",
+        _pace(report),
+        f"run {printable(report.run)}, plan {printable(report.plan[:8])}",
+    )
+    return [Text(*_HEADINGS[report.result]), *(_indented(line) for line in lines if line)]
 
 
 def _pace(report: Report) -> str:
@@ -90,14 +100,14 @@ def _trouble(report: Report | StageReport) -> str:
     return f"{_count(report.retries, 'retry', 'retries')}, {report.throttled:,} throttled"
 
 
-def _stages(stages: Sequence[StageReport]) -> Iterator[Text]:
+def _stages(stages: Sequence[StageReport]) -> Iterator[RenderableType]:
     """Two lines a stage: its name may be long, and the figures below each other want their columns."""
     rows = [_figures(stage) for stage in stages]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for stage, row in zip(stages, rows, strict=True):
         whole = stage.chunks.deleted + stage.chunks.split == stage.chunks.planned
         yield Text(f"{'✓' if whole else '!'} {printable(str(stage.stage))}", "green" if whole else "yellow")
-        yield Text("  " + "   ".join(figure.ljust(width) for figure, width in zip(row, widths, strict=True)).rstrip())
+        yield _indented("   ".join(figure.ljust(width) for figure, width in zip(row, widths, strict=True)))
 
 
 def _figures(stage: StageReport) -> tuple[str, str, str]:
@@ -121,12 +131,11 @@ def _count(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {plural or noun + 's'}"
 
 
-def _kind(kind: Kind) -> Text:
-    text = Text(f"{_count(kind.chunks, 'chunk')} {kind.verdict.value.replace('_', ' ')}", "bold yellow")
-    text.append(f", {_count(kind.pairs, 'pair')}: {_MEANINGS[kind.verdict]}.", "not bold default")
-    answer = ", ".join(_answer(kind))
-    text.append(f"\n  {answer}" if answer else "", "not bold default")
-    return text.append(f"\n  {', '.join(_examples(kind))}", "not bold dim default")
+def _kind(kind: Kind) -> _Paragraph:
+    head = Text(f"{_count(kind.chunks, 'chunk')} {kind.verdict.value.replace('_', ' ')}", "bold yellow")
+    pairs = f"{_count(kind.pairs, 'pair')}; {_MEANINGS[kind.verdict]}"
+    lines = (_indented(line) for line in (pairs, ", ".join(_answer(kind))) if line)
+    return [head, *lines, _indented(", ".join(_examples(kind)), "dim")]
 
 
 def _answer(kind: Kind) -> Iterator[str]:
