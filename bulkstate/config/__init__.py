@@ -1,11 +1,16 @@
 """The configuration: YAML and environment become frozen settings, every mistake with file, line and the field's path.
 
-settings.py   what the program is given; the tree itself
-gateway.py    … its gateway                                selected.py  … what is deleted
-unbuilt.py    … and what it is going to have
-document.py   what a run keeps of it
-forms.py      how values are written                       values.py    rates, durations, sizes, references to secrets
-place.py      a value and where it stands                  nodes.py     YAML and JSON as trees with lines
+A secret is named there, never held: `SecretReference.reveal` asks the environment for it when it is needed.
+
+    settings.py   what the program is given, which is the tree itself
+    gateway.py    its gateway
+    selected.py   what is deleted
+    unbuilt.py    what isn't built yet
+    document.py   what a run keeps
+    forms.py      how values are written
+    values.py     rates, times, sizes, references to secrets
+    place.py      a value and where it stands
+    nodes.py      YAML and JSON as trees with lines
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How a value is written: each form reads one from its place, and describes itself as JSON Schema.
 
-A section's form is made from a frozen dataclass, whose fields say `Annotated[type, form, description]`; so what is read, what is
-described to editors and what the rest of the program is given are one declaration.
+A section's form is made from a frozen dataclass, whose fields say `Annotated[type, form, description]`; so what is
+read, what is described to editors and what the rest of the program is given are one declaration.
 """
 
 from __future__ import annotations
@@ -343,7 +343,9 @@ class Key:
         match self.default:
             case float(seconds):
                 return {"default": format_duration(seconds)}
-            case None | bool() | int() | str():
+            case StrEnum(value=word):
+                return {"default": word}
+            case bool() | int() | str():
                 return {"default": self.default}
         return {}
 

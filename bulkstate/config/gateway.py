@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import ip_address
@@ -60,7 +60,7 @@ Auth: TypeAlias = Application | Bearer
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """A real gateway. `url` has no slash at its end; `timeout` is in seconds; `ca_pem` holds certificates as PEM text."""
+    """A real gateway. `url` has no slash at its end; `timeout` is in seconds; `ca_pem` are certificates as PEM text."""
 
     url: str
     org_id: str
@@ -72,7 +72,7 @@ class Gateway:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """The emulator, started for the run; the run makes up the organisation and the application. `timeout` in seconds."""
+    """The emulator, started for the run, which makes up an organisation and an application. `timeout` is in seconds."""
 
     timeout: float = 30.0
 
@@ -146,7 +146,7 @@ class Certificates:
     """A PEM file of certificates to trust, or its text itself."""
 
     def read(self, at: Place) -> str:
-        """The certificates as PEM text, so that a run can go on where the file isn't. Nothing else of the file is kept."""
+        """The certificates as PEM text, so that a run can go on where the file isn't; nothing else that is in it."""
         text = at.resolved(at.scalar("a path").text)
         pem = text if "-----BEGIN " in text else self._file(text, at)
         certificates = "\n".join(_CERTIFICATE.findall(pem))
@@ -219,10 +219,8 @@ class _GatewayKeys:
     org_id: Annotated[str | None, Text("an organisation's ID"), "The organisation that owns the pipelines."] = None
     auth: Annotated[Auth | None, _AUTH, "Who calls: app_key and app_secret, or bearer."] = None
     timeout: Annotated[float, Duration(0.05, 3600), "How long a call may take, such as 30s."] = 30.0
-    ca_file: Annotated[str | None, Maybe(Certificates()), "Certificates to trust besides none other (PEM)."] = None
-    allow_http: Annotated[bool, Flag(), "Whether plain http beyond this machine is wanted: secrets can be read."] = (
-        False
-    )
+    ca_file: Annotated[str | None, Maybe(Certificates()), "Certificates (PEM) that vouch for the gateway."] = None
+    allow_http: Annotated[bool, Flag(), "Whether plain http may leave this machine: it shows secrets."] = False
 
     def gateway(self) -> Gateway | Embedded:
         if self.url == EMBEDDED:

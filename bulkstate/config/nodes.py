@@ -1,7 +1,7 @@
 """A document as a tree in which every value knows its line.
 
 Read from YAML's events, not from composed values: so a key that is there twice is seen, `007` keeps its zeros, an
-anchor costs nothing until it is read, and hostile nesting ends early. A run's own document, JSON, becomes the same tree.
+anchor costs nothing until it is read, and hostile nesting ends early. A run's own document (JSON) becomes such a tree.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class _Open:
     nodes: list[Node] = field(default_factory=list)
 
     def closed(self) -> Node:
-        line = _line(event)
+        line = _line(self.event)
         size = 1 + sum(node.size for node in self.nodes)
         if isinstance(self.event, yaml.SequenceStartEvent):
             return Sequence(line, tuple(self.nodes), size)
