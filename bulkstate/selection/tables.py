@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
@@ -36,16 +37,23 @@ def read_columns(file: NamedFile, names: tuple[str, ...]) -> tuple[Column, ...]:
         columns = _read(file, names)
     except (PolarsError, PanicException, OSError) as error:
         raise explain(file, names, _first_line(error)) from None
-    if not all(_sound(column, name) for column, name in zip(columns, names, strict=True)):
+    if not all(map(_sound, columns)) or _header_again(columns, names):
         raise explain(file, names, "it holds something that is no ID")
     if not len(columns[0].codes):
         raise file.error("has a header and no rows")
     return columns
 
 
-def _sound(column: Column, name: str) -> bool:
-    """No ID is missing or faulty, and the header doesn't stand there again."""
-    return NO_ID not in column.codes and all(id_ != name and fault(id_) is None for id_ in column.ids)
+def _sound(column: Column) -> bool:
+    return NO_ID not in column.codes and all(fault(id_) is None for id_ in column.ids)
+
+
+def _header_again(columns: Sequence[Column], names: Sequence[str]) -> bool:
+    """Files put together with their headers: a row in which every ID is the name of its column."""
+    if not all(name in column.ids for column, name in zip(columns, names, strict=True)):
+        return False
+    same = (column.codes == column.ids.index(name) for column, name in zip(columns, names, strict=True))
+    return bool(np.logical_and.reduce(list(same)).any())
 
 
 def _refuse_binary(file: NamedFile) -> None:

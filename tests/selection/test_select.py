@@ -1,0 +1,232 @@
+"""What is selected, and where what is wrong stands."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulkstate.errors import InputError
+from bulkstate.model import Pair, Stage
+from bulkstate.selection import Entry, read_pairs, select
+from tests.selection.conftest import Write
+from tests.selection.spoken import FIELD, WHERE, block, complaints, ids, one, pairs, target
+
+PAIRS = "asset_id,point_id\na,p\nb,q\na,p\n"
+
+
+# ── what is selected ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_block_of_patterns_and_lists() -> None:
+    relation = one(block("T{09..11}", ids("p", "q", "p", field="points")))
+    assert (relation.assets, relation.points) == (("T09", "T10", "T11"), ("p", "q"))
+    assert len(target(relation)) == 6
+    assert relation.duplicates == 1
+
+
+def test_blocks_and_pairs_of_one_stage_share_dictionaries(write: Write) -> None:
+    relation = one(block("b", "p"), pairs(write("pairs.csv", PAIRS)), block(ids("c", "a"), "q"))
+    assert (relation.assets, relation.points) == (("a", "b", "c"), ("p", "q"))
+    assert target(relation) == {("b", "p"), ("a", "p"), ("b", "q"), ("c", "q"), ("a", "q")}
+    assert relation.pairs.tolist() == [0, 3]
+    assert relation.duplicates == 1
+
+
+def test_entries_for_one_stage_are_merged_and_stages_sorted() -> None:
+    entries = [Entry("y", ("B", "A"), (block("a", "p"),)), Entry("x", ("C",), (block("a", "p"),))]
+    relations = select([*entries, Entry("y", ("A",), (block("b", "q"),))])
+    assert [relation.stage for relation in relations] == [Stage("x", "C"), Stage("y", "A"), Stage("y", "B")]
+    assert [len(target(relation)) for relation in relations] == [1, 2, 1]
+
+
+def test_text_lists(write: Write) -> None:
+    assets = write("assets.txt", b"\xef\xbb\xbfb\r\na\r\n\xe9\xa2\xa8")
+    assert one(block(ids("c", file=assets), "p")).assets == ("a", "b", "c", "風")
+
+
+def test_braces_in_a_file_are_just_braces(write: Write) -> None:
+    assert one(block(ids(file=write("a.txt", "T{1..3}\n")), "p")).assets == ("T{1..3}",)
+
+
+def test_csv_lists_find_their_column(write: Write) -> None:
+    table = write("Both.CSV", b'\xef\xbb\xbfx,point_id,"asset_id"\r\n1,p,a\r\n"2\n2",q,"b ""c"""\r\n3,p,a')
+    relation = one(block(ids(file=table), ids(file=table, field="points")))
+    assert (relation.assets, relation.points) == (("a", 'b "c"'), ("p", "q"))
+    assert relation.duplicates == 2
+
+
+def test_pairs_for_reading_back(write: Write) -> None:
+    assert read_pairs(pairs(write("w.csv", PAIRS))) == (Pair("a", "p"), Pair("b", "q"))
+
+
+def test_too_many_pairs_for_reading_back(write: Write) -> None:
+    many = write("w.csv", "asset_id,point_id\n" + "".join(f"a{i},p\n" for i in range(100_001)))
+    with pytest.raises(InputError, match="holds 100,001 pairs"):
+        read_pairs(pairs(many))
+
+
+def test_a_selection_of_blocks_does_not_load_polars() -> None:
+    code = (
+        "import sys; from bulkstate.selection import *; i = IdList(('a',), None, '', '');"
+        "select([Entry('p', ('s',), (BlockSource(i, i),))]); sys.exit('polars' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+clean = st.text(st.characters(exclude_categories=("Cc", "Cs", "Z"), exclude_characters=","), min_size=1)
+
+
+@given(rows=st.lists(st.tuples(clean, clean), min_size=1))
+def test_csv_gives_back_what_was_written(rows: list[tuple[str, str]], tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("csv") / "pairs.csv"
+    quoted = (
+        f'"{asset.replace(chr(34), chr(34) * 2)}","{point.replace(chr(34), chr(34) * 2)}"' for asset, point in rows
+    )
+    path.write_text("\n".join(["asset_id,point_id", *quoted]) + "\n", encoding="utf-8")
+    relation = one(pairs(path))
+    assert target(relation) == set(rows)
+    assert relation.duplicates == len(rows) - len(set(rows))
+
+
+# ── what is wrong ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_nothing_selected() -> None:
+    assert complaints() == ["nothing is selected in pipe/stage"]
+    assert complaints(block(ids(), "p")) == [f"{WHERE}: {FIELD}.assets: the list is empty (name at least one ID)"]
+    with pytest.raises(InputError, match="nothing is selected"):
+        select([])
+
+
+@pytest.mark.parametrize(
+    ("id_", "why"),
+    [
+        ("", "the ID is empty"),
+        ("a,b", "the ID 'a,b' holds a comma"),
+        ("a\tb", r"the ID 'a\tb' holds a control character (U+0009)"),
+        ("a\x7f", r"the ID 'a\x7f' holds a control character (U+007F)"),
+        ("a\n", r"the ID 'a\n' holds a control character (U+000A)"),
+        ("a\x85", r"the ID 'a\x85' holds a control character (U+0085)"),
+        (" a", "the ID ' a' begins or ends with a space"),
+        ("a\u3000", r"the ID 'a\u3000' begins or ends with a space"),
+        ("a\ud800", r"the ID 'a\ud800' is not valid Unicode"),
+        ("a{3..1}", "the ID 'a{3..1}' counts down from 3 to 1"),
+        ("x" * 10_000_000, "is longer than 65,536 characters"),
+    ],
+)
+def test_bad_ids_in_place(id_: str, why: str) -> None:
+    (line,) = complaints(block(ids("good", id_), "p"))
+    assert line.startswith(f"{WHERE}: {FIELD}.assets[1]: the ID ")
+    assert why in line
+    assert len(line) < 300
+
+
+def test_all_mistakes_of_all_sources_are_told(write: Write) -> None:
+    lines = complaints(block("a,b", "p"), block(ids("a", " b", file=None), "p"), pairs(write("p.csv", "x\n1\n")))
+    assert len(lines) == 3
+
+
+def test_bad_lines_of_a_text_file_are_named(write: Write) -> None:
+    path = write("assets.txt", b"a\n\nb,c\nd\xff\n e\n")
+    assert complaints(block(ids(file=path), "p")) == [
+        f"{path}:2: {FIELD}.assets: the ID is empty",
+        f"{path}:3: {FIELD}.assets: the ID 'b,c' holds a comma, by which the gateway separates IDs",
+        f"{path}:4: {FIELD}.assets: the line isn't UTF-8",
+        f"{path}:5: {FIELD}.assets: the ID ' e' begins or ends with a space",
+    ]
+
+
+def test_the_first_twenty_mistakes_are_shown_and_the_rest_counted(write: Write) -> None:
+    path = write("assets.txt", "a,b\n" * 1_500)
+    lines = complaints(block(ids(file=path), "p"))
+    assert len(lines) == 21
+    assert lines[-1] == f"{path}: {FIELD}.assets: and 1,480 more such mistakes"
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "why"),
+    [
+        ("asset_id,point_id\na,p\nb,\n", 3, "the point_id is empty"),
+        ('asset_id,point_id\na,p\nb,""\n', 3, "the point_id is empty"),
+        ("asset_id,point_id\na,p\n\nb,q\n", 3, "the line is empty"),
+        ("asset_id,point_id\na,p\nb\n", 3, "the header has 2 columns, this row 1"),
+        ("asset_id,point_id\na,p\nb,c,d\n", 3, "the header has 2 columns, this row 3"),
+        ("asset_id,point_id\na,p\nasset_id,point_id\n", 3, "the header stands here again"),
+        ("x,asset_id,point_id\nx,asset_id,p\ny,asset_id,point_id\n", 3, "the header stands here again"),
+        ('asset_id,point_id,x\na,p,"1\n2\n3"\nb,"q,r",1\n', 5, "the point_id 'q,r' holds a comma"),
+        ("asset_id,point_id\r\na,p\r\n b,q\r\n", 3, "the asset_id ' b' begins or ends with a space"),
+        ('asset_id,point_id\na,p\n"b\nc",q\n', 3, "the asset_id 'b\\nc' holds a control character"),
+        (b"asset_id,point_id\na,p\n\xff,q\n", 3, "isn't UTF-8"),
+        ('asset_id,point_id\na,p\n"b"c,q\n', 3, "isn't CSV: ',' expected after '\"'"),
+        ('asset_id,point_id\na,p\n"b,q\n', 3, "isn't CSV: unexpected end of data"),
+        ("asset_id,point_id\na,p\n" + "x" * 10_000_000 + ",p\n", 3, "larger than field limit"),
+        ("x" * 10_000_000, 1, "the line is longer than 1,048,576 bytes"),
+    ],
+)
+def test_bad_rows_of_a_csv_file_are_named(write: Write, content: str | bytes, line: int, why: str) -> None:
+    path = write("pairs.csv", content)
+    (message,) = complaints(pairs(path))
+    assert message.startswith(f"{path}:{line}: {FIELD}.pairs: ")
+    assert why in message
+    assert len(message) < 400
+
+
+def test_an_asset_may_be_called_like_its_column(write: Write) -> None:
+    assert target(one(pairs(write("p.csv", "asset_id,point_id\nasset_id,p\n")))) == {("asset_id", "p")}
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("", "the file is empty"),
+        ("\n", "has no column asset_id"),
+        ("asset_id,point_id\n", "has a header and no rows"),
+        ("asset_id,point_id", "has a header and no rows"),
+        ("asset_id,point\na,p\n", "has no column point_id; its columns are 'asset_id', 'point'"),
+        ("asset_id;point_id\na;p\n", "has no column asset_id; its columns are 'asset_id;point_id'"),
+        ("asset_id,point_id,asset_id\na,p,a\n", "has the column asset_id twice"),
+        (b"\x7fELF\x00\x01", "is binary"),
+        ("asset_id,point_id\na,p\n".encode("utf-16"), "is binary"),
+        (b"asset_id,point_id\n" + bytes(range(1, 256)), "isn't UTF-8"),
+    ],
+)
+def test_bad_csv_files(write: Write, content: str | bytes, why: str) -> None:
+    path = write("pairs.csv", content)
+    (message,) = complaints(pairs(path))
+    assert str(path) in message
+    assert FIELD in message
+    assert why in message
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [(b"", "the file is empty"), (b"\x00\x01", "is binary"), (b"x" * 10_000_000, "longer than any ID")],
+)
+def test_bad_text_files(write: Write, content: bytes, why: str) -> None:
+    (message,) = complaints(block(ids(file=write("assets.txt", content)), "p"))
+    assert why in message
+    assert len(message) < 400
+
+
+def test_files_that_are_none(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "socket.txt"))
+        found = [complaints(block(ids(file=tmp_path / name), "p")) for name in ("no.txt", "", "socket.txt", "x\0.txt")]
+    assert [line.split(": ", 3)[3] for (line,) in found] == [
+        "there is no such file",
+        "isn't a kind of file that is known (lists are read from .txt and .csv)",
+        "isn't a regular file",
+        "isn't a possible file name",
+    ]
+
+
+def test_a_directory_in_place_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").mkdir()
+    (line,) = complaints(pairs(tmp_path / "a.csv"))
+    assert line == f"{WHERE}: {FIELD}.pairs: {tmp_path}/a.csv: is a directory, and a file is needed"
