@@ -6,12 +6,14 @@ times the number of points plus point position, so that fifty million of them ar
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bulkstate.model import IndexArray, Rectangle, Stage
+from bulkstate.model import IndexArray, Pair, Rectangle, Stage
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,6 +38,32 @@ class Relation:
     blocks: tuple[Block, ...]
     pairs: NDArray[np.int64]
     duplicates: int = 0
+
+    def holds(self, pair: Pair) -> bool:
+        """Is this pair selected?"""
+        asset, point = _position(self.assets, pair.asset), _position(self.points, pair.point)
+        if asset is None or point is None:
+            return False
+        code = asset * len(self.points) + point
+        return _has(self.pairs, code) or any(_has(b.assets, asset) and _has(b.points, point) for b in self.blocks)
+
+
+def of_pairs(stage: Stage, pairs: Collection[Pair]) -> Relation:
+    """The relation of a few single pairs."""
+    assets = sorted({pair.asset for pair in pairs})
+    points = sorted({pair.point for pair in pairs})
+    codes = {bisect_left(assets, pair.asset) * len(points) + bisect_left(points, pair.point) for pair in pairs}
+    return Relation(stage, tuple(assets), tuple(points), (), np.array(sorted(codes), np.int64))
+
+
+def _position(ids: tuple[str, ...], id_: str) -> int | None:
+    position = bisect_left(ids, id_)
+    return position if position < len(ids) and ids[position] == id_ else None
+
+
+def _has(ascending: NDArray[np.int32] | NDArray[np.int64], number: int) -> bool:
+    position = int(np.searchsorted(ascending, number))
+    return position < len(ascending) and int(ascending[position]) == number
 
 
 def equal_rows(relation: Relation) -> tuple[Rectangle, ...]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import ceil, isqrt
 from random import Random
 
-from bulkstate.model import Chunk, Pair, Plan, Stage
+from bulkstate.model import Chunk, Pair, Plan, Stage, Verification
 from bulkstate.reads import Reads
 
 PROBES = 20
@@ -37,7 +37,7 @@ def _part(chunk: Chunk, pairs: int, random: Random) -> Chunk:
     )
 
 
-async def read_back(reads: Reads, chunks: Iterator[Chunk]) -> tuple[int, int]:
+async def read_back(reads: Reads, chunks: Iterable[Chunk]) -> tuple[int, int]:
     """How many pairs were read, and how many of them have state. ReadFailed if the gateway doesn't say."""
     sampled = remaining = 0
     for chunk in chunks:
@@ -46,9 +46,16 @@ async def read_back(reads: Reads, chunks: Iterator[Chunk]) -> tuple[int, int]:
     return sampled, remaining
 
 
-async def with_state(reads: Reads, chunks: Iterator[Chunk]) -> tuple[tuple[Stage, Pair], ...]:
+async def with_state(reads: Reads, chunks: Iterable[Chunk]) -> tuple[tuple[Stage, Pair], ...]:
     """Those of the chunks' pairs that have state, in order. ReadFailed if the gateway doesn't say."""
     found: list[tuple[Stage, Pair]] = []
     for chunk in chunks:
         found.extend((chunk.stage, pair) for pair in sorted(await reads.state(chunk)))
     return tuple(found)
+
+
+def doubt(found: Verification) -> str:
+    """What is wrong with what was read back, in words; empty if nothing is."""
+    remaining = f"{found.remaining:,} of {found.sampled:,} pairs that were read back still have state"
+    lost = f"{found.witnesses_lost:,} of {found.witnesses:,} witness pairs have lost their state"
+    return "; ".join(text for number, text in ((found.remaining, remaining), (found.witnesses_lost, lost)) if number)

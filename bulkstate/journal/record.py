@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bulkstate import planfile
-from bulkstate.journal.tables import check_format, connect_to_read, existing, reading
+from bulkstate.journal.tables import check_format, closed_on_error, connect_to_read, existing, reading
 from bulkstate.model import Outcome, Pair, Plan, RunResult, Stage, Verdict, Verification
 from bulkstate.planner.digest import digest as plan_digest
 from bulkstate.ports import Grant
@@ -78,7 +78,12 @@ class Record:
         """
         path = existing(directory)
         with reading(path):
-            return cls(connect_to_read(path), path)._checked()
+            connection = connect_to_read(path)
+            with closed_on_error(connection):
+                check_format(connection)
+                record = cls(connection, path)
+                record._check_plan()
+        return record
 
     def close(self) -> None:
         """Let go of the file."""
@@ -165,6 +170,11 @@ class Record:
         chunks: list[int] = np.flatnonzero(np.isin(self.verdicts(), wanted)).tolist()
         return chunks
 
+    def deleted(self) -> list[int]:
+        """The chunks whose last verdict is `deleted`, ascending."""
+        chunks: list[int] = np.flatnonzero(self.verdicts() == _VERDICT_NUMBERS[Verdict.DELETED]).tolist()
+        return chunks
+
     def undeleted(self) -> list[int]:
         """The chunks whose pairs may still have state, ascending. Of a split chunk its parts answer."""
         done = [_VERDICT_NUMBERS[Verdict.DELETED], _VERDICT_NUMBERS[Verdict.SPLIT]]
@@ -193,16 +203,10 @@ class Record:
             found = self._connection.execute(query).fetchone()
             return Verification(*found) if found else None
 
-    def _checked(self) -> Self:
-        try:
-            check_format(self._connection)
-            (digest,) = self._connection.execute("SELECT digest FROM run").fetchone()
-            if not digest == self.plan.digest == plan_digest(self.plan.stages):
-                raise ValueError("its plan isn't the one that was made: the digest differs")
-        except BaseException:
-            self._connection.close()
-            raise
-        return self
+    def _check_plan(self) -> None:
+        (digest,) = self._connection.execute("SELECT digest FROM run").fetchone()
+        if not digest == self.plan.digest == plan_digest(self.plan.stages):
+            raise ValueError("its plan isn't the one that was made: the digest differs")
 
 
 def sent_history(grants: Sequence[Grant], now: float) -> list[tuple[float, int]]:

@@ -1,0 +1,329 @@
+"""The command line: commands, signals, exit codes. Nothing imports this room."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager, suppress
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final, TypeVar
+
+import anyio
+import orjson
+import typer
+from rich.console import Console
+
+from bulkstate import __version__, config, run
+from bulkstate.brake import Brake
+from bulkstate.emulator import app as emulator_app
+from bulkstate.emulator.world import World, default_world, load_world
+from bulkstate.errors import BulkstateError, InputError, Interrupted, NotConfirmed, Problem
+from bulkstate.journal import RESUMED, RETRIED, Record
+from bulkstate.model import Plan
+from bulkstate.ports import Observer
+from bulkstate.report import fold, show, to_json, to_text, write_failures
+from bulkstate.report.planned import plan_to_json, show_plan
+from bulkstate.telemetry import LineProgress, LiveProgress, LogStyle, log_style, set_up_logging
+
+T = TypeVar("T")
+
+NOT_READY: Final = 4
+"""Exit code of `check` where a run would be refused."""
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Bulk deletion of EnOS stage state: planned exactly, paced to the gateway, recorded chunk by chunk.",
+)
+
+Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="The configuration, a YAML file.", show_default=False)]
+RunDir = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run directory.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, and nothing else there.")]
+
+
+class Format(StrEnum):
+    """How `report` writes."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"bulkstate {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    log: Annotated[
+        LogStyle | None, typer.Option(help="How log lines on stderr look. JSON if CI is set.", show_default=False)
+    ] = None,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")] = False,
+) -> None:
+    set_up_logging(log or log_style(os.environ))
+
+
+# ── commands ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@app.command("run")
+def run_(
+    config_file: Config,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask: the plan is agreed to.")] = False,
+    run_dir: Annotated[
+        Path | None, typer.Option("--run-dir", help="Where the run keeps its journal.", show_default=False)
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Plan, check, delete, verify, report."""
+    with _speaking(json):
+        settings = config.load(config_file, os.environ)
+        prepared = run.prepare(settings)
+        agree = _agreement(settings, yes)
+        directory = run_dir or run.run_directory(prepared.plan)
+
+        async def work(brake: Brake) -> run.Finished:
+            return await run.start(prepared, directory, os.environ, agree, _audience, brake)
+
+        _end(_attend(work), json, settings.report.json)
+
+
+@app.command()
+def plan(config_file: Config, json: Json = False) -> None:
+    """Show what would be sent, and how few requests it could take. Calls nobody."""
+    with _speaking(json):
+        settings = config.load(config_file, os.environ)
+        prepared = run.prepare(settings)
+        forecast = run.forecast_seconds(settings, prepared.plan)
+        if json:
+            _write(plan_to_json(prepared.plan, forecast))
+        else:
+            show_plan(prepared.plan, forecast, Console())
+
+
+@app.command()
+def resume(
+    run_dir: RunDir,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Also send what was refused, and what ran out of attempts.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Go on with a run. Asks nothing: the run was agreed to."""
+
+    async def work(brake: Brake) -> run.Finished:
+        again = RETRIED if retry_failed else RESUMED
+        return await run.resume(run_dir, os.environ, again, _audience, brake)
+
+    with _speaking(json):
+        _end(_attend(work), json, None)
+
+
+@app.command()
+def report(
+    run_dir: RunDir,
+    form: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.TEXT,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="A file, instead of stdout.")] = None,
+    failed: Annotated[
+        Path | None, typer.Option("--failed", help="Also write the pairs that aren't deleted to this CSV file.")
+    ] = None,
+) -> None:
+    """Tell how a run went, or how it stands."""
+    with _speaking(form is Format.JSON), Record.open(run_dir) as record:
+        folded = fold(record)
+        if failed is not None:
+            with _to_write(failed), failed.open("w", encoding="utf-8", newline="") as file:
+                write_failures(record, file)
+        if output is not None:
+            with _to_write(output):
+                output.write_bytes(to_json(folded) if form is Format.JSON else to_text(folded).encode())
+        elif form is Format.JSON:
+            _write(to_json(folded))
+        else:
+            show(folded, Console())
+
+
+def _sample(text: str) -> config.Sample:
+    if text == "all":
+        return "all"
+    if text.isascii() and text.isdigit() and int(text[:12]) > 0:
+        return int(text[:12])
+    raise typer.BadParameter("expected a number of pairs, or all")
+
+
+@app.command()
+def verify(
+    run_dir: RunDir,
+    sample: Annotated[str, typer.Option(help="How many pairs to read back, or all.")] = "2000",
+    json: Json = False,
+) -> None:
+    """Read back what a run deleted, through Get Stage State."""
+    pairs = _sample(sample)
+
+    async def work(brake: Brake) -> run.Finished:
+        return await run.verify(run_dir, os.environ, pairs, brake)
+
+    with _speaking(json):
+        _end(_attend(work), json, None)
+
+
+@app.command()
+def check(config_file: Config, json: Json = False) -> None:
+    """Try the credentials and look at the pipelines. Sends no delete."""
+    with _speaking(json):
+        settings = config.load(config_file, os.environ)
+        findings = _attend(lambda brake: run.check(settings, os.environ, brake))
+        if json:
+            _write(orjson.dumps({"findings": findings}, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        for finding in () if json else findings:
+            typer.echo(f"{'✓' if finding.passed else '✗'} {finding.subject} {finding.detail}")
+    if not all(finding.passed for finding in findings):
+        raise typer.Exit(NOT_READY)
+
+
+@app.command()
+def emulator(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port; 0: a free one.", min=0, max=65535)] = 8080,
+    db: Annotated[Path | None, typer.Option(help="Keep the state in this file.", show_default=False)] = None,
+    world: Annotated[Path | None, typer.Option(help="What there is, a YAML file.", show_default=False)] = None,
+    trust_vendor_token: Annotated[
+        bool, typer.Option("--trust-vendor-token", help="Accept the vendor's encrypted tokens, unread.")
+    ] = False,
+) -> None:
+    """Serve the same API over a real store, for rehearsal, learning and tests."""
+    with _speaking(False):
+        seed = default_world() if world is None else load_world(world)
+        serving = emulator_app.serve(seed, database=db, host=host, port=port, trust_vendor_token=trust_vendor_token)
+        with suppress(Interrupted):
+            _attend(lambda brake: _serve(serving, seed, brake))
+
+
+async def _serve(serving: AbstractAsyncContextManager[emulator_app.Emulator], world: World, brake: Brake) -> None:
+    with brake.around():
+        async with serving as served:
+            typer.echo(f"emulator at {served.url}\n  organisation  {served.organisation}")
+            if world.credentials is None:
+                typer.echo(f"  app_key       {served.app_key}\n  app_secret    {served.app_secret}")
+            await anyio.sleep_forever()
+
+
+@app.command()
+def schema() -> None:
+    """Print the configuration's JSON Schema, for editors."""
+    _write(orjson.dumps(config.schema(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+# ── agreement and audience ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _agreement(settings: config.Settings, yes: bool) -> run.Agree:
+    """Who agrees to the plan: `--yes`, somebody at the terminal, or nobody, which is refused at once."""
+    if yes or isinstance(settings.gateway, config.Embedded):
+        return _agreed
+    if not sys.stdin.isatty():
+        raise NotConfirmed("nobody is there to agree to the plan", hint="say --yes to delete without a question")
+    return lambda plan: _ask(plan, run.forecast_seconds(settings, plan))
+
+
+async def _agreed(_plan: Plan) -> None:
+    return
+
+
+async def _ask(plan: Plan, forecast: float) -> None:
+    console = Console(stderr=True)
+    show_plan(plan, forecast, console)
+    console.print(f"Delete the state of these {plan.pairs:,} pairs? It can't be brought back. [yes/no] ", markup=False)
+    await anyio.wait_readable(sys.stdin)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise NotConfirmed("not agreed to: nothing was deleted")
+
+
+def _audience(plan: Plan, numbers: Sequence[int]) -> AbstractContextManager[Observer]:
+    """Who watches: a bar on a terminal, else a log line now and then."""
+    pairs = sum(stage.rectangles[position].pairs for stage, position in map(plan.place, numbers))
+    if sys.stderr.isatty():
+        return LiveProgress(len(numbers), pairs, time.monotonic, Console(stderr=True))
+    return LineProgress(len(numbers), pairs, time.monotonic)
+
+
+# ── signals, output, exit codes ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _attend(work: Callable[[Brake], Awaitable[T]]) -> T:
+    """Run `work` on the event loop, with SIGINT and SIGTERM at its brake."""
+    options = {"use_uvloop": sys.platform != "win32"}
+    return anyio.run(_attended, work, backend="asyncio", backend_options=options)
+
+
+async def _attended(work: Callable[[Brake], Awaitable[T]]) -> T:
+    brake = Brake()
+    async with anyio.create_task_group() as signals:
+        await signals.start(_catch_signals, brake)
+        try:
+            return await work(brake)
+        except BulkstateError as error:
+            ending = error
+        finally:
+            signals.cancel_scope.cancel()
+    raise ending
+
+
+async def _catch_signals(brake: Brake, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+    """The first signal ends the run gently; the second at once, for the journal bears it."""
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as received:
+        task_status.started()
+        async for number in received:
+            if brake.reason is not None:
+                os._exit(128 + number)
+            brake.pull(Interrupted(f"{number.name} received", signal_number=number))
+
+
+def _end(finished: run.Finished, json: bool, file: Path | None) -> None:
+    document = to_json(finished.report)
+    if file is not None:
+        with _to_write(file):
+            file.write_bytes(document)
+    if json:
+        _write(document)
+    else:
+        show(finished.report, Console())
+    if finished.exit_code:
+        raise typer.Exit(finished.exit_code)
+
+
+@contextmanager
+def _speaking(json: bool) -> Iterator[None]:
+    """Say what ended the command in words on stderr, with `json` as a document on stdout as well."""
+    try:
+        yield
+    except BulkstateError as error:
+        typer.echo(f"bulkstate: {error}", err=True)
+        if json:
+            ending = {"result": "refused", "exit": error.exit_code, "reason": error.message}
+            _write(orjson.dumps(ending, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        raise typer.Exit(error.exit_code) from None
+
+
+@contextmanager
+def _to_write(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(Problem(f"can't be written: {error.strerror}", where=str(path))) from error
+
+
+def _write(document: bytes) -> None:
+    sys.stdout.buffer.write(document)
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """The `bulkstate` command."""
+    app()

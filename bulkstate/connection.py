@@ -1,0 +1,110 @@
+"""The way to the gateway, the real one or the embedded one: address, credentials, gate and client, put together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import random
+from typing import Final
+
+import anyio
+
+from bulkstate import config
+from bulkstate.client import Client
+from bulkstate.config import Embedded, Gateway, Settings
+from bulkstate.credentials import AppKey, Auth, Bearer, Style
+from bulkstate.emulator.app import serve
+from bulkstate.emulator.world import default_world
+from bulkstate.gate import Gate
+from bulkstate.journal import sent_history
+from bulkstate.policy.pacing import Pacer, Window
+from bulkstate.policy.retry import RetryPolicy
+from bulkstate.ports import Grant
+from bulkstate.reads import Reads
+
+EMBEDDED_STORE: Final = "gateway.sqlite"
+"""Where the embedded gateway keeps its state: in the run directory, so that a run can be resumed with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the gateway is, and as whom it is called."""
+
+    url: str
+    organisation: str
+    auth: Auth
+    ca_pem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """An open way to the gateway. Everything that is called through it goes through its one gate."""
+
+    gate: Gate
+    client: Client
+    reads: Reads
+
+
+def windows(settings: Settings) -> tuple[Window, ...]:
+    """The configured limits, as the pacer takes them."""
+    return tuple(Window(rate.calls, rate.seconds) for rate in settings.limits.rate)
+
+
+def retry_policy(settings: Settings) -> RetryPolicy:
+    """The configured patience."""
+    return RetryPolicy(settings.retry.attempts, settings.retry.first_delay, settings.retry.max_delay)
+
+
+def identity(settings: Settings, directory: Path) -> tuple[str, str]:
+    """Which gateway and organisation a run works on. Every run directory has an embedded gateway of its own."""
+    gateway = settings.gateway
+    if isinstance(gateway, Embedded):
+        return f"embedded:{directory.resolve()}", ""
+    return gateway.url, gateway.org_id
+
+
+@asynccontextmanager
+async def connect(
+    settings: Settings, environ: Mapping[str, str], directory: Path | None, grants: Sequence[Grant] = ()
+) -> AsyncIterator[Connection]:
+    """Open a way to the configured gateway.
+
+    `directory` is the run directory: the embedded gateway keeps its store there, in memory without one. `grants` are
+    the run's earlier ones: their calls count. InputError if the gateway can't be addressed.
+    """
+    gate = Gate(Pacer(windows(settings), _history(grants)), time.time)
+    async with _address(settings.gateway, environ, directory) as address, _client(settings, address, gate) as client:
+        yield Connection(gate, client, Reads(client, gate, retry_policy(settings), random))
+
+
+def _history(grants: Sequence[Grant]) -> list[tuple[float, int]]:
+    """Earlier calls in loop seconds."""
+    wall = time.time()
+    offset = anyio.current_time() - wall
+    return [(at + offset, calls) for at, calls in sent_history(grants, wall)]
+
+
+@asynccontextmanager
+async def _address(
+    gateway: Gateway | Embedded, environ: Mapping[str, str], directory: Path | None
+) -> AsyncIterator[Address]:
+    if isinstance(gateway, Gateway):
+        yield Address(gateway.url, gateway.org_id, _auth(gateway.auth, environ), gateway.ca_pem)
+        return
+    store = None if directory is None else directory / EMBEDDED_STORE
+    async with serve(default_world(), database=store) as emulator:
+        yield Address(emulator.url, emulator.organisation, AppKey(emulator.app_key, emulator.app_secret))
+
+
+def _auth(auth: config.Auth, environ: Mapping[str, str]) -> Auth:
+    if isinstance(auth, config.Bearer):
+        return Bearer(auth.bearer.reveal(environ), auth.prefix)
+    return AppKey(auth.app_key.reveal(environ), auth.app_secret.reveal(environ), Style(auth.style), auth.prefix)
+
+
+def _client(settings: Settings, address: Address, gate: Gate) -> Client:
+    timeout = settings.gateway.timeout
+    return Client(address.url, address.organisation, address.auth, gate.acquire, timeout=timeout, ca_pem=address.ca_pem)

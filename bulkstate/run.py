@@ -1,0 +1,332 @@
+"""One run put together: plan, check, delete, verify, report. What the Python API and the command line stand on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, closing, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random, random
+from shutil import rmtree
+
+from bulkstate import __version__, checks, config, verification
+from bulkstate.brake import Brake
+from bulkstate.config import Sample, Settings
+from bulkstate.connection import Connection, connect, identity, retry_policy, windows
+from bulkstate.engine import Engine, Equipment, Pace
+from bulkstate.errors import (
+    BulkstateError,
+    CheckFailed,
+    GuardExceeded,
+    InputError,
+    Interrupted,
+    JournalNotWritable,
+    Problem,
+    Refused,
+    Stopped,
+)
+from bulkstate.journal import Ending, Journal, RunFacts, make_run_directory
+from bulkstate.locks import lock_pipelines, lock_run
+from bulkstate.model import Chunk, Pair, Plan, Report, RunResult, Stage, Verdict, Verification
+from bulkstate.planner.planner import plan as plan_requests
+from bulkstate.ports import Observer
+from bulkstate.reads import ReadFailed
+from bulkstate.relation import Relation, of_pairs
+from bulkstate.report.fold import fold
+from bulkstate.selection import read_pairs, select
+from bulkstate.watch import Watch
+
+Agree = Callable[[Plan], Awaitable[None]]
+"""Asks somebody whether the plan may be carried out; NotConfirmed if not."""
+
+Audience = Callable[[Plan, Sequence[int]], AbstractContextManager[Observer]]
+"""Makes whatever shows people how the chunks of a plan with these numbers are being sent."""
+
+
+Witnesses = Sequence[tuple[Stage, Pair]]
+"""Pairs outside the target that must outlive the run."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What a configuration asks for."""
+
+    settings: Settings
+    plan: Plan
+    witnesses: Witnesses
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a run ended: its report, and the exit code that says so."""
+
+    report: Report
+    exit_code: int
+
+
+# ── before ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def prepare(settings: Settings) -> Prepared:
+    """Select and plan, and hold the plan against the guards. InputError, GuardExceeded."""
+    relations = select(settings.delete)
+    plan = _planned(settings, relations)
+    _guard(plan, settings.safety)
+    return Prepared(settings, plan, _witnesses(settings, relations))
+
+
+def _witnesses(settings: Settings, targets: Sequence[Relation]) -> Witnesses:
+    """The witness pairs, in every stage that loses state. InputError if one of them is to be deleted itself."""
+    source = settings.verify.witness
+    if source is None:
+        return ()
+    witnesses = tuple((target.stage, pair) for pair in read_pairs(source) for target in targets)
+    selected = [pair for pair in read_pairs(source) for target in targets if target.holds(pair)]
+    if selected:
+        message = f"{selected[0].asset}, {selected[0].point} is selected for deletion: a witness stands outside"
+        raise InputError(Problem(message, source.where, source.field))
+    return witnesses
+
+
+def _planned(settings: Settings, relations: Sequence[Relation]) -> Plan:
+    limits = settings.limits
+    return plan_requests(
+        relations, pairs_per_request=limits.pairs_per_request, bytes_per_request=limits.bytes_per_request
+    )
+
+
+def _guard(plan: Plan, safety: config.Safety) -> None:
+    for amount, most, what in (
+        (plan.pairs, safety.max_pairs, "pairs"),
+        (plan.requests, safety.max_requests, "requests"),
+    ):
+        if most is not None and amount > most:
+            raise GuardExceeded(
+                f"the plan has {amount:,} {what}, and safety.max_{what} allows {most:,}",
+                hint="narrow the selection or, if it is right, raise the guard: nothing was sent",
+            )
+
+
+def forecast_seconds(settings: Settings, plan: Plan) -> float:
+    """How long sending the plan takes at the configured limits, in seconds, if every call succeeds at once."""
+    return max(window.forecast(plan.requests) for window in windows(settings))
+
+
+def run_directory(plan: Plan) -> Path:
+    """Where a run goes unless somebody named a directory: by the time (UTC) and the plan."""
+    return Path("bulkstate-runs", f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{plan.digest[:8]}")
+
+
+async def check(settings: Settings, environ: Mapping[str, str], brake: Brake) -> tuple[checks.Finding, ...]:
+    """Try the credentials and look at the pipelines of a configuration. Sends no delete."""
+    pipelines = {entry.pipeline for entry in settings.delete}
+    with brake.around():
+        async with connect(settings, environ, None) as connection:
+            return await checks.look(connection.reads, pipelines, settings.safety.require_paused)
+
+
+# ── the run ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def start(
+    prepared: Prepared, directory: Path, environ: Mapping[str, str], agree: Agree, audience: Audience, brake: Brake
+) -> Finished:
+    """Carry out a plan in a new run directory, which is taken away again if nobody agrees to the plan.
+
+    Refused before the first delete; InputError; later endings are in what is returned.
+    """
+    make_run_directory(directory)
+    agreed = False
+
+    async def come_to_agreement(session: _Session) -> None:
+        nonlocal agreed
+        await _check(session)
+        await agree(prepared.plan)
+        session.journal.agree(time.time())
+        agreed = True
+        await _keep_witnesses(session, prepared.witnesses)
+
+    try:
+        with lock_run(directory), closing(_new_journal(directory, prepared)) as journal:
+            begun = _Beginning(journal, prepared.settings, environ, brake)
+            return await _carry_out(begun, come_to_agreement, range(prepared.plan.requests), audience)
+    finally:
+        if not agreed:
+            rmtree(directory, ignore_errors=True)
+
+
+async def resume(
+    directory: Path, environ: Mapping[str, str], again: frozenset[Verdict], audience: Audience, brake: Brake
+) -> Finished:
+    """Go on with a run: send the chunks that have no record, or whose verdict is in `again` (law 4)."""
+    with lock_run(directory), closing(Journal.resume(directory)) as journal:
+        if journal.agreed_at is None:
+            raise Refused(f"nobody ever agreed to the run in {directory}", hint="start it anew with `bulkstate run`")
+        settings = config.from_document(journal.facts.configuration, environ)
+        begun = _Beginning(journal, settings, environ, brake)
+        return await _carry_out(begun, _check, journal.pending(again), audience)
+
+
+async def verify(directory: Path, environ: Mapping[str, str], sample: Sample, brake: Brake) -> Finished:
+    """Read back what a run deleted: about `sample` pairs, or all. What is found goes into the run's journal."""
+    with lock_run(directory), closing(Journal.resume(directory)) as journal:
+        before, reason = journal.ending
+        settings = config.from_document(journal.facts.configuration, environ)
+        async with _session(_Beginning(journal, settings, environ, brake)) as session:
+            doubt = await _read_back(session, sample)
+        if before in (RunResult.DELETED, RunResult.PARTIAL):
+            return _finish(journal, None, doubt)
+        return _close(journal, Ending(time.time(), before, reason, 3))
+
+
+def _new_journal(directory: Path, prepared: Prepared) -> Journal:
+    settings = prepared.settings
+    facts = RunFacts(
+        directory.name, time.time(), *identity(settings, directory), config.to_document(settings), __version__
+    )
+    return Journal.create(directory, prepared.plan, facts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Beginning:
+    """What a session is opened with."""
+
+    journal: Journal
+    settings: Settings
+    environ: Mapping[str, str]
+    brake: Brake
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """One process's work on a run, with the way to the gateway open."""
+
+    journal: Journal
+    settings: Settings
+    connection: Connection
+    brake: Brake
+
+
+@asynccontextmanager
+async def _session(begun: _Beginning) -> AsyncIterator[_Session]:
+    """Open a session: nobody else works on the pipelines, and calls of earlier sessions count for the pacer (law 5)."""
+    journal, settings = begun.journal, begun.settings
+    longest = max(window.guarded for window in windows(settings))
+    grants = journal.grants(time.time() - longest)
+    journal.begin(time.time())
+    with lock_pipelines(*identity(settings, journal.directory), _pipelines(journal.plan)), begun.brake.around():
+        async with connect(settings, begun.environ, journal.directory, grants) as connection:
+            await connection.gate.keep(journal)
+            yield _Session(journal, settings, connection, begun.brake)
+            await connection.gate.settle()
+
+
+async def _carry_out(
+    begun: _Beginning, before: Callable[[_Session], Awaitable[None]], numbers: Sequence[int], audience: Audience
+) -> Finished:
+    ending: BulkstateError | None = None
+    doubt = ""
+    try:
+        async with _session(begun) as session:
+            await before(session)
+            ending = await _delete(session, numbers, audience)
+            if ending is None:
+                doubt = await _read_back(session, session.settings.verify.sample)
+    except Refused as refusal:
+        begun.journal.finish(Ending(time.time(), RunResult.REFUSED, refusal.message, refusal.exit_code))
+        raise
+    except (Stopped, Interrupted) as reason:
+        if begun.journal.agreed_at is None:
+            raise
+        ending = reason
+    return _finish(begun.journal, ending, doubt)
+
+
+async def _check(session: _Session) -> None:
+    pipelines = _pipelines(session.journal.plan)
+    findings = await checks.look(session.connection.reads, pipelines, session.settings.safety.require_paused)
+    checks.require(findings)
+
+
+async def _keep_witnesses(session: _Session, witnesses: Witnesses) -> None:
+    try:
+        found = await _with_state(session, witnesses)
+    except ReadFailed as failure:
+        raise CheckFailed(f"the witnesses can't be read: {failure}") from failure
+    session.journal.keep_witnesses(found)
+
+
+async def _with_state(session: _Session, witnesses: Witnesses) -> Witnesses:
+    """Those of the witnesses that have state now."""
+    stages = {stage for stage, _ in witnesses}
+    relations = [of_pairs(stage, [pair for of, pair in witnesses if of == stage]) for stage in sorted(stages)]
+    return await verification.with_state(session.connection.reads, _planned(session.settings, relations).chunks())
+
+
+async def _delete(session: _Session, numbers: Sequence[int], audience: Audience) -> BulkstateError | None:
+    settings, connection, plan = session.settings, session.connection, session.journal.plan
+    every = settings.safety.status_every if settings.safety.require_paused else None
+    pace = Pace(settings.limits.concurrency, retry_policy(settings), every)
+    watch = Watch(connection.reads, _pipelines(plan))
+    with audience(plan, numbers) as observer:
+        equipment = Equipment(connection.client, connection.gate, watch, session.journal, observer, random, time.time)
+        engine = Engine(equipment, pace, plan, numbers)
+        with session.brake.gently(engine):
+            return await engine.run()
+
+
+async def _read_back(session: _Session, sample: Sample) -> str:
+    """Read back deleted pairs and witnesses: what is wrong with what was found, in words; empty if nothing is."""
+    journal, reads = session.journal, session.connection.reads
+    try:
+        sampled, remaining = await verification.read_back(reads, _sample(journal, sample))
+        witnesses = journal.witnesses()
+        kept = await _with_state(session, witnesses)
+    except ReadFailed as failure:
+        return f"what is left could not be read back: {failure}"
+    found = Verification(sampled, remaining, len(witnesses), len(witnesses) - len(kept))
+    if not (sampled or witnesses):
+        return ""
+    journal.verified(time.time(), found)
+    return verification.doubt(found)
+
+
+def _sample(journal: Journal, sample: Sample) -> Iterator[Chunk]:
+    """The parts of deleted chunks to read back."""
+    deleted = journal.deleted()
+    if sample == "all":
+        return map(journal.plan.chunk, deleted)
+    return verification.sample(journal.plan, deleted, sample, Random())
+
+
+# ── after ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _finish(journal: Journal, ending: BulkstateError | None, doubt: str) -> Finished:
+    if isinstance(ending, Interrupted):
+        result = RunResult.INTERRUPTED
+    elif ending is not None:
+        result = RunResult.STOPPED
+    else:
+        doubt = "; ".join(part for part in (_undeleted(journal), doubt) if part)
+        result = RunResult.PARTIAL if doubt else RunResult.DELETED
+    exit_code = ending.exit_code if ending else 3 if doubt else 0
+    return _close(journal, Ending(time.time(), result, ending.message if ending else doubt, exit_code))
+
+
+def _undeleted(journal: Journal) -> str:
+    left = len(journal.undeleted())
+    return f"{left:,} of {journal.plan.requests:,} chunks are not deleted" if left else ""
+
+
+def _close(journal: Journal, ending: Ending) -> Finished:
+    with suppress(JournalNotWritable):
+        # Where the disk is full the run has ended for that reason, and the report says so all the same.
+        journal.finish(ending)
+    return Finished(fold(journal), ending.exit_code)
+
+
+def _pipelines(plan: Plan) -> frozenset[str]:
+    return frozenset(stage.stage.pipeline for stage in plan.stages)
