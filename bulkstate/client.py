@@ -19,6 +19,8 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 from yarl import URL
 
 from bulkstate import __version__, wire
@@ -89,7 +91,7 @@ class Client:
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=self._tls or True),
+            connector=_Connector(limit=0, ssl=self._tls or True),
             timeout=_timeouts(self._timeout),
             cookie_jar=aiohttp.DummyCookieJar(),
             proxy=self._proxy,
@@ -187,6 +189,22 @@ def _url(base: str, path: str, query: tuple[tuple[str, str], ...]) -> URL:
     return URL(f"{base}{path}?{urlencode(query, quote_via=quote)}" if query else f"{base}{path}", encoded=True)
 
 
+class _OutOfStep(aiohttp.ClientConnectionError):
+    """A connection held an answer before anything was asked."""
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Never sends a request where an answer lies already: aiohttp would take that one for the request's own."""
+
+    async def connect(self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout) -> Connection:
+        """A connection without unread bytes. Raises `_OutOfStep`, with nothing sent, if it has any."""
+        connection = await super().connect(req, traces, timeout)
+        if connection.protocol is not None and connection.protocol.should_close:
+            connection.close()
+            raise _OutOfStep
+        return connection
+
+
 async def _never_again(request: ClientRequest, send: ClientHandlerType) -> ClientResponse:
     """aiohttp repeats a GET on its own when a kept connection turns out to be dead: unpaced and uncounted.
 
@@ -226,7 +244,8 @@ def _trusting(ca_pem: str | None) -> ssl.SSLContext:
     if ca_pem is None:
         return context
     try:
-        context.load_verify_locations(cadata=ca_pem)
+        # Between certificates, bundles hold comments in any language; OpenSSL wants ASCII.
+        context.load_verify_locations(cadata=ca_pem.encode("ascii", "ignore").decode())
     except (ssl.SSLError, ValueError) as error:
         problem = Problem("holds no PEM certificate that can be read", field="gateway.ca_file")
         raise InputError(problem) from error
@@ -314,6 +333,8 @@ def _meaning(error: Exception, timeout: float) -> tuple[Answer, str]:
             return Answer.GATEWAY_REFUSED, f"the proxy refused to connect: {error.status} (see HTTPS_PROXY)"
         case aiohttp.ClientHttpProxyError():
             return Answer.UNREACHED, f"the proxy could not connect: {error.status}"
+        case _OutOfStep():
+            return Answer.UNREACHED, "not sent: the connection held an answer to something else"
         case aiohttp.ConnectionTimeoutError():
             return Answer.UNREACHED, "no connection in time"
         case aiohttp.ClientConnectorError():

@@ -235,8 +235,9 @@ def _forms(*secrets: str) -> tuple[str, ...]:
     """The spellings in which a gateway may quote a secret, longest first: plain, in JSON, in a URL, in HTML."""
     spellings: set[str] = set()
     for secret in secrets:
-        json = orjson.dumps(secret).decode()[1:-1]
-        spellings |= {secret, json, json.replace("/", "\\/"), quote(secret, safe=""), escape(secret)}
+        plain = {secret, orjson.dumps(secret).decode()[1:-1]}
+        spellings |= plain | {form.replace("/", "\\/") for form in plain}
+        spellings |= {quote(secret), quote(secret, safe=""), escape(secret)}
     return tuple(sorted((" ".join(form.split()) for form in spellings), key=len, reverse=True))
 
 
@@ -251,7 +252,8 @@ def _without_cut_secret(forms: tuple[str, ...], text: str) -> str:
     """Messages are cut to a line before they come here, so one may end with the beginning of a secret."""
     cut = text.rstrip("…")
     for form in forms:
-        start = cut.rfind(form[:_TELLING])
-        if start >= 0 and form.startswith(cut[start:]):
-            return f"{cut[:start]}{_HIDDEN}"
+        if form[:_TELLING] in cut:
+            for length in range(len(form) - 1, _TELLING - 1, -1):
+                if cut.endswith(form[:length]):
+                    return f"{cut[:-length]}{_HIDDEN}"
     return text

@@ -1,0 +1,148 @@
+"""A gateway of a few lines over a raw socket: it records what arrives, byte for byte, and answers as told."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+import orjson
+
+from bulkstate.client import Client
+from bulkstate.credentials import Auth, Bearer
+from bulkstate.model import Chunk, Stage
+
+HERE = Path(__file__).parent
+TOKEN = "canary-bearer-token-4c1f"
+ORG = "o15504722874071"
+CHUNK = Chunk(0, Stage("8a81b5f0-2c5e", "LastRecordAppender_01"), ("8byS3cuc", "8byS3cud"), ("INV.GenActivePW",))
+DELETED = b'{"code":0,"msg":" OK","requestId":"5f1b","data":true}'
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One request as it arrived."""
+
+    line: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def path(self) -> str:
+        return self.line.split(" ")[1]
+
+
+Answering: TypeAlias = Callable[[Seen, asyncio.StreamWriter], Awaitable[None]]
+
+
+@dataclass
+class Gateway:
+    """A listening server: what it has seen, and how often it was connected to."""
+
+    port: int = 0
+    scheme: str = "http"
+    connections: int = 0
+    seen: list[Seen] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"{self.scheme}://127.0.0.1:{self.port}"
+
+
+@asynccontextmanager
+async def gateway(answer: Answering, tls: ssl.SSLContext | None = None) -> AsyncIterator[Gateway]:
+    """Serve on loopback; a connection is closed when `answer` raises ConnectionError or its peer goes."""
+    ours = Gateway(scheme="https" if tls else "http")
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ours.connections += 1
+        try:
+            while True:
+                ours.seen.append(await _read(reader))
+                await answer(ours.seen[-1], writer)
+                await writer.drain()
+        except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
+            pass
+        finally:
+            await close(writer)
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(serve(reader, writer))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
+    ours.port = server.sockets[0].getsockname()[1]
+    try:
+        yield ours
+    finally:
+        server.close()
+        for task in tuple(tasks):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await server.wait_closed()
+
+
+async def _read(reader: asyncio.StreamReader) -> Seen:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    line, *rest = head.rstrip("\r\n").split("\r\n")
+    headers = {name.lower(): value.strip() for name, _, value in (text.partition(":") for text in rest)}
+    return Seen(line, headers, await reader.readexactly(int(headers.get("content-length", 0))))
+
+
+async def close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with suppress(OSError, ssl.SSLError):
+        await writer.wait_closed()
+
+
+def http(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
+    """A whole answer."""
+    lines = (f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", "")
+    return "\r\n".join(lines).encode() + body
+
+
+def saying(*answers: bytes) -> Answering:
+    """Write these bytes, an answer a request; the last one for all that follow."""
+    left = list(answers)
+
+    async def answer(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        writer.write(left.pop(0) if len(left) > 1 else left[0])
+
+    return answer
+
+
+def then_closing(data: bytes) -> Answering:
+    """Write these bytes, then close the connection."""
+
+    async def answer(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        writer.write(data)
+        await writer.drain()
+        raise ConnectionError
+
+    return answer
+
+
+def token_answer(token: str, expire: float = 7200) -> bytes:
+    """The token service's good answer, spelt as the vendor's sample spells it."""
+    data = {"accessToken": token, "expire": expire}
+    return http(orjson.dumps({"stauts": 0, "msg": "SUCCESS", "business": "apim-token-service", "data": data}))
+
+
+@dataclass
+class Gate:
+    """A pacer that lets everything through and counts."""
+
+    passed: int = 0
+
+    async def acquire(self) -> None:
+        self.passed += 1
+
+
+def client(url: str, auth: Auth | None = None, *, gate: Gate | None = None, timeout: float = 5.0) -> Client:
+    return Client(url, ORG, auth or Bearer(TOKEN), (gate or Gate()).acquire, timeout=timeout)
