@@ -7,7 +7,8 @@ A secret is named there, never held: `SecretReference.reveal` asks the environme
     selected.py   what is deleted
     unbuilt.py    what isn't built yet
     document.py   what a run keeps
-    forms.py      how values are written
+    forms.py      how single values are written
+    sections.py   how they are put together
     values.py     rates, times, sizes, references to secrets
     place.py      a value and where it stands
     nodes.py      YAML and JSON as trees with lines
@@ -15,14 +16,14 @@ A secret is named there, never held: `SecretReference.reveal` asks the environme
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from bulkstate.config import nodes
 from bulkstate.config.document import from_document, to_document
 from bulkstate.config.forms import JsonObject
 from bulkstate.config.gateway import Application, Auth, AuthStyle, Bearer, Embedded, Gateway
-from bulkstate.config.place import Place, Source
+from bulkstate.config.place import MOST_PROBLEMS, Place, Source
 from bulkstate.config.settings import (
     CONFIGURATION,
     Limits,
@@ -34,6 +35,7 @@ from bulkstate.config.settings import (
     Verify,
 )
 from bulkstate.config.values import Rate, SecretReference
+from bulkstate.errors import InputError, Problem
 
 __all__ = [
     "Application",
@@ -62,7 +64,17 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     """The settings in a YAML file. InputError, with every mistake in it; secrets are looked up, and not kept."""
     name = str(path)
     node = nodes.from_yaml(nodes.read_text(path), name)
-    return CONFIGURATION.read(Place(Source(name, path.parent, environ), "", node.line, node))
+    try:
+        return CONFIGURATION.read(Place(Source(name, path.parent, environ), "", node.line, node))
+    except InputError as mistake:
+        raise InputError(*_in_order(mistake.problems, name)) from None
+
+
+def _in_order(problems: tuple[Problem, ...], name: str) -> Iterator[Problem]:
+    """By line, and no more than anybody reads."""
+    yield from sorted(problems, key=lambda problem: int(problem.where.rpartition(":")[2]))[:MOST_PROBLEMS]
+    if len(problems) >= MOST_PROBLEMS:
+        yield Problem("holds more mistakes than these", name)
 
 
 def schema() -> JsonObject:

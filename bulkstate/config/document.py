@@ -23,7 +23,7 @@ def to_document(settings: Settings) -> str:
 def from_document(text: str, environ: Mapping[str, str], name: str = "the run's settings") -> Settings:
     """The settings that `to_document` wrote, with nothing in `delete`.
 
-    `name` says whose text it is. InputError if it can't be read, is of another version, or a secret's variable is unset.
+    `name` says whose text it is. InputError if it can't be read, is of another version, or a variable is unset.
     """
     node = nodes.from_json(text, name)
     return CONTINUATION.read(Place(Source(name, Path("/"), environ), "", 1, node))

@@ -11,8 +11,9 @@ from ipaddress import ip_address
 from typing import Annotated, Final, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
-from bulkstate.config.forms import Choice, Duration, Flag, Found, JsonObject, Made, Maybe, Secret, Section, Text
+from bulkstate.config.forms import Choice, Duration, FilePath, Flag, JsonObject, Secret, Text
 from bulkstate.config.place import Place
+from bulkstate.config.sections import Found, Made, Maybe, Section
 from bulkstate.config.values import SecretReference
 from bulkstate.errors import Problem
 
@@ -147,8 +148,8 @@ class Certificates:
 
     def read(self, at: Place) -> str:
         """The certificates as PEM text, so that a run can go on where the file isn't; nothing else that is in it."""
-        text = at.resolved(at.scalar("a path").text)
-        pem = text if "-----BEGIN " in text else self._file(text, at)
+        text = at.text("a path")
+        pem = text if "-----BEGIN " in text else self._file(at)
         certificates = "\n".join(_CERTIFICATE.findall(pem))
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=certificates)
@@ -156,10 +157,9 @@ class Certificates:
             raise at.mistake("holds no certificate in PEM form that can be used") from None
         return certificates + "\n"
 
-    def _file(self, text: str, at: Place) -> str:
-        path = at.source.folder / Text("a path").read(at)
+    def _file(self, at: Place) -> str:
         try:
-            with path.open("rb") as file:
+            with FilePath().read(at).open("rb") as file:
                 return file.read(_MOST_CA_BYTES).decode("ascii", "replace")
         except OSError as error:
             raise at.mistake(f"can't be read: {error.strerror or 'input/output error'}") from None

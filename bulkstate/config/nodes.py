@@ -186,7 +186,7 @@ class _Tree:
 
     def _repeated(self, event: yaml.AliasEvent) -> Node:
         if event.anchor not in self._anchors:
-            raise self._mistake(f"repeats `*{event.anchor}`, which nothing before it defines", event)
+            raise self._mistake("repeats (`*…`) what nothing before it defines", event)
         node = self._anchors[event.anchor]
         self._grow_by(node.size, event)
         return node

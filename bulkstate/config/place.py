@@ -68,8 +68,8 @@ class Place:
 
     def _shown(self) -> str:
         match self.node:
-            case nodes.Sequence():
-                return "a list"
+            case nodes.Sequence(items=items):
+                return "a list" if items else "an empty list"
             case nodes.Mapping():
                 return "a mapping"
             case Scalar(kind=Kind.NULL):
@@ -82,6 +82,27 @@ class Place:
         if not isinstance(self.node, Scalar) or self.node.kind is Kind.NULL:
             raise self.expected(what)
         return self.node
+
+    def text(self, what: str) -> str:
+        """A text that isn't empty, references resolved; `what` says what was expected.
+
+        A bare number, date or boolean is refused: `007` is seven to some readers, and `no` is false.
+        """
+        scalar = self.scalar(what)
+        if scalar.kind is not Kind.TEXT:
+            raise self.expected(what, f"YAML takes it for {scalar.kind.value}: put it in quotes")
+        text = self.resolved(scalar.text)
+        if not text:
+            raise self.mistake(f"expected {what}, found an empty one")
+        return text
+
+    def bare(self, what: str) -> str:
+        """A single value's text, written without quotes or resolved from references; `what` says what was expected."""
+        scalar = self.scalar(what)
+        text = self.resolved(scalar.text)
+        if scalar.kind is Kind.TEXT and text == scalar.text:
+            raise self.expected(what)
+        return text
 
     def resolved(self, text: str) -> str:
         """`text` with each `${NAME}` replaced from the environment, and `$${` by `${`."""

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Annotated, Final
 
 from bulkstate.config import nodes
-from bulkstate.config.forms import Choice, FilePath, Found, JsonObject, ListOf, Made, Section, Text
+from bulkstate.config.forms import Choice, FilePath, JsonObject, Text
 from bulkstate.config.place import Place
+from bulkstate.config.sections import Found, ListOf, Made, Section
 from bulkstate.errors import Problem
 from bulkstate.selection import BlockSource, Entry, IdList, PairSource, Source
 
-_LIST_FILE: Final = re.compile(r".*\.(txt|csv|ndjson|parquet)(\.(gz|zst))?", re.DOTALL)
+_LIST_FILES: Final = (".txt", ".csv", ".ndjson", ".parquet")
 _PATTERN: Final = re.compile(r".*\{[^{}]*\.\.[^{}]*\}.*", re.DOTALL)
-_PAIR_FILES: Final = (".csv", ".ndjson", ".parquet", ".csv.gz", ".csv.zst", ".ndjson.gz", ".ndjson.zst")
+_PAIR_FILES: Final = (".csv", ".ndjson", ".parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,8 @@ class Ids:
         if isinstance(at.node, nodes.Sequence):
             return self._list(ListOf(_Id(), "IDs").read(at), None, at)
         text = _Id().read(at)
-        if _LIST_FILE.fullmatch(text):
-            return self._list((), at.source.folder / text, at)
+        if text.lower().endswith(_LIST_FILES):
+            return self._list((), FilePath().read(at), at)
         if _PATTERN.fullmatch(text):
             return self._list((text,), None, at)
         expected = "a list, a path that ends in .txt, .csv, .ndjson or .parquet, or a pattern such as WTG{0001..2000}"
@@ -49,10 +50,7 @@ class _Id:
     """An ID or a pattern of IDs. What makes a good one is for the selection to say, wherever it comes from."""
 
     def read(self, at: Place) -> str:
-        scalar = at.scalar("an ID")
-        if scalar.kind is not nodes.Kind.TEXT:
-            raise at.expected("an ID", f"YAML takes it for {scalar.kind.value}: put it in quotes")
-        return at.resolved(scalar.text)
+        return at.text("an ID")
 
     def schema(self) -> JsonObject:
         return Text().schema()
@@ -105,7 +103,6 @@ class Unlisted(StrEnum):
     """What may happen to pairs that are neither selected nor kept."""
 
     KEEP = "keep"
-    MAY_DELETE = "may_delete"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,21 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeAlias
 
-from bulkstate.config.forms import (
-    Duration,
-    FilePath,
-    Flag,
-    Found,
-    JsonObject,
-    Maybe,
-    OneOrMore,
-    RateOf,
-    Section,
-    Size,
-    Whole,
-)
+from bulkstate.config.forms import Duration, FilePath, Flag, JsonObject, RateOf, Size, Whole
 from bulkstate.config.gateway import GATEWAY, Embedded, Gateway
 from bulkstate.config.place import Place
+from bulkstate.config.sections import Found, Maybe, OneOrMore, Section
 from bulkstate.config.selected import ENTRIES, Pairs
 from bulkstate.config.values import Rate
 from bulkstate.errors import Problem
@@ -43,7 +32,7 @@ class SampleOf:
 
     def read(self, at: Place) -> Sample:
         """The number, 0 for `none`."""
-        match at.resolved(at.written):
+        match at.resolved(at.scalar("a number, all or none").text):
             case "all":
                 return "all"
             case "none":

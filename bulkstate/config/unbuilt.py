@@ -37,6 +37,11 @@ UNBUILT: Final = (
 )
 """Whoever builds one of these removes its line."""
 
+_UNBUILT: Final = frozenset((item.path, item.value) for item in UNBUILT)
+
+UNBUILT_FILES: Final = (".ndjson", ".parquet")
+"""Kinds of files that the selection doesn't read yet."""
+
 
 def unbuilt_keys(section: str) -> tuple[str, ...]:
     """The keys of a section (by its path, empty for the whole tree) that are refused whatever their value."""
@@ -50,4 +55,4 @@ def unbuilt_keys(section: str) -> tuple[str, ...]:
 
 def is_unbuilt(path: str, value: str) -> bool:
     """Whether that value of that key is refused."""
-    return Unbuilt(path) in UNBUILT or Unbuilt(path, value) in UNBUILT
+    return (path, None) in _UNBUILT or (path, value) in _UNBUILT

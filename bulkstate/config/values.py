@@ -49,11 +49,11 @@ def parse_rate(text: str) -> Rate:
 
 
 def parse_duration(text: str) -> float:
-    """Seconds from `30s`, `500ms`, `45m` or `1.5h`. ValueError, with what was expected, for anything else."""
+    """Seconds, to the nanosecond, from `30s` or `500ms`. ValueError, with what was expected, for anything else."""
     found = re.fullmatch(DURATION_PATTERN, text)
     if found is None:
         raise ValueError("a duration such as 30s or 500ms, with the units ms, s, m, h or d")
-    return float(found[1]) * SECONDS[found[2]]
+    return round(float(found[1]) * SECONDS[found[2]], 9)
 
 
 def format_duration(seconds: float) -> str:
