@@ -58,7 +58,7 @@ def _rendering(style: LogStyle) -> tuple[structlog.typing.Processor, ...]:
         return (structlog.processors.JSONRenderer(sort_keys=True),)
     return (
         _without_controls,
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0, pad_level=False),
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
     )
 
 

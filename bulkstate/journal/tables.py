@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from shutil import copyfile
 from tempfile import TemporaryDirectory
@@ -62,50 +62,50 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
     """A connection that sees the journal as it is now, whatever a writer adds later."""
     try:
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
-        _take_snapshot(connection)
+        with closed_on_error(connection):
+            connection.execute("PRAGMA trusted_schema = OFF")
+            connection.execute("BEGIN")
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.OperationalError:
         connection = _copied(path)
     return connection
 
 
-def _take_snapshot(connection: sqlite3.Connection) -> None:
-    try:
-        connection.execute("PRAGMA trusted_schema = OFF")
-        connection.execute("BEGIN")
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.Error:
-        connection.close()
-        raise
-
-
 def _copied(path: Path) -> sqlite3.Connection:
     """A copy in memory. After a kill -9 SQLite must fold the log into the file, and on a read-only disk it can't."""
     copy = sqlite3.connect(":memory:", isolation_level=None)
-    with TemporaryDirectory(prefix="bulkstate-") as folder:
+    with closed_on_error(copy), TemporaryDirectory(prefix="bulkstate-") as folder:
         file = Path(folder, FILE_NAME)
         copyfile(path, file)
         log = path.with_name(f"{FILE_NAME}-wal")
         if log.exists():
             copyfile(log, file.with_name(log.name))
-        source = sqlite3.connect(file)
-        try:
+        with closing(sqlite3.connect(file)) as source:
             source.backup(copy)
-        finally:
-            source.close()
     return copy
 
 
 def connect_to_write(path: Path) -> sqlite3.Connection:
-    """A connection for the one writer. Nothing is written yet. It may be used from one thread after another."""
+    """A connection for the one writer, who may use it from one thread after another.
+
+    A commit is on disk when it returns, and readers neither wait for it nor hold it up.
+    """
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA trusted_schema = OFF")
+    with closed_on_error(connection):
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
     return connection
 
 
-def start_log(connection: sqlite3.Connection) -> None:
-    """From here on a commit is on disk when it returns, and readers don't wait for it."""
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
+@contextmanager
+def closed_on_error(connection: sqlite3.Connection) -> Iterator[None]:
+    """The connection is closed if this ends badly, and left open if it ends well."""
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
 
 
 def end_log(connection: sqlite3.Connection) -> None:

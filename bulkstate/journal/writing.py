@@ -16,12 +16,10 @@ from bulkstate.errors import RunExists
 from bulkstate.journal.record import Ending, Record, RunFacts
 from bulkstate.journal.tables import (
     FILE_NAME,
+    closed_on_error,
     connect_to_write,
     end_log,
-    existing,
     make_tables,
-    reading,
-    start_log,
     transaction,
     writing,
 )
@@ -79,8 +77,7 @@ class Journal(Record):
         with writing(path):
             _claim(path)
             connection = connect_to_write(path)
-            start_log(connection)
-            with transaction(connection):
+            with closed_on_error(connection), transaction(connection):
                 make_tables(connection)
                 connection.execute("INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?)", (*astuple(facts), plan.digest))
                 planfile.write(connection, plan)
@@ -89,12 +86,10 @@ class Journal(Record):
     @classmethod
     def resume(cls, directory: Path, *, hop: Hop | None = None) -> Self:
         """The journal of the run in `directory`, to go on with. Raises what `open` does, and JournalNotWritable."""
-        path = existing(directory)
-        with reading(path):
-            journal = cls(connect_to_write(path), path, hop or WriterThread())._checked()
+        Record.open(directory).close()
+        path = directory / FILE_NAME
         with writing(path):
-            start_log(journal._connection)
-        return journal
+            return cls(connect_to_write(path), path, hop or WriterThread())
 
     def close(self) -> None:
         """Leave one file behind, which can be moved, or read from a read-only disk."""
@@ -116,7 +111,7 @@ class Journal(Record):
 
     def begin(self, at: float) -> None:
         """A session starts. What the one before was granted and may have spent is settled, as all of it (law 5)."""
-        last = self.grants(at)[-1:]
+        last = self.grants(since=at)[-1:]
         self._insert(_INSERT_GRANT, [(at, 0, grant.calls) for grant in last])
         self._insert("INSERT INTO session (started_at) VALUES (?)", [(at,)])
         self._session = self.sessions[-1].number

@@ -1,0 +1,62 @@
+"""A plan comes back from its tables as it went in."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+from bulkstate import planfile
+from bulkstate.model import Plan
+from bulkstate.planner.digest import digest
+from tests.journal.runs import grid, plans
+
+
+def stored(plan: Plan) -> sqlite3.Connection:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    for statement in planfile.SCHEMA:
+        connection.execute(statement)
+    planfile.write(connection, plan)
+    return connection
+
+
+@given(plans())
+def test_round_trip(plan: Plan) -> None:
+    with closing(stored(plan)) as connection:
+        back = planfile.read(connection)
+    assert (back.digest, back.body_bytes) == (plan.digest, plan.body_bytes) == (digest(back.stages), back.body_bytes)
+    assert list(back.chunks()) == list(plan.chunks())
+    for ours, theirs in zip(plan.stages, back.stages, strict=True):
+        assert (ours.stage, ours.assets, ours.points) == (theirs.stage, theirs.assets, theirs.points)
+        assert (ours.pairs, ours.unlisted_pairs) == (theirs.pairs, theirs.unlisted_pairs)
+        assert ours.lower_bound == theirs.lower_bound
+
+
+def test_a_billion_pairs_take_little_more_room_than_their_ids() -> None:
+    plan = grid(1_000_000, 1_000, 1_000, 100)
+    with closing(stored(plan)) as connection:
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        (page_size,) = connection.execute("PRAGMA page_size").fetchone()
+        back = planfile.read(connection)
+    ids = sum(len(id_) + 3 for id_ in plan.stages[0].assets)
+    assert pages * page_size < 1.05 * ids
+    assert back.requests == 10_000
+    assert len({id(rectangle.points) for rectangle in back.stages[0].rectangles}) == 10
+
+
+def test_stages_share_a_dictionary() -> None:
+    one = grid(10, 10, 5, 5)
+    with closing(stored(Plan(one.stages * 2, "", 0))) as connection:
+        assert connection.execute("SELECT count(*) FROM dictionary").fetchone() == (2,)
+
+
+@pytest.mark.parametrize("run", [(0, 11), (-1, 2), (9, 2), (3, 0)])
+def test_positions_beyond_the_dictionary_are_refused(run: tuple[int, int]) -> None:
+    with closing(stored(grid(10, 10, 5, 5))) as connection:
+        runs = np.array([run, (0, 1)], "<i4").tobytes()
+        connection.execute("UPDATE side SET runs = ? WHERE kind = 'assets'", (runs,))
+        with pytest.raises(ValueError, match="positions"):
+            planfile.read(connection)
