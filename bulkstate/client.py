@@ -196,7 +196,12 @@ class _OutOfStep(aiohttp.ClientConnectionError):
 class _Connector(aiohttp.TCPConnector):
     """Never sends a request where an answer lies already: aiohttp would take that one for the request's own."""
 
-    async def connect(self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout) -> Connection:
+    async def connect(
+        self,
+        req: ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the signature is aiohttp's
+    ) -> Connection:
         """A connection without unread bytes. Raises `_OutOfStep`, with nothing sent, if it has any."""
         connection = await super().connect(req, traces, timeout)
         if connection.protocol is not None and connection.protocol.should_close:

@@ -146,7 +146,7 @@ def id_sizes(ids: Iterable[str]) -> list[int]:
 
 
 def _id_size(id_: str) -> int:
-    plain = id_.isascii() and '"' not in id_ and "\\" not in id_
+    plain = id_.isascii() and id_.isprintable() and '"' not in id_ and "\\" not in id_
     return len(id_) if plain else len(orjson.dumps(id_)) - 2
 
 

@@ -54,7 +54,7 @@ async def test_a_get_reads_the_pairs_that_have_state() -> None:
     (seen,) = server.seen
     assert seen.line == f"POST /streaming/v2.0/stage-state?action=get&orgId={ORG} HTTP/1.1"
     assert seen.body == BODY
-    assert attempt.reply.data == {Pair("8byS3cuc", "INV.GenActivePW")}
+    assert attempt.reply.data == frozenset({Pair("8byS3cuc", "INV.GenActivePW")})
 
 
 async def test_pipelines_are_asked_for_without_a_body() -> None:
@@ -70,9 +70,11 @@ async def test_pipelines_are_asked_for_without_a_body() -> None:
 
 async def test_ids_travel_as_utf_8_and_the_organisation_percent_encoded() -> None:
     chunk = Chunk(0, Stage('a"b', "s"), ("風",), ("p",))
-    async with gateway(saying(http(DELETED))) as server:
-        async with Client(server.url, "o 1&ü=/+", Bearer("t"), Gate().acquire) as api:
-            await api.delete(chunk)
+    async with (
+        gateway(saying(http(DELETED))) as server,
+        Client(server.url, "o 1&ü=/+", Bearer("t"), Gate().acquire) as api,
+    ):
+        await api.delete(chunk)
     assert server.seen[0].path == "/streaming/v2.0/stage-state?action=delete&orgId=o%201%26%C3%BC%3D%2F%2B"
     expected = '{"pipelineId":"a\\"b","stageInstanceName":"s","assetIds":"風","pointIds":"p"}'
     assert server.seen[0].body == expected.encode()
@@ -80,9 +82,11 @@ async def test_ids_travel_as_utf_8_and_the_organisation_percent_encoded() -> Non
 
 async def test_a_signed_delete_asks_for_a_token_first() -> None:
     gate = Gate()
-    async with gateway(saying(token_answer("xxxxaaaxxxx"), http(DELETED))) as server:
-        async with at_noon(f"{server.url}/enos", APP, gate) as api:
-            assert (await api.delete(CHUNK)).reply.answer is Answer.OK
+    async with (
+        gateway(saying(token_answer("xxxxaaaxxxx"), http(DELETED))) as server,
+        at_noon(f"{server.url}/enos", APP, gate) as api,
+    ):
+        assert (await api.delete(CHUNK)).reply.answer is Answer.OK
     asked, deleted = server.seen
     encryption = sha256(b"canary-app-key1572574909697canary-app-secret").hexdigest()
     assert asked.line == "POST /enos/apim-token-service/v2.0/token/get HTTP/1.1"
@@ -101,9 +105,11 @@ async def test_a_signed_delete_asks_for_a_token_first() -> None:
 
 
 async def test_what_is_signed_of_a_query_is_not_yet_encoded() -> None:
-    async with gateway(saying(token_answer("tok-1"), http(DELETED))) as server:
-        async with Client(server.url, "o 1", APP, Gate().acquire, wall=lambda: NOW) as api:
-            await api.delete(CHUNK)
+    async with (
+        gateway(saying(token_answer("tok-1"), http(DELETED))) as server,
+        Client(server.url, "o 1", APP, Gate().acquire, wall=lambda: NOW) as api,
+    ):
+        await api.delete(CHUNK)
     assert server.seen[1].path.endswith("orgId=o%201")
     signature = sha256(b"tok-1" + b"actiondeleteorgIdo 1" + BODY + b"1572574909697canary-app-secret").hexdigest()
     assert server.seen[1].headers["apim-signature"] == signature
@@ -141,10 +147,12 @@ async def test_calls_share_a_connection_and_each_passes_the_gate() -> None:
 
 
 async def test_no_cookie_is_sent_back() -> None:
-    async with gateway(saying(http(DELETED, "200 OK", "Set-Cookie: session=1; Path=/"))) as server:
-        async with client(server.url) as api:
-            await api.delete(CHUNK)
-            await api.delete(CHUNK)
+    async with (
+        gateway(saying(http(DELETED, "200 OK", "Set-Cookie: session=1; Path=/"))) as server,
+        client(server.url) as api,
+    ):
+        await api.delete(CHUNK)
+        await api.delete(CHUNK)
     assert "cookie" not in server.seen[1].headers
 
 
@@ -155,9 +163,11 @@ async def test_the_attempt_is_timed_after_the_gate() -> None:
     async def acquire() -> None:
         opened.append(9.0)
 
-    async with gateway(saying(http(DELETED))) as server:
-        async with Client(server.url, ORG, Bearer("t"), acquire, clock=lambda: next(times)) as api:
-            attempt = await api.delete(CHUNK)
+    async with (
+        gateway(saying(http(DELETED))) as server,
+        Client(server.url, ORG, Bearer("t"), acquire, clock=lambda: next(times)) as api,
+    ):
+        attempt = await api.delete(CHUNK)
     assert (opened, attempt.sent_at, attempt.seconds) == ([9.0], 10.0, 0.25)
 
 

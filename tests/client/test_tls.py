@@ -56,9 +56,11 @@ async def test_an_own_authority_is_trusted_when_named(tls: ssl.SSLContext) -> No
 
 
 async def test_a_certificate_for_another_name_is_not_trusted(tls: ssl.SSLContext) -> None:
-    async with gateway(saying(http(DELETED)), tls) as server:
-        async with client(server.url.replace("127.0.0.1", "localhost")) as api:
-            reply = (await api.delete(CHUNK)).reply
+    async with (
+        gateway(saying(http(DELETED)), tls) as server,
+        client(server.url.replace("127.0.0.1", "localhost")) as api,
+    ):
+        reply = (await api.delete(CHUNK)).reply
     assert reply.answer is Answer.GATEWAY_REFUSED
     assert "mismatch" in reply.message
     assert server.seen == []
@@ -113,10 +115,13 @@ async def proxy(monkeypatch: pytest.MonkeyPatch, status: str = "200 OK") -> Asyn
 async def test_the_proxy_of_the_environment_carries_tls_and_sees_no_credentials(
     tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with gateway(saying(http(DELETED)), tls) as server, proxy(monkeypatch) as between:
-        async with client(server.url) as api:
-            assert (await api.delete(CHUNK)).reply.answer is Answer.OK
-            assert (await api.delete(CHUNK)).reply.answer is Answer.OK
+    async with (
+        gateway(saying(http(DELETED)), tls) as server,
+        proxy(monkeypatch) as between,
+        client(server.url) as api,
+    ):
+        assert (await api.delete(CHUNK)).reply.answer is Answer.OK
+        assert (await api.delete(CHUNK)).reply.answer is Answer.OK
     (head,) = between.heads
     assert head.startswith(f"CONNECT 127.0.0.1:{server.port} HTTP/1.1\r\n".encode())
     assert b"Proxy-Authorization: Basic bWU6Y2FuYXJ5LXByb3h5LXBhc3N3b3Jk\r\n" in head
