@@ -152,7 +152,7 @@ class LiveProgress(Standing):
 
     def __init__(self, chunks: int, pairs: int, clock: Callable[[], float], console: Console) -> None:
         super().__init__(chunks, pairs, clock)
-        self._live = Live(console=console, get_renderable=self._render, transient=True, redirect_stdout=False)
+        self._live = Live(console=console, get_renderable=self.__rich__, transient=True, redirect_stdout=False)
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -163,7 +163,8 @@ class LiveProgress(Standing):
     ) -> None:
         self._live.stop()
 
-    def _render(self) -> Group:
+    def __rich__(self) -> Group:
+        """What is drawn."""
         line = Table.grid(padding=(0, 1), expand=True)
         line.add_column(ratio=1)
         bar = ProgressBar(total=max(self.chunks, 1), completed=self.settled_chunks)

@@ -121,7 +121,7 @@ def _of(done: int, planned: int, noun: str) -> str:
 
 def duration(seconds: float) -> str:
     """A span of time as people say it, such as `4.2 s`, `3 min 12 s` or `1 h 04 min`."""
-    if seconds < 60:
+    if round(seconds, 1) < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"

@@ -1,0 +1,66 @@
+"""Reports as runs leave them behind."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bulkstate.model import (
+    ChunkCounts,
+    Failure,
+    Outcome,
+    Report,
+    RunResult,
+    Stage,
+    StageReport,
+    Verdict,
+    Verification,
+)
+
+FIRST = Stage("8a81b5f0-2c5e", "LastRecordAppender_01")
+SECOND = Stage("8a81b5f0-2c5e", "LatestRecordMerger_02")
+
+WHOLE = Report(
+    run="2026-11-22T02:30:00Z-abcdef01",
+    run_dir="bulkstate-runs/tonight",
+    plan="abcdef0123456789",
+    result=RunResult.DELETED,
+    reason="",
+    stages=(
+        StageReport(FIRST, ChunkCounts(100, deleted=100), 1_000_000, 1_000_000, 102, 2, 3),
+        StageReport(SECOND, ChunkCounts(20, deleted=20), 200_000, 200_000, 20, 0, 0),
+    ),
+    chunks=ChunkCounts(120, deleted=120),
+    pairs_planned=1_200_000,
+    pairs_deleted=1_200_000,
+    attempts=122,
+    retries=2,
+    throttled=3,
+    seconds=5.0,
+    verified=Verification(2_000, 0, 50, 0),
+    failures=(),
+)
+
+
+def failed(number: int, verdict: Verdict, message: str = "", request_id: str | None = None) -> Failure:
+    outcome = Outcome(number, verdict, 8, 0, 200, 61199, message, request_id)
+    return Failure(number, SECOND, 10_000, outcome)
+
+
+PARTIAL = replace(
+    WHOLE,
+    result=RunResult.PARTIAL,
+    reason="some chunks are not deleted",
+    stages=(
+        WHOLE.stages[0],
+        StageReport(SECOND, ChunkCounts(20, 10, 1, 4, 1, 0, 4), 200_000, 100_000, 60, 30, 0),
+    ),
+    chunks=ChunkCounts(120, 110, 1, 4, 1, 0, 4),
+    pairs_deleted=1_100_000,
+    verified=Verification(2_000, 3, 50, 1),
+    failures=(
+        failed(101, Verdict.REFUSED, "no such asset", "r-101"),
+        *(failed(number, Verdict.EXHAUSTED, "busy", f"r-{number}") for number in range(102, 106)),
+        failed(106, Verdict.UNKNOWN),
+        failed(107, Verdict.NOT_SENT, "the stage is not supported"),
+    ),
+)

@@ -1,0 +1,138 @@
+"""The page for people: it fits, it says what to do, and nothing that a server sends can steer the terminal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console
+
+from bulkstate.model import Report, RunResult, Stage, StageReport, Verdict, Verification
+from bulkstate.report import duration, show, to_text
+from tests.report.examples import PARTIAL, WHOLE, failed
+
+WHOLE_PAGE = """\
+ ✓ Deleted
+   all 1,200,000 pairs deleted, in all 120 chunks
+   125 requests in 5.0 s, 25.0 a second; 2 retries, 3 throttled
+   run 2026-11-22T02:30:00Z-abcdef01, plan abcdef01
+
+ ✓ 8a81b5f0-2c5e/LastRecordAppender_01
+   all 1,000,000 pairs   all 100 chunks   2 retries, 3 throttled
+ ✓ 8a81b5f0-2c5e/LatestRecordMerger_02
+   all 200,000 pairs     all 20 chunks    0 retries, 0 throttled
+
+ 2,000 pairs read back: none has state any more.
+ 50 witness pairs outside the target: all still have state.
+"""
+
+PARTIAL_PAGE = """\
+ ! Finished, but not everything is deleted
+   some chunks are not deleted
+   1,100,000 of 1,200,000 pairs deleted, in 110 of 120 chunks
+   125 requests in 5.0 s, 25.0 a second; 2 retries, 3 throttled
+   run 2026-11-22T02:30:00Z-abcdef01, plan abcdef01
+
+ ✓ 8a81b5f0-2c5e/LastRecordAppender_01
+   all 1,000,000 pairs        all 100 chunks    2 retries, 3 throttled
+ ! 8a81b5f0-2c5e/LatestRecordMerger_02
+   100,000 of 200,000 pairs   10 of 20 chunks   30 retries, 0 throttled
+
+ 4 chunks exhausted
+   40,000 pairs; all attempts used up, every one answered
+   HTTP 200, code 61199, “busy”
+   chunk 102 (request r-102), chunk 103 (request r-103), chunk 104 (request
+   r-104), …
+
+ 1 chunk refused
+   10,000 pairs; the API said no, and will again
+   HTTP 200, code 61199, “no such asset”
+   chunk 101 (request r-101)
+
+ 1 chunk unknown
+   10,000 pairs; an attempt may have arrived, and was never answered
+   HTTP 200, code 61199
+   chunk 106
+
+ 1 chunk not sent
+   10,000 pairs; held back
+   HTTP 200, code 61199, “the stage is not supported”
+   chunk 107
+
+ 3 chunks not sent: their turn never came.
+
+ 3 of 2,000 pairs read back still have state.
+ 1 of 50 witness pairs lost their state. They are outside the target.
+
+ To go on:
+   bulkstate resume bulkstate-runs/tonight
+
+ To send once more what failed as well:
+   bulkstate resume bulkstate-runs/tonight --retry-failed
+
+ To read everything back:
+   bulkstate verify bulkstate-runs/tonight --sample all
+"""
+
+
+@pytest.mark.parametrize(("report", "page"), [(WHOLE, WHOLE_PAGE), (PARTIAL, PARTIAL_PAGE)])
+def test_the_page(report: Report, page: str) -> None:
+    assert to_text(report) == page
+
+
+@given(st.text(max_size=300), st.integers(60, 120))
+def test_nothing_that_was_sent_steers_the_terminal_or_breaks_the_page(text: str, width: int) -> None:
+    stages = (StageReport(Stage(text, text), PARTIAL.chunks, 10, 5, 1, 0, 0),)
+    hostile = replace(
+        PARTIAL, reason=text, run=text, stages=stages, failures=(failed(1, Verdict.EXHAUSTED, text, text),)
+    )
+    page = to_text(hostile, width)
+    assert all(character.isprintable() or character == "\n" for character in page)
+    assert max(map(cell_len, page.splitlines())) <= width
+
+
+def test_markup_is_text() -> None:
+    page = to_text(replace(PARTIAL, failures=(failed(1, Verdict.EXHAUSTED, "[red]x[/red] [link=http://e]y"),)))
+    assert "“[red]x[/red] [link=http://e]y”" in page
+
+
+def test_a_command_stays_on_one_line_and_is_quoted() -> None:
+    directory = "runs of " + "x" * 120
+    assert f"\n   bulkstate resume '{directory}'\n" in to_text(replace(PARTIAL, run_dir=directory))
+
+
+def test_colour_only_where_it_is_wanted() -> None:
+    page = StringIO()
+    show(WHOLE, Console(file=page, force_terminal=True, color_system="standard", width=80))
+    assert "\x1b[1;32m✓ Deleted" in page.getvalue()
+    assert "\x1b" not in to_text(WHOLE)
+
+
+@pytest.mark.parametrize("result", RunResult)
+def test_every_result_has_words(result: RunResult) -> None:
+    assert to_text(replace(WHOLE, result=result, verified=None, attempts=0, throttled=0)).count("\n") > 3
+
+
+def test_without_a_request_or_a_reading_back() -> None:
+    page = to_text(replace(WHOLE, attempts=0, throttled=0, verified=None))
+    assert "no request was sent" in page
+    assert "Nothing was read back." in page
+    assert "read back" not in to_text(replace(WHOLE, verified=Verification()))
+
+
+def test_a_long_list_of_failures_is_cut() -> None:
+    failures = tuple(failed(number, Verdict.REFUSED, f"reason {number}") for number in range(20))
+    page = to_text(replace(PARTIAL, failures=failures))
+    assert "And 12 other kinds of failure" in page
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.0, "0.0 s"), (4.24, "4.2 s"), (59.99, "1 min 00 s"), (192, "3 min 12 s"), (3840, "1 h 04 min")],
+)
+def test_durations(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
