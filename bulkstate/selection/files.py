@@ -3,35 +3,55 @@
 from __future__ import annotations
 
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from bulkstate.errors import InputError, Problem
+
+COMPRESSED: Final = (".gz", ".zst")
 
 
 @dataclass(frozen=True, slots=True)
 class NamedFile:
-    """A file, and the place in the configuration that names it (see `IdList`)."""
+    """A file, and the place in the configuration that names it (see `IdList`). `name` is what messages call it."""
 
     path: Path
     where: str
     field: str
+    name: str
+
+    @classmethod
+    def of(cls, path: Path, where: str, field: str) -> NamedFile:
+        """A file that is called by its path."""
+        return cls(path, where, field, str(path))
+
+    @property
+    def kind(self) -> str:
+        """What its name says that it holds, such as `.csv` for `pairs.CSV.gz`; empty if the name says nothing."""
+        name = self.path.with_suffix("") if self.compression else self.path
+        return name.suffix.lower()
+
+    @property
+    def compression(self) -> str:
+        """`.gz`, `.zst`, or empty."""
+        suffix = self.path.suffix.lower()
+        return suffix if suffix in COMPRESSED else ""
 
     def line(self, number: int) -> str:
         """How messages name a line of it, counted from 1."""
-        return f"{self.path}:{number}"
+        return f"{self.name}:{number}"
 
     def error(self, message: str, hint: str = "") -> InputError:
         """A mistake that concerns the file as a whole."""
-        return InputError(Problem(f"{self.path}: {message}", self.where, self.field, hint))
+        return InputError(Problem(f"{self.name}: {message}", self.where, self.field, hint))
 
     def line_error(self, number: int, message: str, hint: str = "") -> InputError:
         """A mistake in one line, of the kind after which reading on makes no sense."""
         return InputError(Problem(message, self.line(number), self.field, hint))
 
     def open(self) -> BinaryIO:
-        """The file's bytes. InputError if it is missing, unreadable, empty, or no regular file."""
+        """The file's bytes, as they are. InputError if it is missing, unreadable, empty, or no regular file."""
         try:
             status = self.path.stat()
             if stat.S_ISREG(status.st_mode) and status.st_size:
@@ -39,6 +59,16 @@ class NamedFile:
         except (OSError, ValueError) as error:
             raise self.error(_why(error)) from None
         raise self.error(_what(status.st_mode))
+
+    def members(self) -> list[NamedFile]:
+        """The files of a directory, by name, without hidden ones (`.x`, and `_SUCCESS` and the like); or itself."""
+        try:
+            names = sorted(path.name for path in self.path.iterdir() if path.name[0] not in "._")
+        except (OSError, ValueError):
+            return [self]
+        if not names:
+            raise self.error("is a directory that holds no file")
+        return [replace(self, path=self.path / name, name=f"{self.name}/{name}") for name in names]
 
 
 def _why(error: OSError | ValueError) -> str:

@@ -60,11 +60,6 @@ class Mistakes:
         if self._count <= SHOWN:
             self._shown.append(Problem(message, where, field, hint))
 
-    @property
-    def plenty(self) -> bool:
-        """As many as are shown."""
-        return self._count >= SHOWN
-
     def refuse(self) -> None:
         """InputError if there was any mistake."""
         if not self._count:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -14,12 +16,9 @@ from bulkstate.errors import InputError, Problem
 from bulkstate.model import IndexArray, Pair, Stage
 from bulkstate.relation import Block, Relation
 from bulkstate.selection.column import Column
-from bulkstate.selection.files import NamedFile
-from bulkstate.selection.lists import read_list
-from bulkstate.selection.sources import BlockSource, Entry, PairSource, Source
-
-ASSET_ID: Final = "asset_id"
-POINT_ID: Final = "point_id"
+from bulkstate.selection.inputs import Inputs
+from bulkstate.selection.lists import read_files, read_values, refuse_empty
+from bulkstate.selection.sources import ASSET_ID, POINT_ID, BlockSource, Entry, IdList, PairSource, Source
 
 MOST_WITNESSES: Final = 100_000
 """Most pairs that `read_pairs` hands out: they are read back through the gateway, before the run and after it."""
@@ -52,14 +51,15 @@ def select(entries: Iterable[Entry]) -> tuple[Relation, ...]:
     sources at once, if an ID can't be sent, a file can't be read, or a selection comes out empty.
     """
     targets = _targets(entries)
-    found = _read_all(dict.fromkeys(source for sources in targets.values() for source in sources))
+    found = _read_all(tuple(dict.fromkeys(chain.from_iterable(targets.values()))))
     relations = {sources: _relation([found[source] for source in sources]) for sources in set(targets.values())}
     return tuple(replace(relations[sources], stage=stage) for stage, sources in sorted(targets.items()))
 
 
 def read_pairs(source: PairSource) -> tuple[Pair, ...]:
     """The different pairs of a file, sorted: for reading back, so at most `MOST_WITNESSES`. InputError as `select`."""
-    found = _read_pairs(source)
+    with TemporaryDirectory(prefix="bulkstate-") as folder:
+        found = _read_pairs(source, Inputs(Path(folder)))
     pairs = set(map(Pair, found.assets.spelt_out(), found.points.spelt_out()))
     if len(pairs) > MOST_WITNESSES:
         message = f"{source.file}: holds {len(pairs):,} pairs, and each is read back: at most {MOST_WITNESSES:,}"
@@ -82,27 +82,40 @@ def _targets(entries: Iterable[Entry]) -> dict[Stage, tuple[Source, ...]]:
 def _read_all(sources: Iterable[Source]) -> dict[Source, _Found]:
     found: dict[Source, _Found] = {}
     problems: list[Problem] = []
-    for source in sources:
-        try:
-            found[source] = _read_block(source) if isinstance(source, BlockSource) else _read_pairs(source)
-        except InputError as error:
-            problems += error.problems
+    with TemporaryDirectory(prefix="bulkstate-") as folder:
+        inputs = Inputs(Path(folder))
+        for source in sources:
+            try:
+                found[source] = _read(source, inputs)
+            except InputError as error:
+                problems += error.problems
     if problems:
         raise InputError(*problems)
     return found
 
 
-def _read_block(source: BlockSource) -> _BlockIds:
-    assets, points = read_list(source.assets, ASSET_ID), read_list(source.points, POINT_ID)
+def _read(source: Source, inputs: Inputs) -> _Found:
+    return _read_block(source, inputs) if isinstance(source, BlockSource) else _read_pairs(source, inputs)
+
+
+def _read_block(source: BlockSource, inputs: Inputs) -> _BlockIds:
+    assets, points = _read_list(source.assets, inputs, ASSET_ID), _read_list(source.points, inputs, POINT_ID)
     block = _BlockIds(tuple(dict.fromkeys(assets)), tuple(dict.fromkeys(points)))
     return replace(block, duplicates=len(assets) + len(points) - len(block.assets) - len(block.points))
 
 
-def _read_pairs(source: PairSource) -> _PairIds:
+def _read_list(source: IdList, inputs: Inputs, column: str) -> list[str]:
+    column = source.column or column
+    ids = read_values(source) + read_files(inputs.lists(source, column), column)
+    refuse_empty(source, ids)
+    return ids
+
+
+def _read_pairs(source: PairSource, inputs: Inputs) -> _PairIds:
     # Polars takes a fifth of a second to import, which a run without tables needn't wait for.
     from bulkstate.selection.tables import read_columns
 
-    return _PairIds(*read_columns(NamedFile(source.file, source.where, source.field), (ASSET_ID, POINT_ID)))
+    return _PairIds(*read_columns(inputs.tables(source), (source.asset_column, source.point_column)))
 
 
 def _relation(found: Sequence[_Found]) -> Relation:

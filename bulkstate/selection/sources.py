@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
+
+ASSET_ID: Final = "asset_id"
+POINT_ID: Final = "point_id"
+
+STDIN: Final = Path("-")
+"""Stands for standard input, in place of a file."""
 
 
 @dataclass(frozen=True, slots=True)
 class IdList:
     """A list of IDs: those of `values`, patterns such as `{0001..2000}` not unfolded, and those of `file`.
 
-    `where` is the place in the configuration (`config.yaml:12`), `field` the path of the key that holds the list.
+    `file` may be a directory of files, or `STDIN`. `where` is the place in the configuration (`config.yaml:12`),
+    `field` the path of the key that holds the list. `column` names the IDs in a table: None for `asset_id` or
+    `point_id`, as fits.
     """
 
     values: tuple[str, ...]
     file: Path | None
     where: str
     field: str
+    column: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +39,13 @@ class BlockSource:
 
 @dataclass(frozen=True, slots=True)
 class PairSource:
-    """A file of single pairs, with the columns `asset_id` and `point_id`."""
+    """A table of single pairs, by the names of its columns; `file` may be a directory of tables, or `STDIN`."""
 
     file: Path
     where: str
     field: str
+    asset_column: str = ASSET_ID
+    point_column: str = POINT_ID
 
 
 Source: TypeAlias = BlockSource | PairSource

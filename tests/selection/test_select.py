@@ -165,7 +165,7 @@ def test_the_first_twenty_mistakes_are_shown_and_the_rest_counted(write: Write) 
         (b"asset_id,point_id\na,p\n\xff,q\n", 3, "isn't UTF-8"),
         ('asset_id,point_id\na,p\n"b"c,q\n', 3, "isn't CSV: ',' expected after '\"'"),
         ('asset_id,point_id\na,p\n"b,q\n', 3, "isn't CSV: unexpected end of data"),
-        ("asset_id,point_id\na,p\n" + "x" * 10_000_000 + ",p\n", 3, "larger than field limit"),
+        ("asset_id,point_id\na,p\n" + "x" * 10_000_000 + ",p\n", 3, "the line is longer than 1,048,576 bytes"),
         ("x" * 10_000_000, 1, "the line is longer than 1,048,576 bytes"),
     ],
 )
@@ -186,8 +186,8 @@ def test_an_asset_may_be_called_like_its_column(write: Write) -> None:
     [
         ("", "the file is empty"),
         ("\n", "has no column asset_id"),
-        ("asset_id,point_id\n", "has a header and no rows"),
-        ("asset_id,point_id", "has a header and no rows"),
+        ("asset_id,point_id\n", "has no rows"),
+        ("asset_id,point_id", "has no rows"),
         ("asset_id,point\na,p\n", "has no column point_id; its columns are 'asset_id', 'point'"),
         ("asset_id;point_id\na;p\n", "has no column asset_id; its columns are 'asset_id;point_id'"),
         ("asset_id,point_id,asset_id\na,p,a\n", "has the column asset_id twice"),
@@ -206,7 +206,7 @@ def test_bad_csv_files(write: Write, content: str | bytes, why: str) -> None:
 
 @pytest.mark.parametrize(
     ("content", "why"),
-    [(b"", "the file is empty"), (b"\x00\x01", "is binary"), (b"x" * 10_000_000, "longer than any ID")],
+    [(b"", "the file is empty"), (b"\x00\x01", "is binary"), (b"x" * 10_000_000, "longer than 1,048,576 bytes")],
 )
 def test_bad_text_files(write: Write, content: bytes, why: str) -> None:
     (message,) = complaints(block(ids(file=write("assets.txt", content)), "p"))
@@ -215,18 +215,23 @@ def test_bad_text_files(write: Write, content: bytes, why: str) -> None:
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:
+    (tmp_path / "empty.txt").mkdir()
+    (tmp_path / "kind.xlsx").write_text("a")
+    names = ("no.txt", "empty.txt", "socket.txt", "x\0.txt", "kind.xlsx", "no.xlsx")
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(tmp_path / "socket.txt"))
-        found = [complaints(block(ids(file=tmp_path / name), "p")) for name in ("no.txt", "", "socket.txt", "x\0.txt")]
+        found = [complaints(block(ids(file=tmp_path / name), "p")) for name in names]
     assert [line.split(": ", 3)[3] for (line,) in found] == [
         "there is no such file",
-        "isn't a kind of file that is known (lists are read from .txt and .csv)",
+        "is a directory that holds no file",
         "isn't a regular file",
         "isn't a possible file name",
+        "isn't a kind of table that is known (known are .csv, .ndjson, .parquet, and .txt for a list)",
+        "there is no such file",
     ]
 
 
 def test_a_directory_in_place_of_a_file(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").mkdir()
-    (line,) = complaints(pairs(tmp_path / "a.csv"))
-    assert line == f"{WHERE}: {FIELD}.pairs: {tmp_path}/a.csv: is a directory, and a file is needed"
+    (tmp_path / "a" / "b.csv").mkdir(parents=True)
+    (line,) = complaints(pairs(tmp_path / "a"))
+    assert line == f"{WHERE}: {FIELD}.pairs: {tmp_path}/a/b.csv: is a directory, and a file is needed"
