@@ -31,6 +31,7 @@ from bulkstate.journal import Ending, Journal, RunFacts, make_run_directory
 from bulkstate.locks import lock_pipelines, lock_run
 from bulkstate.model import Chunk, Pair, Plan, Report, RunResult, Stage, Verdict, Verification
 from bulkstate.planner.planner import plan as plan_requests
+from bulkstate.policy.pacing import forecast
 from bulkstate.ports import Observer
 from bulkstate.reads import ReadFailed
 from bulkstate.relation import Relation, of_pairs
@@ -111,7 +112,7 @@ def _guard(plan: Plan, safety: config.Safety) -> None:
 
 def forecast_seconds(settings: Settings, plan: Plan) -> float:
     """How long sending the plan takes at the configured limits, in seconds, if every call succeeds at once."""
-    return max(window.forecast(plan.requests) for window in windows(settings))
+    return forecast(windows(settings), plan.requests)
 
 
 def run_directory(plan: Plan) -> Path:
@@ -245,9 +246,8 @@ async def _carry_out(
 
 
 async def _check(session: _Session) -> None:
-    pipelines = _pipelines(session.journal.plan)
-    findings = await checks.look(session.connection.reads, pipelines, session.settings.safety.require_paused)
-    checks.require(findings)
+    if session.settings.safety.require_paused:
+        checks.require(await checks.look(session.connection.reads, _pipelines(session.journal.plan), True))
 
 
 async def _keep_witnesses(session: _Session, witnesses: Witnesses) -> None:

@@ -37,13 +37,16 @@ class Window:
         """Calls a second that it allows in the long run."""
         return self.calls / self.guarded
 
-    def forecast(self, calls: int) -> float:
-        """Seconds from the first of so many calls to the last, paced evenly."""
-        return max(0, calls - 1) / self.rate
-
     def __str__(self) -> str:
         unit = {1.0: "s", 60.0: "min", 3600.0: "h", 86400.0: "d"}.get(self.seconds)
         return f"{self.calls}/{unit or f'{self.seconds:g}s'}"
+
+
+def forecast(windows: Sequence[Window], calls: int) -> float:
+    """Seconds from the first of so many calls to the last, if nothing but the windows holds them back."""
+    shortest = min(windows, key=lambda window: window.seconds)
+    full = [max(0, calls - 1) // window.calls * window.guarded for window in windows]
+    return max(max(0, calls - 1) / shortest.rate, *full)
 
 
 class _Count:
