@@ -104,22 +104,23 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """A whole number from `least` to `most`, in decimal digits; `50_000_000` may be grouped."""
+    """A whole number from `least` to `most`, in decimal digits; `50_000_000` may be grouped.
+
+    `what` is what was expected where it isn't one, if there is more to say than the bounds.
+    """
 
     least: int
     most: int
+    what: str = ""
 
     def read(self, at: Place) -> int:
         """The number."""
-        text = at.bare(self._what)
+        what = self.what or f"a whole number from {self.least:,} to {self.most:,}"
+        text = at.bare(what)
         number = int(text.replace("_", "")) if re.fullmatch(_WHOLE, text) else self.least - 1
         if not self.least <= number <= self.most:
-            raise at.expected(self._what)
+            raise at.expected(what)
         return number
-
-    @property
-    def _what(self) -> str:
-        return f"a whole number from {self.least:,} to {self.most:,}"
 
     def schema(self) -> JsonObject:
         """An integer between the bounds, or a reference."""

@@ -118,11 +118,18 @@ def from_yaml(text: str, name: str) -> Node:
     try:
         return _Tree(name).grow(yaml.parse(text, Loader=_LOADER))
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise InputError(Problem(f"isn't YAML: {error.problem}", f"{name}:{line}")) from None
+        line = error.problem_mark.line if error.problem_mark else 0
+        hint = _hint("".join(text.split("\n")[line : line + 1]))
+        raise InputError(Problem(f"isn't YAML: {error.problem}", f"{name}:{line + 1}", hint=hint)) from None
     except yaml.reader.ReaderError as error:
         line = text.encode().count(b"\n", 0, error.position) + 1
         raise InputError(Problem("isn't YAML: holds a control character", f"{name}:{line}")) from None
+
+
+def _hint(line: str) -> str:
+    if "${" in line:
+        return 'inside { } and [ ], write "${NAME}" in quotes'
+    return "indent by spaces, not tabs" if "\t" in line else ""
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 
 from bulkstate.config.forms import Duration, FilePath, Flag, JsonObject, RateOf, Size, Whole
 from bulkstate.config.gateway import GATEWAY, Embedded, Gateway
@@ -30,18 +30,20 @@ Sample: TypeAlias = int | Literal["all"]
 class SampleOf:
     """A number of pairs, `all` or `none`."""
 
+    _number: ClassVar = Whole(0, 1_000_000_000, "a number, all or none")
+
     def read(self, at: Place) -> Sample:
         """The number, 0 for `none`."""
-        match at.resolved(at.scalar("a number, all or none").text):
+        match at.resolved(at.scalar(self._number.what).text):
             case "all":
                 return "all"
             case "none":
                 return 0
-        return Whole(0, 1_000_000_000).read(at)
+        return self._number.read(at)
 
     def schema(self) -> JsonObject:
         """The words, or a number."""
-        return {"anyOf": [{"enum": ["all", "none"]}, Whole(0, 1_000_000_000).schema()]}
+        return {"anyOf": [{"enum": ["all", "none"]}, self._number.schema()]}
 
 
 @dataclass(frozen=True, slots=True)

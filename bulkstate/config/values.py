@@ -31,10 +31,11 @@ class Rate:
     seconds: float
 
     def __str__(self) -> str:
-        for unit, seconds in SECONDS_OF_RATE.items():
-            if self.seconds == seconds:
-                return f"{self.calls}/{unit}"
-        return f"{self.calls}/{self.seconds:.0f}s"
+        for unit, seconds in reversed(SECONDS_OF_RATE.items()):
+            many, rest = divmod(self.seconds, seconds)
+            if not rest:
+                return f"{self.calls}/{unit}" if many == 1 else f"{self.calls}/{many:.0f}{unit}"
+        return f"{self.calls}/{self.seconds:g}s"
 
 
 def parse_rate(text: str) -> Rate:

@@ -1,0 +1,131 @@
+"""What a good configuration is read as."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bulkstate import config
+from bulkstate.config import Application, AuthStyle, Bearer, Embedded, Gateway, Rate, SecretReference
+from bulkstate.selection import BlockSource, Entry, IdList, PairSource
+from tests.config.writing import ENVIRON, GOOD, loaded, spoilt
+
+AUTH = 'auth: {app_key: "${ENOS_APP_KEY}", app_secret: "${ENOS_APP_SECRET}"}'
+
+WHOLE = """\
+version: 1
+gateway:
+  url: http://10.0.0.7:8080/enos/
+  org_id: "007"
+  auth: {app_key: "${ENOS_APP_KEY}", app_secret: "${ENOS_APP_SECRET}", style: bearer, prefix: ""}
+  timeout: 500ms
+  ca_file: null
+  allow_http: true
+delete:
+  - pipeline: p
+    stages: [s]
+    where: [{assets: "A{1..9}", points: [P1, 'P2']}]
+    unlisted: keep
+plan: {}
+limits: {pairs_per_request: 5_000, bytes_per_request: 512KiB, rate: 600/30s, concurrency: 4}
+retry: {attempts: 3, first_delay: 1s, max_delay: 1.5min}
+safety: {max_pairs: 50_000_000, max_requests: 20_000, require_paused: false, status_every: 45m}
+verify: {sample: 2000, witness: data/witnesses.csv}
+report: {json: out/report.json}
+"""
+
+
+def test_what_is_there_and_what_it_stands_for_where_it_is_not(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, GOOD)
+    assert settings.gateway == Gateway(
+        "https://apim.example.com",
+        "o15504722874071",
+        Application(SecretReference("ENOS_APP_KEY"), SecretReference("ENOS_APP_SECRET"), AuthStyle.SIGNED),
+    )
+    assert settings.limits == config.Limits((Rate(20, 1.0), Rate(1000, 60.0)), 100_000, 1 << 20, 16)
+    assert settings.retry == config.Retry(8, 0.5, 60.0)
+    assert settings.safety == config.Safety(None, None, True, 30.0)
+    assert settings.verify == config.Verify(0, None)
+    assert settings.report == config.ReportFiles(None)
+
+
+def test_selections_keep_their_place(tmp_path: Path) -> None:
+    (entry,) = loaded(tmp_path, GOOD).delete
+    where = f"{tmp_path}/config.yaml"
+    assets = IdList(("WTG{0001..2000}", "A1"), None, f"{where}:10", "delete[0].where[0].assets")
+    points = IdList((), tmp_path / "points.txt", f"{where}:10", "delete[0].where[0].points")
+    pairs = PairSource(tmp_path / "stale.csv", f"{where}:11", "delete[0].where[1].pairs")
+    stages = ("LastRecordAppender_01", "LatestRecordMerger_02")
+    assert entry == Entry("8a81b5f0-2c5e", stages, (BlockSource(assets, points), pairs))
+
+
+def test_every_key_that_is_built(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, WHOLE)
+    auth = Application(SecretReference("ENOS_APP_KEY"), SecretReference("ENOS_APP_SECRET"), AuthStyle.BEARER, "")
+    assert settings.gateway == Gateway("http://10.0.0.7:8080/enos", "007", auth, 0.5, None, True)
+    assert settings.limits == config.Limits((Rate(600, 30.0),), 5_000, 512 << 10, 4)
+    assert settings.retry == config.Retry(3, 1.0, 90.0)
+    assert settings.safety == config.Safety(50_000_000, 20_000, False, 2700.0)
+    witness = PairSource(tmp_path / "data/witnesses.csv", f"{tmp_path}/config.yaml:18", "verify.witness")
+    assert settings.verify == config.Verify(2000, witness)
+    assert settings.report == config.ReportFiles(tmp_path / "out/report.json")
+
+
+def test_a_bearer_token(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, spoilt(AUTH, "auth: {bearer: '${ENOS_TOKEN}', style: bearer}"))
+    assert isinstance(settings.gateway, Gateway)
+    assert settings.gateway.auth == Bearer(SecretReference("ENOS_TOKEN"), "Bearer")
+
+
+def test_the_embedded_gateway_needs_nothing_else(tmp_path: Path) -> None:
+    text = GOOD.replace("https://apim.example.com", "embedded").replace(f"  {AUTH}\n", "")
+    settings = loaded(tmp_path, text.replace("  org_id: o15504722874071\n", "  timeout: 5s\n"), {})
+    assert settings.gateway == Embedded(5.0)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8080", "http://localhost", "http://[::1]:1", "http://127.9.9.9/x"])
+def test_plain_http_stays_on_this_machine(tmp_path: Path, url: str) -> None:
+    gateway = loaded(tmp_path, spoilt("https://apim.example.com", url)).gateway
+    assert isinstance(gateway, Gateway)
+    assert gateway.url == url
+
+
+@pytest.mark.parametrize(("sample", "meant"), [("all", "all"), ("none", 0), ("0", 0), ("1_000", 1000)])
+def test_how_much_is_read_back(tmp_path: Path, sample: str, meant: object) -> None:
+    assert loaded(tmp_path, GOOD + f"verify: {{sample: {sample}}}\n").verify.sample == meant
+
+
+def test_the_environment_fills_in_any_value(tmp_path: Path) -> None:
+    text = spoilt("8a81b5f0-2c5e", "${JOB}-x").replace("points.txt", "'${DATA}/points.csv'")
+    text = text.replace("rate: [20/s, 1000/min]", "rate: ${CALLS}/s\n  concurrency: ${MANY}")
+    text = text.replace("A1]", "'${JOB}', '$${JOB}']")
+    text += "safety: {require_paused: '${PAUSED}'}\n"
+    environ = {**ENVIRON, "JOB": "0815", "DATA": "/data", "CALLS": "7", "MANY": "12", "PAUSED": "false"}
+    settings = loaded(tmp_path, text, environ)
+    (entry,) = settings.delete
+    assert entry.pipeline == "0815-x"
+    block = entry.where[0]
+    assert isinstance(block, BlockSource)
+    assert block.assets.values == ("WTG{0001..2000}", "0815", "${JOB}")
+    assert block.points.file == Path("/data/points.csv")
+    assert (settings.limits.rate, settings.limits.concurrency) == ((Rate(7, 1.0),), 12)
+    assert settings.safety.require_paused is False
+
+
+def test_anchors_repeat_what_they_stand_for(tmp_path: Path) -> None:
+    text = spoilt("[LastRecordAppender_01, LatestRecordMerger_02]", "&both [a, b]")
+    text = text.replace("limits:", "  - {pipeline: q, stages: *both, where: [{pairs: more.csv}]}\nlimits:")
+    assert [entry.stages for entry in loaded(tmp_path, text).delete] == [("a", "b"), ("a", "b")]
+
+
+def test_a_byte_order_mark_and_carriage_returns_are_nothing(tmp_path: Path) -> None:
+    assert loaded(tmp_path, b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode()) == loaded(tmp_path, GOOD)
+
+
+def test_paths_start_from_the_configurations_folder(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    entry = loaded(tmp_path / "deep", GOOD.replace("stale.csv", "../Stale.CSV")).delete[0]
+    pairs = entry.where[1]
+    assert isinstance(pairs, PairSource)
+    assert pairs.file == tmp_path / "deep" / ".." / "Stale.CSV"
