@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from io import BytesIO
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
@@ -139,15 +140,18 @@ class Client:
             headers = {"Content-Type": "application/json", **headers}
         sent_at = self._clock()
         try:
-            async with self._session.request(
+            response = await self._session.request(
                 request.method,
                 _url(self._base, request.path, request.query),
-                data=request.body or None,
+                data=_payload(request.body),
                 headers=headers,
                 allow_redirects=False,
                 middlewares=_MIDDLEWARES.get(request.method, ()),
-            ) as response:
+            )
+            try:
                 reply = await self._reply(response, call)
+            finally:
+                response.release()
         except (aiohttp.ClientError, OSError) as error:
             reply = self._absence(error)
         return Attempt(self._scrubbed(reply), sent_at, self._clock() - sent_at, len(request.body))
@@ -187,6 +191,11 @@ class Client:
 def _url(base: str, path: str, query: tuple[tuple[str, str], ...]) -> URL:
     """Where a call goes, sent exactly as it is spelt here."""
     return URL(f"{base}{path}?{urlencode(query, quote_via=quote)}" if query else f"{base}{path}", encoded=True)
+
+
+def _payload(body: bytes) -> bytes | BytesIO | None:
+    """A body as aiohttp likes it: over 1 MiB it sends pieces, and lets others run in between."""
+    return BytesIO(body) if len(body) > MEBIBYTE else body or None
 
 
 class _OutOfStep(aiohttp.ClientConnectionError):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -53,39 +53,51 @@ class Gateway:
         return f"{self.scheme}://127.0.0.1:{self.port}"
 
 
+Serving: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
+
+
 @asynccontextmanager
-async def gateway(answer: Answering, tls: ssl.SSLContext | None = None) -> AsyncIterator[Gateway]:
-    """Serve on loopback; a connection is closed when `answer` raises ConnectionError or its peer goes."""
-    ours = Gateway(scheme="https" if tls else "http")
+async def listening(serve: Serving, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """A port on loopback, where `serve` is given each connection; nothing of it is left at the end."""
     tasks: set[asyncio.Task[None]] = set()
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        ours.connections += 1
+    async def serve_and_close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            while True:
-                ours.seen.append(await _read(reader))
-                await answer(ours.seen[-1], writer)
-                await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
-            pass
+            with suppress(ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
+                await serve(reader, writer)
         finally:
             await close(writer)
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(serve(reader, writer))
+        task = asyncio.create_task(serve_and_close(reader, writer))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
     server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
-    ours.port = server.sockets[0].getsockname()[1]
     try:
-        yield ours
+        yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
         for task in tuple(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await server.wait_closed()
+
+
+@asynccontextmanager
+async def gateway(answer: Answering, tls: ssl.SSLContext | None = None) -> AsyncIterator[Gateway]:
+    """Serve HTTP; a connection is closed when `answer` raises ConnectionError or its peer goes."""
+    ours = Gateway(scheme="https" if tls else "http")
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ours.connections += 1
+        while True:
+            ours.seen.append(await _read(reader))
+            await answer(ours.seen[-1], writer)
+            await writer.drain()
+
+    async with listening(serve, tls) as ours.port:
+        yield ours
 
 
 async def _read(reader: asyncio.StreamReader) -> Seen:

@@ -13,7 +13,7 @@ import pytest
 from bulkstate.client import Client
 from bulkstate.credentials import Bearer
 from bulkstate.errors import InputError
-from bulkstate.model import Answer
+from bulkstate.model import Answer, Chunk
 from tests.client.servers import (
     CHUNK,
     DELETED,
@@ -23,9 +23,9 @@ from tests.client.servers import (
     Gate,
     Seen,
     client,
-    close,
     gateway,
     http,
+    listening,
     saying,
     then_closing,
 )
@@ -167,12 +167,9 @@ async def test_plain_http_where_tls_was_expected_is_unreached() -> None:
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(100)
         writer.write(http(b"", "400 Bad Request"))
-        await close(writer)
 
-    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        async with client(f"https://127.0.0.1:{port}") as api:
-            reply = (await api.delete(CHUNK)).reply
+    async with listening(refuse) as port, client(f"https://127.0.0.1:{port}") as api:
+        reply = (await api.delete(CHUNK)).reply
     assert reply.answer is Answer.UNREACHED
     assert reply.message.startswith(f"no connection to 127.0.0.1:{port}: ")
 
@@ -277,6 +274,31 @@ async def test_odd_answers(answer: bytes, expected: Answer) -> None:
     async with gateway(saying(answer)) as server, client(server.url) as api:
         replies = [(await api.delete(CHUNK)).reply for _ in range(2)]
     assert [reply.answer for reply in replies] == [expected, expected]
+
+
+async def test_an_answer_before_the_whole_body_was_taken_is_heard() -> None:
+    """A gateway may refuse a large body by its headers alone, and close."""
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(http(b"", "413 Request Entity Too Large", "Connection: close"))
+        await writer.drain()
+        await asyncio.sleep(1)
+
+    large = Chunk(0, CHUNK.stage, tuple(f"{number:08}" for number in range(1_000_000)), ("p",))
+    async with listening(refuse) as port, client(f"http://127.0.0.1:{port}") as api:
+        reply = (await api.delete(large)).reply
+    assert reply.answer is Answer.TOO_LARGE
+
+
+async def test_a_body_of_several_mebibytes_arrives_whole() -> None:
+    large = Chunk(0, CHUNK.stage, tuple(f"{number:08}" for number in range(300_000)), ("p",))
+    async with gateway(saying(http(DELETED))) as server, client(server.url) as api:
+        attempts = [await api.delete(large), await api.delete(large)]
+    assert [attempt.reply.answer for attempt in attempts] == [Answer.OK, Answer.OK]
+    assert {len(seen.body) for seen in server.seen} == {attempts[0].body_bytes}
+    assert attempts[0].body_bytes > 2 * MEBIBYTE
+    assert server.connections == 1
 
 
 async def test_an_answer_without_a_length_ends_with_its_connection() -> None:

@@ -14,7 +14,7 @@ from bulkstate.client import Client
 from bulkstate.credentials import Bearer
 from bulkstate.errors import InputError
 from bulkstate.model import Answer
-from tests.client.servers import CHUNK, DELETED, HERE, ORG, TOKEN, Gate, close, gateway, http, saying
+from tests.client.servers import CHUNK, DELETED, HERE, ORG, TOKEN, Gate, close, gateway, http, listening, saying
 
 pytestmark = pytest.mark.anyio
 
@@ -92,24 +92,23 @@ class Proxy:
             host, _, port = head.split(b" ")[1].partition(b":")
             there, back = await asyncio.open_connection(host.decode(), int(port))
             await asyncio.gather(_carry(reader, back), _carry(there, writer))
-        await close(writer)
 
 
 async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(65536):
-        writer.write(data)
-        await writer.drain()
-    await close(writer)
+    try:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    finally:
+        await close(writer)
 
 
 @asynccontextmanager
 async def proxy(monkeypatch: pytest.MonkeyPatch, status: str = "200 OK") -> AsyncIterator[Proxy]:
     ours = Proxy(status)
-    async with await asyncio.start_server(ours.serve, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
+    async with listening(ours.serve) as port:
         monkeypatch.setenv("HTTPS_PROXY", f"http://me:canary-proxy-password@127.0.0.1:{port}")
         yield ours
-        await asyncio.sleep(0.05)
 
 
 async def test_the_proxy_of_the_environment_carries_tls_and_sees_no_credentials(
