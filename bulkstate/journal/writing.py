@@ -160,10 +160,15 @@ def _row(session: int, outcome: Outcome) -> tuple[object, ...]:
         outcome.attempts,
         outcome.throttled,
         outcome.status,
-        outcome.code,
+        _storable(outcome.code),
         outcome.message,
         outcome.request_id,
         outcome.body_bytes,
         outcome.first_sent_at,
         outcome.last_answered_at,
     )
+
+
+def _storable(code: int | None) -> int | None:
+    """SQLite's integers have 64 bits with the sign. A server may send one more, which is no code that anybody knows."""
+    return code if code is not None and abs(code) < 1 << 63 else None

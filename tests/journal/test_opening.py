@@ -24,6 +24,13 @@ def a_run(folder: Path) -> Path:
     return folder / FILE_NAME
 
 
+def with_bytes(change: Callable[[bytes], bytes]) -> Callable[[Path], None]:
+    def spoil(file: Path) -> None:
+        file.write_bytes(change(file.read_bytes()))
+
+    return spoil
+
+
 def with_sql(*statements: str) -> Callable[[Path], None]:
     def spoil(file: Path) -> None:
         with closing(sqlite3.connect(file, isolation_level=None)) as connection:
@@ -34,9 +41,9 @@ def with_sql(*statements: str) -> Callable[[Path], None]:
 
 
 SPOILT: dict[str, tuple[Callable[[Path], None], str]] = {
-    "text": (lambda file: file.write_bytes(b"hello " * 1000) and None, "not a database"),
-    "empty": (lambda file: file.write_bytes(b"") and None, "isn't a journal"),
-    "cut": (lambda file: file.write_bytes(file.read_bytes()[:9000]) and None, "journal"),
+    "text": (with_bytes(lambda _: b"hello " * 1000), "not a database"),
+    "empty": (with_bytes(lambda _: b""), "isn't a journal"),
+    "cut": (with_bytes(lambda old: old[:9000]), "journal"),
     "foreign": (with_sql("PRAGMA application_id = 7"), "isn't a journal"),
     "newer": (with_sql("PRAGMA user_version = 2"), "version 2"),
     "other IDs": (with_sql("UPDATE dictionary SET ids = replace(ids, 'WTG', 'WTX')"), "digest"),
@@ -134,6 +141,25 @@ async def test_a_reader_sees_one_moment_while_the_writer_goes_on(tmp_path: Path)
             await journal.record([Outcome(1, Verdict.DELETED)])
             with Record.open(tmp_path) as late:
                 assert (early.pending(), late.pending()) == ([1, 2, 3], [2, 3])
+
+
+def test_closing_waits_for_no_reader(tmp_path: Path) -> None:
+    journal = Journal.create(tmp_path, grid(4, 4, 2, 2), FACTS, hop=inline)
+    journal.begin(1.0)
+    record(journal, [Outcome(0, Verdict.DELETED)])
+    with Record.open(tmp_path) as early:
+        record(journal, [Outcome(1, Verdict.DELETED)])
+        journal.close()
+        assert early.pending() == [1, 2, 3]
+    with Record.open(tmp_path) as late:
+        assert late.pending() == [2, 3]
+
+
+def test_a_code_that_no_column_holds_is_left_out(tmp_path: Path) -> None:
+    outcomes = [Outcome(chunk, Verdict.EXHAUSTED, code=code) for chunk, code in enumerate((2**64 - 1, -(2**62), None))]
+    with Journal.create(tmp_path, grid(4, 4, 2, 2), FACTS, hop=inline) as journal:
+        record(journal, outcomes)
+        assert [outcome.code for _, outcome in journal.records()] == [None, -(2**62), None]
 
 
 def test_a_commit_waits_for_the_disk(tmp_path: Path) -> None:
