@@ -21,7 +21,6 @@ A chunk's failure is never an exception: it is an `Outcome`. Exceptions end the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +43,12 @@ class Problem:
 
 
 class BulkstateError(Exception):
-    """The root: everything that ends a run on purpose, with a message for people."""
+    """The root: everything that ends a run on purpose, with a message for people.
 
-    exit_code: ClassVar[int] = 1
+    `exit_code` is what a process says it with.
+    """
+
+    exit_code: int = 1
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -54,7 +56,7 @@ class BulkstateError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message}\n  {self.hint}" if self.hint else self.message
+        return f"{self.message} ({self.hint})" if self.hint else self.message
 
 
 class InputError(BulkstateError):
@@ -120,4 +122,4 @@ class Interrupted(BulkstateError):
 
     def __init__(self, message: str, *, signal_number: int, hint: str = "") -> None:
         super().__init__(message, hint=hint)
-        self.signal_number = signal_number
+        self.exit_code = 128 + signal_number
