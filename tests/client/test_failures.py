@@ -8,12 +8,15 @@ import socket
 import struct
 import tracemalloc
 
+import anyio
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bulkstate.client import Client
 from bulkstate.credentials import Bearer
 from bulkstate.errors import InputError
-from bulkstate.model import Answer, Chunk
+from bulkstate.model import Answer, Attempt, Chunk
 from tests.client.servers import (
     CHUNK,
     DELETED,
@@ -58,6 +61,12 @@ async def dribbling(seen: Seen, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.1)
 
 
+async def breaking_later(seen: Seen, writer: asyncio.StreamWriter) -> None:
+    writer.write(chunked(DELETED))
+    await asyncio.sleep(0.05)
+    writer.write(b"zz\r\n")
+
+
 LOST = "the connection was lost before a whole answer came"
 CUT = "the answer was cut off"
 NOT_HTTP = "the answer isn't HTTP"
@@ -71,6 +80,7 @@ UNANSWERED: dict[str, tuple[Answering, str]] = {
     "length cut": (then_closing(http(DELETED)[:-1]), CUT),
     "chunks cut": (then_closing(chunked(DELETED)), CUT),
     "chunk size isn't hexadecimal": (saying(chunked(DELETED) + b"zz\r\n"), NOT_HTTP),
+    "chunks break off later": (breaking_later, LATE),
     "two lengths": (saying(http(DELETED, "200 OK", "Content-Length: 7")), NOT_HTTP),
     "another protocol": (saying(b"SSH-2.0-OpenSSH_9.6\r\n"), NOT_HTTP),
     "a header of 100 KB": (saying(http(DELETED, "200 OK", f"X-Long: {'x' * 100_000}")), NOT_HTTP),
@@ -120,6 +130,33 @@ async def test_a_dead_kept_connection_is_never_tried_again_in_secret(call: str) 
         attempt = await (api.delete(CHUNK) if call == "delete" else api.pipelines(1))
     assert attempt.reply.answer is Answer.UNANSWERED
     assert (len(server.seen), server.connections, gate.passed) == (2, 1, 2)
+
+
+@given(data=st.data())
+@settings(max_examples=50)
+def test_no_bytes_whatever_make_a_call_raise(data: st.DataObject) -> None:
+    """A good answer with some of its bytes replaced, and cut in two."""
+    good = data.draw(st.sampled_from([http(DELETED), chunked(DELETED, b""), b"HTTP/1.0 200 OK\r\n\r\n" + DELETED]))
+    start = data.draw(st.integers(0, len(good)))
+    end = data.draw(st.integers(start, min(len(good), start + 20)))
+    answer = good[:start] + data.draw(st.binary(max_size=12)) + good[end:]
+    pause = data.draw(st.integers(0, len(answer)))
+
+    async def answering(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer[:pause])
+        await writer.drain()
+        await asyncio.sleep(0.001)
+        writer.write(answer[pause:])
+        await writer.drain()
+        raise ConnectionError
+
+    async def call() -> Attempt[bool]:
+        async with gateway(answering) as server, client(server.url, timeout=0.2) as api:
+            return await api.delete(CHUNK)
+
+    reply = anyio.run(call).reply
+    assert reply.data is (True if reply.answer is Answer.OK else None)
+    assert reply.message.isprintable()
 
 
 # ── no connection ─────────────────────────────────────────────────────────────────────────────────────────────────
