@@ -53,6 +53,7 @@ def test_resume_sends_what_has_no_record_or_is_not_settled_and_no_other(story: S
             assert journal.pending(RETRIED) == [
                 chunk for chunk, verdict in enumerate(verdicts) if verdict in again + failed
             ]
+            assert journal.deleted() == [chunk for chunk, verdict in enumerate(verdicts) if verdict is Verdict.DELETED]
             assert journal.undeleted() == [chunk for chunk, verdict in enumerate(verdicts) if verdict in again + failed]
 
 
