@@ -12,7 +12,7 @@ from bulkstate.config.gateway import EMBEDDED, Embedded, Gateway
 from bulkstate.config.place import Place, Source
 from bulkstate.config.settings import CONTINUATION, Settings
 from bulkstate.config.values import Rate, SecretReference, format_duration
-from bulkstate.selection import PairSource
+from bulkstate.selection import STDIN, PairSource
 
 
 def to_document(settings: Settings) -> str:
@@ -40,7 +40,7 @@ def _written(value: object) -> object:
             kept = {name: item for name, item in _fields(value).items() if name != "ca_pem"}
             return {**kept, "ca_file": pem}
         case PairSource(file):
-            return _written(file)
+            return str(STDIN) if file == STDIN else _written(file)
         case Path():
             return _written(str(value.absolute()))
         case float():

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
 from bulkstate.config.place import VARIABLE, Place
-from bulkstate.config.unbuilt import UNBUILT_FILES, is_unbuilt
+from bulkstate.config.unbuilt import is_unbuilt
 from bulkstate.config.values import (
     DURATION_PATTERN,
     RATE_PATTERN,
@@ -240,23 +240,15 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class FilePath:
-    """A path, relative to the configuration's folder. Whether there is anything is for its user to find out."""
-
-    endings: tuple[str, ...] = ()
+    """A path, relative to the configuration's folder. What is there is for its user to find out."""
 
     def read(self, at: Place) -> Path:
         """The path."""
         text = at.text("a path")
         if "\0" in text:
             raise at.mistake("isn't a path: it holds a zero byte")
-        if self.endings and not text.lower().endswith(self.endings):
-            raise at.expected(f"a path that ends in {either(self.endings)}")
-        if text.lower().endswith(UNBUILT_FILES):
-            raise at.mistake(f"files of this kind: {NOT_BUILT}")
         return at.source.folder / text
 
     def schema(self) -> JsonObject:
-        """A string with the ending."""
-        if not self.endings:
-            return Text().schema()
-        return _fits(f".*({'|'.join(map(re.escape, self.endings))})")
+        """Any string but the empty one."""
+        return Text().schema()

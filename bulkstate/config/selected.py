@@ -14,27 +14,39 @@ from bulkstate.config.forms import Choice, FilePath, JsonObject, Text
 from bulkstate.config.place import Place
 from bulkstate.config.sections import Found, ListOf, Made, Section
 from bulkstate.errors import Problem
-from bulkstate.selection import BlockSource, Entry, IdList, PairSource, Source
+from bulkstate.selection import STDIN, BlockSource, Entry, IdList, PairSource, Source
 
-_LIST_FILES: Final = (".txt", ".csv", ".ndjson", ".parquet")
+_LIST_FILE: Final = re.compile(r".*(\.(txt|csv|ndjson|parquet)(\.gz|\.zst)?|/)|-", re.DOTALL | re.IGNORECASE)
 _PATTERN: Final = re.compile(r".*\{[^{}]*\.\.[^{}]*\}.*", re.DOTALL)
-_PAIR_FILES: Final = (".csv", ".ndjson", ".parquet")
+
+
+@dataclass(frozen=True, slots=True)
+class InputPath:
+    """The path of a file or folder to select from, or `-` for standard input."""
+
+    def read(self, at: Place) -> Path:
+        """The path."""
+        return STDIN if at.text("a path") == str(STDIN) else FilePath().read(at)
+
+    def schema(self) -> JsonObject:
+        """Any string but the empty one."""
+        return FilePath().schema()
 
 
 @dataclass(frozen=True, slots=True)
 class Ids:
-    """A list in place, a single pattern, or the path of a file that holds one."""
+    """A list in place, a single pattern, or where a list is read from."""
 
     def read(self, at: Place) -> IdList:
-        """The list as written, or the file's path."""
+        """The list as written, or its path."""
         if isinstance(at.node, nodes.Sequence):
             return self._list(ListOf(_Id(), "IDs").read(at), None, at)
         text = _Id().read(at)
-        if text.lower().endswith(_LIST_FILES):
-            return self._list((), FilePath().read(at), at)
+        if _LIST_FILE.fullmatch(text):
+            return self._list((), InputPath().read(at), at)
         if _PATTERN.fullmatch(text):
             return self._list((text,), None, at)
-        expected = "a list, a path that ends in .txt, .csv, .ndjson or .parquet, or a pattern such as WTG{0001..2000}"
+        expected = "a list, a file (.txt, .csv, .ndjson, .parquet), a folder/, or a pattern such as WTG{0001..2000}"
         raise at.expected(expected, "for a single ID, write a list: [ID]")
 
     def _list(self, values: tuple[str, ...], file: Path | None, at: Place) -> IdList:
@@ -58,15 +70,15 @@ class _Id:
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """The path of a file of single pairs."""
+    """Where a table of single pairs is read from."""
 
     def read(self, at: Place) -> PairSource:
         """The path and where it stands."""
-        return PairSource(FilePath(_PAIR_FILES).read(at), at.where, at.field)
+        return PairSource(InputPath().read(at), at.where, at.field)
 
     def schema(self) -> JsonObject:
         """A path."""
-        return FilePath(_PAIR_FILES).schema()
+        return InputPath().schema()
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,9 +39,6 @@ UNBUILT: Final = (
 
 _UNBUILT: Final = frozenset((item.path, item.value) for item in UNBUILT)
 
-UNBUILT_FILES: Final = (".ndjson", ".parquet")
-"""Kinds of files that the selection doesn't read yet."""
-
 
 def unbuilt_keys(section: str) -> tuple[str, ...]:
     """The keys of a section (by its path, empty for the whole tree) that are refused whatever their value."""

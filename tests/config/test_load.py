@@ -8,7 +8,7 @@ import pytest
 
 from bulkstate import config
 from bulkstate.config import Application, AuthStyle, Bearer, Embedded, Gateway, Rate, SecretReference
-from bulkstate.selection import BlockSource, Entry, IdList, PairSource
+from bulkstate.selection import STDIN, BlockSource, Entry, IdList, PairSource
 from tests.config.writing import ENVIRON, GOOD, loaded, spoilt
 
 AUTH = 'auth: {app_key: "${ENOS_APP_KEY}", app_secret: "${ENOS_APP_SECRET}"}'
@@ -121,6 +121,23 @@ def test_anchors_repeat_what_they_stand_for(tmp_path: Path) -> None:
 
 def test_a_byte_order_mark_and_carriage_returns_are_nothing(tmp_path: Path) -> None:
     assert loaded(tmp_path, b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode()) == loaded(tmp_path, GOOD)
+
+
+@pytest.mark.parametrize("path", ["a.TXT", "a.csv.gz", "a.parquet", "b/a.ndjson.zst", "folder/"])
+def test_lists_are_read_from_files_and_folders(tmp_path: Path, path: str) -> None:
+    block = loaded(tmp_path, spoilt("points.txt", path)).delete[0].where[0]
+    assert isinstance(block, BlockSource)
+    assert (block.points.values, block.points.file) == ((), tmp_path / path)
+
+
+def test_standard_input_is_no_file_of_the_folder(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, GOOD.replace("points.txt", "'-'") + "verify: {witness: '-'}\n")
+    block = settings.delete[0].where[0]
+    assert isinstance(block, BlockSource)
+    assert block.points.file == STDIN
+    witness = config.from_document(config.to_document(settings), ENVIRON).verify.witness
+    assert witness is not None
+    assert witness.file == STDIN
 
 
 def test_paths_start_from_the_configurations_folder(tmp_path: Path) -> None:

@@ -173,8 +173,8 @@ WRONG = [
     ),
     (
         "limits:",
-        "verify: {witness: w.doc}\nlimits:",
-        "config.yaml:12: verify.witness: expected a path that ends in .csv, .ndjson or .parquet, found 'w.doc'",
+        "verify: {witness: 7}\nlimits:",
+        f"config.yaml:12: verify.witness: expected a path, found '7' (YAML takes it for a number: {QUOTES})",
     ),
     ("limits:", 'report: {json: "a\\0b"}\nlimits:', "config.yaml:12: report.json: isn't a path: it holds a zero byte"),
     # ── the gateway ──
@@ -242,12 +242,10 @@ WRONG = [
         "points.txt",
         "points.xlsx",
         "config.yaml:10: delete[0].where[0].points: "
-        "expected a list, a path that ends in "
-        ".txt, .csv, .ndjson or .parquet, or a pattern such as WTG{0001..2000}, found 'points.xlsx' "
+        "expected a list, a file (.txt, .csv, .ndjson, .parquet), "
+        "a folder/, or a pattern such as WTG{0001..2000}, found 'points.xlsx' "
         "(for a single ID, write a list: [ID])",
     ),
-    ("points.txt", "points.parquet", "config.yaml:10: delete[0].where[0].points: files of this kind: not built yet"),
-    ("stale.csv", "stale.ndjson", "config.yaml:11: delete[0].where[1].pairs: files of this kind: not built yet"),
     ("A1]", "'']", "config.yaml:10: delete[0].where[0].assets[1]: expected an ID, found an empty one"),
     ("A1]", "~]", "config.yaml:10: delete[0].where[0].assets[1]: expected an ID, found nothing"),
 ]
