@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import shutil
 import sys
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import BinaryIO, Final
 
 from bulkstate.selection.files import NamedFile
@@ -14,12 +17,15 @@ from bulkstate.selection.sources import STDIN, IdList, PairSource
 _MAGIC: Final = {b"\x1f\x8b": ".gz", b"\x28\xb5\x2f\xfd": ".zst", b"PAR1": ".parquet"}
 
 
-class Inputs:
-    """Finds the files of sources. Standard input can be read once, so it is copied into `folder` first."""
+class Inputs(AbstractContextManager["Inputs"]):
+    """Finds the files of sources. Standard input can be read once, so it is copied; leaving deletes the copy."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self) -> None:
+        self._copies = ExitStack()
         self._stdin_of: NamedFile | None = None
+
+    def __exit__(self, *_: object) -> None:
+        self._copies.close()
 
     def lists(self, source: IdList, column: str) -> list[NamedFile]:
         """The files of a list, none if it stands in the configuration; `column` names its IDs in a table.
@@ -35,35 +41,42 @@ class Inputs:
         return self._files(NamedFile.of(source.file, source.where, source.field), source.asset_column, ".csv")
 
     def _files(self, file: NamedFile, column: str, otherwise: str) -> list[NamedFile]:
-        return [self._stdin(file, column, otherwise)] if file.path == STDIN else file.members()
+        if file.path != STDIN:
+            return file.members()
+        return [self._stdin(replace(file, name="standard input"), column, otherwise)]
 
     def _stdin(self, file: NamedFile, column: str, otherwise: str) -> NamedFile:
         if self._stdin_of is not None:
-            raise file.error(f"standard input is read already, by {self._stdin_of.field} ({self._stdin_of.where})")
-        if sys.stdin.isatty():
-            raise file.error("standard input is a terminal", "pipe the IDs in")
+            raise file.error(f"is read already, by {self._stdin_of.field} ({self._stdin_of.where})")
+        if sys.stdin is None or sys.stdin.isatty():
+            raise file.error("is a terminal, or closed", "pipe the IDs in")
         self._stdin_of = file
-        return _spooled(sys.stdin.buffer, file, self._folder, column, otherwise)
+        try:
+            folder = self._copies.enter_context(TemporaryDirectory(prefix="bulkstate-"))
+            copy = _copied(sys.stdin.buffer, Path(folder, "stdin"))
+        except OSError as error:
+            raise file.error(f"can't be copied to a temporary file: {error.strerror}") from None
+        return _named(replace(file, path=copy), column, otherwise)
 
 
-def _spooled(stream: BinaryIO, file: NamedFile, folder: Path, column: str, otherwise: str) -> NamedFile:
-    """A copy of the stream, under a name that says what it holds."""
-    copy = folder / "stdin"
+def _copied(stream: BinaryIO, copy: Path) -> Path:
+    """A copy of the stream, under a name that says how it is packed."""
     with copy.open("wb") as target:
         shutil.copyfileobj(stream, target)
     with copy.open("rb") as source:
         start = source.read(4)
     suffix = next((suffix for magic, suffix in _MAGIC.items() if start.startswith(magic)), "")
-    unknown = NamedFile(copy.rename(f"{copy}{suffix}"), file.where, file.field, "standard input")
-    if suffix == ".parquet":
-        return unknown
-    named = copy.with_name(f"stdin{_text_kind(unknown, column, otherwise)}{suffix}")
-    return NamedFile(unknown.path.rename(named), file.where, file.field, "standard input")
+    return copy.rename(f"{copy}{suffix}")
 
 
-def _text_kind(file: NamedFile, column: str, otherwise: str) -> str:
-    """Objects are NDJSON, and a first line that names the column is the header of CSV."""
+def _named(file: NamedFile, column: str, otherwise: str) -> NamedFile:
+    """The file under a name that also says what is in it.
+
+    Objects are NDJSON, and a first line that names the column is the header of CSV.
+    """
+    if file.kind == ".parquet":
+        return file
     first = next(lines(file), b"")
-    if first.lstrip().startswith(b"{"):
-        return ".ndjson"
-    return ".csv" if column.encode() in first else otherwise
+    table = ".csv" if column.encode() in first else otherwise
+    kind = ".ndjson" if first.lstrip().startswith(b"{") else table
+    return replace(file, path=file.path.rename(file.path.with_name(f"stdin{kind}{file.compression}")))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
 import polars as pl
 
 from bulkstate.selection.files import NamedFile
 from bulkstate.selection.ids import Mistakes, fault, show
+from bulkstate.selection.parquet_footer import row_group_ends
 
 
 def frames(file: NamedFile, names: Sequence[str]) -> Iterator[pl.LazyFrame]:
@@ -30,16 +32,20 @@ def _refuse_schema(file: NamedFile, names: Sequence[str]) -> None:
 
 
 def find_mistakes(file: NamedFile, names: Sequence[str]) -> Mistakes:
-    """What is wrong in which row, counted from 1."""
+    """What is wrong in which row; rows and row groups are counted from 1."""
     mistakes = Mistakes()
     table = pl.scan_parquet(file.path, glob=False).with_row_index("row number", offset=1)
+    ends = row_group_ends(file.path)
     for name in names:
-        ids = table.select("row number", pl.col(name).cast(pl.String))
-        faulty = [id_ for id_ in ids.select(pl.col(name).unique()).collect().to_series() if _fault(id_)]
-        rows = ids.filter(pl.col(name).is_in(faulty, nulls_equal=True)).collect()
-        for row, id_ in rows.iter_rows():
-            mistakes.add(f"the {name} {_fault(id_)}", f"{file.name}: row {row}", file.field)
+        for row, id_ in _faulty(table.select("row number", pl.col(name).cast(pl.String)), name).iter_rows():
+            place = f"{file.name}: row {row} (in row group {bisect_left(ends, row) + 1})"
+            mistakes.add(f"the {name} {_fault(id_)}", place, file.field)
     return mistakes
+
+
+def _faulty(rows: pl.LazyFrame, name: str) -> pl.DataFrame:
+    different = rows.select(pl.col(name).unique()).collect().to_series()
+    return rows.filter(pl.col(name).is_in([id_ for id_ in different if _fault(id_)], nulls_equal=True)).collect()
 
 
 def _fault(id_: str | None) -> str | None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -47,7 +45,7 @@ _Found: TypeAlias = _BlockIds | _PairIds
 def select(entries: Iterable[Entry]) -> tuple[Relation, ...]:
     """What the entries select: one relation for each stage of each pipeline, sorted by stage.
 
-    Entries for the same stage are merged. Every list and file is read once. InputError, with all mistakes of all
+    Entries for the same stage are merged, and a source of several stages is read once. InputError, with all mistakes of all
     sources at once, if an ID can't be sent, a file can't be read, or a selection comes out empty.
     """
     targets = _targets(entries)
@@ -58,8 +56,8 @@ def select(entries: Iterable[Entry]) -> tuple[Relation, ...]:
 
 def read_pairs(source: PairSource) -> tuple[Pair, ...]:
     """The different pairs of a file, sorted: for reading back, so at most `MOST_WITNESSES`. InputError as `select`."""
-    with TemporaryDirectory(prefix="bulkstate-") as folder:
-        found = _read_pairs(source, Inputs(Path(folder)))
+    with Inputs() as inputs:
+        found = _read_pairs(source, inputs)
     pairs = set(map(Pair, found.assets.spelt_out(), found.points.spelt_out()))
     if len(pairs) > MOST_WITNESSES:
         message = f"{source.file}: holds {len(pairs):,} pairs, and each is read back: at most {MOST_WITNESSES:,}"
@@ -82,8 +80,7 @@ def _targets(entries: Iterable[Entry]) -> dict[Stage, tuple[Source, ...]]:
 def _read_all(sources: Iterable[Source]) -> dict[Source, _Found]:
     found: dict[Source, _Found] = {}
     problems: list[Problem] = []
-    with TemporaryDirectory(prefix="bulkstate-") as folder:
-        inputs = Inputs(Path(folder))
+    with Inputs() as inputs:
         for source in sources:
             try:
                 found[source] = _read(source, inputs)

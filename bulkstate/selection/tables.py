@@ -70,8 +70,8 @@ class _Coder:
         return numbers.fill_null(pl.lit(NO_ID, pl.UInt32))
 
     def ids(self) -> list[str]:
-        """The different IDs: number 0 first."""
-        return [id_ for id_ in self._categories if id_ is not None]
+        """The different IDs, number 0 first. Polars doesn't promise to use every number: none of those is in a row."""
+        return [id_ or "" for id_ in self._categories]
 
 
 def _read(file: NamedFile, coders: Sequence[_Coder]) -> pl.DataFrame:
