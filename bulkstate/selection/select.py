@@ -45,8 +45,8 @@ _Found: TypeAlias = _BlockIds | _PairIds
 def select(entries: Iterable[Entry]) -> tuple[Relation, ...]:
     """What the entries select: one relation for each stage of each pipeline, sorted by stage.
 
-    Entries for the same stage are merged, and a source of several stages is read once. InputError, with all mistakes of all
-    sources at once, if an ID can't be sent, a file can't be read, or a selection comes out empty.
+    Entries for the same stage are merged, and a source of several stages is read once. InputError, with the mistakes of
+    all sources at once, if an ID can't be sent, a file can't be read, or a selection comes out empty.
     """
     targets = _targets(entries)
     found = _read_all(tuple(dict.fromkeys(chain.from_iterable(targets.values()))))
