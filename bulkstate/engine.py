@@ -78,7 +78,7 @@ class Engine:
         self._crew = anyio.CancelScope()
         self._ending: BulkstateError | None = None
         self._refused_stages: dict[Stage, str] = {}
-        self._unconfirmed: list[Outcome] = []
+        self._unconfirmed: list[tuple[float, Outcome]] = []
 
     async def run(self) -> BulkstateError | None:
         """Work until every chunk has its outcome, or the run has to end: returns what ended it early. Call it once."""
@@ -104,11 +104,12 @@ class Engine:
                 async with anyio.create_task_group() as crew:
                     for _ in range(self._pace.workers):
                         crew.start_soon(self._work_on)
+                await self._look_once_more()
             patrol.cancel_scope.cancel()
         for job in self._work.left():
             await self._leave(job)
-        if self._pace.status_every is not None and self._ending is None:
-            await self._inspect(anyio.current_time())
+        if self._watch.reason is not None:
+            await self._suspect()
 
     async def _work_on(self) -> None:
         while (job := await self._work.take()) is not None:
@@ -125,7 +126,7 @@ class Engine:
 
     async def _carry_on(self, job: Job) -> None:
         if reason := self._refused_stages.get(job.chunk.stage):
-            await self._settle(job, Verdict.NOT_SENT, reason)
+            await self._settle(job, job.if_left, reason)
             return
         attempt = await self._attempt(job)
         self._observer.attempted(attempt)
@@ -175,14 +176,14 @@ class Engine:
     async def _settle(self, job: Job, verdict: Verdict, message: str = "") -> None:
         outcome = job.outcome(verdict, self._wall() - anyio.current_time(), message)
         if verdict is Verdict.DELETED and self._pace.status_every is not None:
-            self._unconfirmed.append(outcome)
+            self._unconfirmed.append((anyio.current_time(), outcome))
         await self._report(outcome)
         self._work.put_down()
 
     async def _leave(self, job: Job) -> None:
         """Record a job that the end of the run overtook: it goes on with the next `resume`."""
-        verdict = Verdict.UNKNOWN if job.tries.unanswered else Verdict.NOT_SENT
-        await self._report(job.outcome(verdict, self._wall() - anyio.current_time()))
+        reason = self._ending.message if self._ending and not job.last else ""
+        await self._report(job.outcome(job.if_left, self._wall() - anyio.current_time(), reason))
 
     async def _report(self, outcome: Outcome) -> None:
         """Hand an outcome to the recorder. What was answered is recorded even if the crew's time is over."""
@@ -190,12 +191,15 @@ class Engine:
             await self._outcomes.send(outcome)
 
     async def _record(self) -> None:
-        async with self._recorded:
-            async for first in self._recorded:
-                batch = [first]
-                with anyio.move_on_after(BATCH_SECONDS):
-                    await self._fill(batch)
-                await self._write(batch)
+        """Put on disk whatever is handed over, until nobody is left to do so. Whoever waits for it can't be cancelled,
+        so it can't be either: it ends with the crew."""
+        with anyio.CancelScope(shield=True):
+            async with self._recorded:
+                async for first in self._recorded:
+                    batch = [first]
+                    with anyio.move_on_after(BATCH_SECONDS):
+                        await self._fill(batch)
+                    await self._write(batch)
 
     async def _fill(self, batch: list[Outcome]) -> None:
         while len(batch) < BATCH:
@@ -205,8 +209,6 @@ class Engine:
                 return
 
     async def _write(self, batch: list[Outcome]) -> None:
-        if isinstance(self._ending, JournalNotWritable):
-            return
         try:
             await self._journal.record(batch)
         except JournalNotWritable as reason:
@@ -225,31 +227,39 @@ class Engine:
     async def _patrol(self) -> None:
         if self._pace.status_every is None:
             return
-        while True:
+        while self._ending is None:
             await anyio.sleep(self._pace.status_every)
-            try:
-                await self._inspect(anyio.current_time())
-            except GateClosed:
-                return
-            except Stopped as reason:
-                self.stop(reason)
+            await self._look_around()
+
+    async def _look_once_more(self) -> None:
+        if self._pace.status_every is not None and self._ending is None:
+            await self._look_around()
+
+    async def _look_around(self) -> None:
+        try:
+            await self._inspect(anyio.current_time())
+        except GateClosed:
+            return
+        except Stopped as reason:
+            self.stop(reason)
 
     async def _inspect(self, asked_at: float) -> bool:
-        """Look at the pipelines' status. If one isn't paused the run ends (True), and what may be wrong is suspect."""
+        """Look at the pipelines' status. If one isn't paused the run ends: True."""
         reason = await self._watch.look(asked_at)
-        confirmed = self._watch.confirmed_at + self._wall() - anyio.current_time()
-        self._unconfirmed = [o for o in self._unconfirmed if (o.last_answered_at or confirmed) > confirmed]
+        confirmed_at = self._watch.confirmed_at
+        self._unconfirmed = [(at, outcome) for at, outcome in self._unconfirmed if at > confirmed_at]
         if reason is None:
             return False
-        await self._suspect()
         self.stop(PipelineNotPaused(f"{reason}, while its state was being deleted"))
         return True
 
     async def _suspect(self) -> None:
-        suspects, self._unconfirmed = self._unconfirmed, []
-        for outcome in suspects:
-            doubt = replace(outcome, verdict=Verdict.SUSPECT, attempts=0, throttled=0)
-            await self._report(doubt)
+        """What was deleted since the pipelines were last known to be paused may have come back.
+
+        Only when the crew is gone, so that calls which were under way at that time are among it.
+        """
+        for _, outcome in self._unconfirmed:
+            await self._report(replace(outcome, verdict=Verdict.SUSPECT, attempts=0, throttled=0))
 
 
 def _ending_of(reply: Reply[bool]) -> BulkstateError:

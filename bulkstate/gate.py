@@ -43,25 +43,26 @@ class Gate:
     async def acquire(self) -> None:
         """Wait for the next call's turn. GateClosed if the run ends first, JournalNotWritable if no grant is kept."""
         async with self._turn:
+            self._be_open()
             await self._be_granted()
             await self._be_ready()
             self._left -= 1
             self._spent += 1
             self._pacer.sent(anyio.current_time())
 
+    def _be_open(self) -> None:
+        if self._closed.is_set():
+            raise GateClosed
+
     async def _be_granted(self) -> None:
         if self._ledger is not None and (self._left <= 0 or anyio.current_time() >= self._grant_ends):
             await self._renew(self._ledger)
 
     async def _be_ready(self) -> None:
-        while not self._closed.is_set():
-            now = anyio.current_time()
-            wait = self._pacer.ready_at(now) - now
-            if wait <= 0:
-                return
+        while (wait := self._pacer.ready_at(anyio.current_time()) - anyio.current_time()) > 0:
             with anyio.move_on_after(max(wait, SHORTEST_SLEEP)):
                 await self._closed.wait()
-        raise GateClosed
+            self._be_open()
 
     async def _renew(self, ledger: Ledger) -> None:
         calls = max(1, int(self._pacer.rate * GRANT_SECONDS))

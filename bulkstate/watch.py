@@ -30,7 +30,8 @@ class Watch:
         self._reads = reads
         self._pipelines = frozenset(pipelines)
         self._turn = anyio.Lock()
-        self._reason: str | None = None
+        self.reason: str | None = None
+        """Which pipelines the latest look found not paused, in words; None if it found them paused, or never was."""
         self.confirmed_at = float("-inf")
         """When the latest look began that found every pipeline paused, in loop seconds."""
         self._looked_at = float("-inf")
@@ -38,19 +39,20 @@ class Watch:
     async def look(self, asked_at: float) -> str | None:
         """Why the run must stop: a pipeline isn't paused. None if all are, or if the gateway doesn't say.
 
-        A look that began at `asked_at` (loop seconds) or later is as good as a new one.
+        A look that began at `asked_at` (loop seconds) or later is as good as a new one, one that failed included: else
+        all who ask would wait for retries of their own, one after the other.
         """
         async with self._turn:
             if self._looked_at < asked_at:
                 await self._look()
-            return self._reason
+            return self.reason
 
     async def _look(self) -> None:
         began = anyio.current_time()
         try:
-            self._reason = await not_paused(self._reads, self._pipelines)
+            self.reason = await not_paused(self._reads, self._pipelines)
         except ReadFailed:
-            return
+            pass
+        else:
+            self.confirmed_at = self.confirmed_at if self.reason else began
         self._looked_at = began
-        if self._reason is None:
-            self.confirmed_at = began

@@ -7,12 +7,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
+from typing import Final
 
 import anyio
 
 from bulkstate.gate import SHORTEST_SLEEP
 from bulkstate.model import Answer, Attempt, Chunk, Outcome, Reply, Verdict
 from bulkstate.policy.retry import Tries
+
+MOST_WAITING: Final = 1024
+"""Where so many chunks wait for a retry the gateway is in trouble: fresh ones wait too, in the plan, and spare it."""
 
 
 @dataclass(slots=True)
@@ -39,6 +43,11 @@ class Job:
     def cut_off(self) -> None:
         """An attempt was under way when the run ended: it may have arrived."""
         self.tries = Tries(self.tries.attempts + 1, True, self.tries.renewed)
+
+    @property
+    def if_left(self) -> Verdict:
+        """How it ends if nobody goes on with it."""
+        return Verdict.UNKNOWN if self.tries.unanswered else Verdict.NOT_SENT
 
     def outcome(self, verdict: Verdict, wall_offset: float, message: str = "") -> Outcome:
         """The record of how it ended; `wall_offset` turns loop seconds into UNIX seconds."""
@@ -92,6 +101,8 @@ class Work:
             return self._first.popleft()
         if self._waiting and self._waiting[0][0] <= anyio.current_time():
             return heappop(self._waiting)[2]
+        if len(self._waiting) >= MOST_WAITING:
+            return None
         chunk = next(self._fresh, None)
         return None if chunk is None else Job(chunk)
 

@@ -1,0 +1,82 @@
+"""Who comes first, and how much is held in memory."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+
+import anyio
+
+from bulkstate.model import Answer, Outcome
+from bulkstate.policy.pacing import Window
+from bulkstate.policy.retry import RetryPolicy
+from bulkstate.work import MOST_WAITING, Job, Work
+
+from .gateway import Say, World
+from .session import Settings, a_folder, a_plan, assemble, create, virtually
+
+FAST = Settings(workers=16, windows=(Window(2000, 1.0),))
+
+
+def test_throttled_jobs_come_first_then_retries_that_are_due_then_fresh_ones() -> None:
+    async def main() -> list[int]:
+        work = Work(range(5), a_plan(5).chunk)
+        jobs = [await taken(work) for _ in range(3)]
+        work.put_back(jobs[0], anyio.current_time() + 9.0)
+        work.put_back(jobs[1], anyio.current_time())
+        work.put_first(jobs[2])
+        return [(await taken(work)).chunk.number for _ in range(5)]
+
+    assert virtually(main) == [2, 1, 3, 4, 0]
+
+
+async def taken(work: Work) -> Job:
+    job = await work.take()
+    assert job is not None
+    return job
+
+
+def test_while_the_gateway_is_down_fresh_chunks_stay_in_the_plan() -> None:
+    """Else an outage of minutes would bring the whole plan into memory, and use up every chunk's attempts."""
+    world = World(a_plan(4000), say=Say(Answer.UNREACHED, 0.001))
+    settings = Settings(16, RetryPolicy(attempts=4, first_delay=600.0, max_delay=600.0), FAST.windows)
+
+    async def main(directory: Path) -> None:
+        journal = create(directory, world.plan)
+        with anyio.move_on_after(5.0):
+            await assemble(world, journal, settings).run()
+        journal.close()
+
+    with a_folder() as folder:
+        virtually(main, Path(folder, "run"))
+    assert len({call.chunk for call in world.calls}) <= MOST_WAITING + settings.workers
+
+
+def test_twenty_thousand_chunks_run_flat_in_memory() -> None:
+    world = World(a_plan(20_000), keep_calls=False)
+    alive: list[int] = []
+
+    async def main(directory: Path) -> None:
+        journal = create(directory, world.plan)
+        session = assemble(world, journal, FAST)
+        session.witness.settled_ = Counted(alive)
+        assert await session.run() is None
+        journal.close()
+
+    with a_folder() as folder:
+        virtually(main, Path(folder, "run"))
+    assert len(alive) == 10
+    assert max(alive) <= FAST.workers
+
+
+class Counted(list[Outcome]):
+    """Takes what comes and keeps nothing, but counts the jobs in memory at every two thousandth."""
+
+    def __init__(self, alive: list[int]) -> None:
+        super().__init__()
+        self.alive, self.seen = alive, 0
+
+    def append(self, _: Outcome) -> None:
+        self.seen += 1
+        if self.seen % 2_000 == 0:
+            self.alive.append(sum(type(thing) is Job for thing in gc.get_objects()))
