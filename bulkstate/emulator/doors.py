@@ -50,5 +50,7 @@ class Doors:
 
     def _signature_holds(self, request: Request, headers: Mapping[str, str], token: str) -> bool:
         timestamp = headers.get("apim-timestamp", "")
+        if not (timestamp.isascii() and timestamp.isdigit()):
+            return False
         proof = signature(request.query, request.body, token, self._credentials.app_secret, timestamp)
         return compare_digest(proof.encode(), headers.get("apim-signature", "").encode("utf-8", "replace"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 import time
 from asyncio import get_running_loop
+from collections.abc import Awaitable, Callable
+from functools import partial
 from math import ceil
 from typing import Final
 
@@ -12,10 +14,12 @@ from aiohttp import web
 
 from bulkstate.emulator import replies
 from bulkstate.emulator.calls import Declined, kind_of
-from bulkstate.emulator.doors import Doors
-from bulkstate.emulator.handlers import Handler, json
+from bulkstate.emulator.doors import Doors, caller_token
+from bulkstate.emulator.faults import Exchange, Mischief
+from bulkstate.emulator.handlers import Handler
 from bulkstate.emulator.limits import FlowControl
-from bulkstate.emulator.record import Record
+from bulkstate.emulator.record import Received, Record
+from bulkstate.emulator.replies import json
 from bulkstate.emulator.world import Limits
 from bulkstate.wire import TOKEN_GET, TOKEN_REFRESH, Request
 
@@ -23,19 +27,38 @@ _OPEN_TO_ALL: Final = (TOKEN_GET, TOKEN_REFRESH)
 
 
 class Front:
-    """The gateway's front, as aiohttp's middleware."""
+    """The gateway's front, as aiohttp's middleware. `start` starts the pipeline of that ID, for faults."""
 
-    def __init__(self, limits: Limits, doors: Doors, record: Record) -> None:
+    def __init__(
+        self, limits: Limits, doors: Doors, record: Record, mischief: Mischief, start: Callable[[str], Awaitable[None]]
+    ) -> None:
         self._flow = FlowControl(limits.windows, limits.kind)
         self._names_wait = limits.retry_after
         self._doors = doors
         self._record = record
+        self._mischief = mischief
+        self._start = start
 
     @web.middleware
     async def handle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answer one call."""
+        at = get_running_loop().time()
+        wait = self._flow.admit(time.time())
+        body = await _read(request)
+        kind = kind_of(request.path, request.query.get("action"))
+        received = Received(at, kind, request.path, request.query.get("orgId", ""), body)
+        self._record.add(received)
+        exchange = Exchange(request, kind, caller_token(request.headers), partial(self._start_pipeline, received))
+        return await self._mischief.answer(exchange, partial(self._answer, request, handler, body, wait))
+
+    async def _answer(
+        self, request: web.Request, handler: Handler, body: bytes | None, wait: float
+    ) -> web.StreamResponse:
         try:
-            return await self._admit(request, handler)
+            if wait:
+                return self._throttled(wait)
+            self._admit(request, body)
+            return await handler(request)
         except Declined as reason:
             return json(replies.declined(reason), reason.status)
         except web.HTTPException as error:
@@ -43,27 +66,12 @@ class Front:
         except sqlite3.Error as error:
             return json(replies.declined(Declined(500, f"Unexpected error: {error}")), 500)
 
-    async def _admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        arrived = get_running_loop().time()
-        wait = self._flow.admit(time.time())
-        body = await self._read(request, arrived)
-        if wait:
-            return self._throttled(wait)
+    def _admit(self, request: web.Request, body: bytes | None) -> None:
         if body is None:
             raise Declined(413, "Request size limit exceeded", status=413)
         if request.path not in _OPEN_TO_ALL:
-            self._doors.admit(_as_signed(request, body), request.headers, time.time())
-        return await handler(request)
-
-    async def _read(self, request: web.Request, arrived: float) -> bytes | None:
-        """The body, up to the size limit; None if it is larger."""
-        try:
-            body = await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            body = None
-        kind = kind_of(request.path, request.query.get("action"))
-        self._record.add(arrived, kind, request.path, request.query.get("orgId", ""), body or b"")
-        return body
+            signed = Request(request.method, request.path, tuple(request.query.items()), body)
+            self._doors.admit(signed, request.headers, time.time())
 
     def _throttled(self, wait: float) -> web.StreamResponse:
         self._record.throttled += 1
@@ -72,6 +80,14 @@ class Front:
             response.headers["Retry-After"] = str(ceil(wait))
         return response
 
+    async def _start_pipeline(self, received: Received) -> None:
+        if received.stage_call:
+            await self._start(received.stage_call.pipeline)
 
-def _as_signed(request: web.Request, body: bytes) -> Request:
-    return Request(request.method, request.path, tuple(request.query.items()), body)
+
+async def _read(request: web.Request) -> bytes | None:
+    """The body, up to the size limit; None if it is larger."""
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        return None

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from asyncio import get_running_loop
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Executor
 from functools import partial
 from typing import TypeVar
 
@@ -13,8 +11,11 @@ from aiohttp import web
 
 from bulkstate.emulator import replies
 from bulkstate.emulator.calls import Declined, StageCall, check_start, missing, read_list_call, read_stage_call
+from bulkstate.emulator.replies import json
 from bulkstate.emulator.streaming import MOVES, Move, Streaming
 from bulkstate.emulator.tokens import TokenService, read_token_call
+from bulkstate.emulator.worker import Worker
+from bulkstate.model import PipelineStatus
 from bulkstate.wire import PIPELINE, PIPELINES, STAGE_STATE, TOKEN_GET, TOKEN_REFRESH, Code
 
 T = TypeVar("T")
@@ -23,9 +24,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class StreamingHandlers:
-    """The stream processing service of one organisation. `worker` runs what blocks, one at a time."""
+    """The stream processing service of one organisation. Its answers are made by the `worker`."""
 
-    def __init__(self, organisation: str, streaming: Streaming, worker: Executor) -> None:
+    def __init__(self, organisation: str, streaming: Streaming, worker: Worker) -> None:
         self._organisation = organisation
         self._streaming = streaming
         self._worker = worker
@@ -71,6 +72,10 @@ class StreamingHandlers:
             check_start(await request.read())
         return await self._blocking(partial(self._move, request.match_info["pipeline"], MOVES[action]))
 
+    async def start(self, pipeline: str) -> None:
+        """Start a pipeline without being asked to, whatever its status is."""
+        await self._worker.run(partial(self._streaming.set_status, pipeline, PipelineStatus.RUNNING, _milliseconds()))
+
     def _delete(self, call: StageCall) -> bool:
         self._streaming.delete(call)
         return True
@@ -79,7 +84,7 @@ class StreamingHandlers:
         return replies.states(self._streaming.get(call))
 
     def _move(self, pipeline: str, move: Move) -> str:
-        self._streaming.move(pipeline, move, int(time.time() * 1000))
+        self._streaming.move(pipeline, move, _milliseconds())
         return ""
 
     def _check_organisation(self, request: web.Request) -> None:
@@ -91,8 +96,7 @@ class StreamingHandlers:
 
     async def _blocking(self, data: Callable[[], object]) -> web.StreamResponse:
         """Answer with what `data` returns. It is turned into bytes by the worker too: a Get's may be megabytes."""
-        body = await get_running_loop().run_in_executor(self._worker, lambda: replies.succeeded(data()))
-        return json(body)
+        return json(await self._worker.run(lambda: replies.succeeded(data())))
 
 
 class TokenHandlers:
@@ -124,6 +128,5 @@ class TokenHandlers:
             return json(replies.token_declined(reason))
 
 
-def json(body: bytes, status: int = 200) -> web.Response:
-    """A JSON answer."""
-    return web.Response(body=body, status=status, content_type="application/json")
+def _milliseconds() -> int:
+    return int(time.time() * 1000)

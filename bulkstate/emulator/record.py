@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bulkstate.emulator.calls import Declined, Kind, StageCall, read_stage_call
 
@@ -12,36 +12,42 @@ from bulkstate.emulator.calls import Declined, Kind, StageCall, read_stage_call
 class Received:
     """One call as it arrived, whatever became of it. `at` is in seconds of the event loop's clock.
 
-    `stage_call` is what a delete or get named, None for other calls and for bodies that can't be read.
+    `body` is None if it was over the size limit.
     """
 
     at: float
     kind: Kind
     path: str
     organisation: str
-    body_bytes: int
-    stage_call: StageCall | None
+    body: bytes | None = field(repr=False)
+
+    @property
+    def body_bytes(self) -> int:
+        """The size of the body, 0 if it was over the limit."""
+        return len(self.body or b"")
+
+    @property
+    def stage_call(self) -> StageCall | None:
+        """What a delete or get named; None for other calls, and for a body that can't be read."""
+        if self.kind not in (Kind.DELETE, Kind.GET) or self.body is None:
+            return None
+        try:
+            return read_stage_call(self.body)
+        except Declined:
+            return None
 
 
 class Record:
     """Counts every call by its kind, and those refused with 429. `calls` holds them all if `keep` was asked for."""
 
-    def __init__(self, *, keep: bool) -> None:
+    def __init__(self, *, keep: bool = False) -> None:
         self.counts: Counter[Kind] = Counter()
         self.throttled = 0
         self.calls: list[Received] = []
         self._keep = keep
 
-    def add(self, at: float, kind: Kind, path: str, organisation: str, body: bytes) -> None:
+    def add(self, received: Received) -> None:
         """A call arrived."""
-        self.counts[kind] += 1
+        self.counts[received.kind] += 1
         if self._keep:
-            stage_call = _stage_call(body) if kind in (Kind.DELETE, Kind.GET) else None
-            self.calls.append(Received(at, kind, path, organisation, len(body), stage_call))
-
-
-def _stage_call(body: bytes) -> StageCall | None:
-    try:
-        return read_stage_call(body)
-    except Declined:
-        return None
+            self.calls.append(received)

@@ -1,4 +1,4 @@
-"""What callers are told: bytes of JSON. Every reply carries a `requestId`."""
+"""What callers are told, as JSON. Every reply carries a `requestId`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from secrets import token_hex
 
 import orjson
+from aiohttp import web
 
 from bulkstate.emulator.calls import Declined
 from bulkstate.emulator.store import StoredPipeline, StoredState
@@ -13,15 +14,20 @@ from bulkstate.model import Token
 from bulkstate.wire import ApimStatus
 
 
+def json(body: bytes, status: int = 200) -> web.Response:
+    """An answer of JSON."""
+    return web.Response(body=body, status=status, content_type="application/json")
+
+
 def succeeded(data: object) -> bytes:
     """A call of the streaming API that did what was asked."""
     return orjson.dumps({"code": 0, "msg": "OK", "requestId": token_hex(16), "data": data})
 
 
-def declined(reason: Declined) -> bytes:
+def declined(reason: Declined, data: object = None) -> bytes:
     """A call that was declined, in the words of the streaming API, or of the gateway in front of it."""
     code = "apim_status" if reason.code in tuple(ApimStatus) else "code"
-    return orjson.dumps({code: reason.code, "msg": reason.message, "requestId": token_hex(16), "data": None})
+    return orjson.dumps({code: reason.code, "msg": reason.message, "requestId": token_hex(16), "data": data})
 
 
 def token_given(token: Token) -> bytes:
@@ -29,9 +35,9 @@ def token_given(token: Token) -> bytes:
     return _token_service(0, "SUCCESS", {"accessToken": token.value, "expire": int(token.expire)})
 
 
-def token_declined(reason: Declined) -> bytes:
+def token_declined(reason: Declined, data: object = None) -> bytes:
     """The token service's refusal."""
-    return _token_service(reason.code, reason.message, None)
+    return _token_service(reason.code, reason.message, data)
 
 
 def _token_service(status: int, message: str, data: object) -> bytes:

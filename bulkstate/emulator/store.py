@@ -70,7 +70,7 @@ class Store:
 
     def __init__(self, path: Path | None) -> None:
         """Open the file at `path`, or a store in memory. InputError if it can't be opened or isn't a store."""
-        self._sql = sqlite3.connect(path or ":memory:", timeout=0, isolation_level=None, check_same_thread=False)
+        self._sql = _connect(path)
         try:
             self.seeded = self._prepare()
         except sqlite3.Error as error:
@@ -103,8 +103,8 @@ class Store:
         self._sql.execute("COMMIT")
         self.seeded = True
 
-    def serve(self) -> None:
-        """Get ready for many small transactions, each of which survives a killed process."""
+    def make_durable(self) -> None:
+        """From here on every statement is a transaction, which survives a killed process."""
         self._sql.execute("PRAGMA journal_mode = WAL")
         self._sql.execute("PRAGMA synchronous = NORMAL")
 
@@ -168,6 +168,13 @@ class Store:
     def _number(self, query: str, values: tuple[str | int, ...] = ()) -> int:
         number: int = self._sql.execute(query, values).fetchone()[0]
         return number
+
+
+def _connect(path: Path | None) -> sqlite3.Connection:
+    try:
+        return sqlite3.connect(path or ":memory:", timeout=0, isolation_level=None, check_same_thread=False)
+    except sqlite3.Error as error:
+        raise InputError(_problem(error, path)) from None
 
 
 def _rectangle(stage: int, assets: Sequence[str], points: Sequence[str]) -> dict[str, str | int]:

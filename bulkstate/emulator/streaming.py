@@ -13,7 +13,7 @@ from typing import Final
 from bulkstate.emulator.calls import Declined, ListCall, StageCall
 from bulkstate.emulator.store import Store, StoredPipeline, StoredState
 from bulkstate.emulator.world import holds_state
-from bulkstate.model import PipelineStatus
+from bulkstate.model import PipelineStatus, Stage
 from bulkstate.wire import Code
 
 
@@ -94,6 +94,15 @@ class Streaming:
         if status not in move.origins:
             raise Declined(move.code, move.message.format(status))
         self._store.set_status(pipeline, move.target or status, now)
+
+    def set_status(self, pipeline: str, status: PipelineStatus, now: int) -> None:
+        """What no call can do: move a pipeline to `status` whatever its status is."""
+        self._store.set_status(pipeline, status, now)
+
+    def states(self, stage: Stage) -> int:
+        """How many pairs a stage holds state for; 0 for one that isn't there."""
+        number = self._store.stages(stage.pipeline).get(stage.name)
+        return 0 if number is None else self._store.states(number)
 
     def _pipeline(self, id_: str) -> StoredPipeline:
         pipeline = self._store.pipeline(id_)

@@ -84,6 +84,10 @@ class Entry:
             raise self.mistake("expected a list")
         return [Entry(node, self.file, f"{self.field}[{index}]") for index, node in enumerate(self.node.value)]
 
+    def one_or_more(self) -> list[Entry]:
+        """A list, or a single value in place of a list of one."""
+        return [self] if isinstance(self.node, yaml.ScalarNode) else self.items()
+
     def texts(self) -> tuple[str, ...]:
         """A list of texts, with at least one."""
         texts = tuple(item.text() for item in self.items())

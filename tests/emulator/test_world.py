@@ -1,0 +1,141 @@
+"""World files: what they say, and how their mistakes are told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bulkstate.emulator.limits import Window, WindowKind
+from bulkstate.emulator.patterns import expand
+from bulkstate.emulator.world import (
+    TURBINE_READINGS,
+    Credentials,
+    Limits,
+    PipelineSeed,
+    StateBlock,
+    StatePairs,
+    TokenPolicy,
+    World,
+    default_world,
+    load_world,
+)
+from bulkstate.errors import InputError
+from bulkstate.model import Pair, PipelineStatus
+
+WORLD = """
+organisation: o15504722874071
+app_key: rehearsal
+app_secret: not-a-real-one
+pipelines:
+  - id: 8a81b5f0-2c5e
+    name: Turbine telemetry
+    status: PAUSED
+    stages: [PointSelector_00, LastRecordAppender_01, LatestRecordMerger_02]
+    state:
+      - {assets: ["WTG{0001..2000}"], points: [WTG.GenActivePW], model: WTG}
+      - {pairs: pairs.csv, stages: [LastRecordAppender_01]}
+  - {id: other, status: RUNNING, stages: [RecordCapturer_01]}
+limits: {windows: [20/s, 1000/min, 600/30s], kind: sliding, retry_after: true, body: 1MiB, pairs: 500}
+token: {lifetime: 2h, expired: 4011}
+"""
+
+
+def test_a_world_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "world.yaml").write_text(WORLD)
+    (tmp_path / "pairs.csv").write_text('A1,P1\n"A,2",P2\n')
+    stages = ("LastRecordAppender_01", "LatestRecordMerger_02")
+    state = (
+        StateBlock(stages, ("WTG{0001..2000}",), ("WTG.GenActivePW",), "WTG"),
+        StatePairs(stages[:1], (Pair("A1", "P1"), Pair("A,2", "P2"))),
+    )
+    paused = PipelineSeed(
+        "8a81b5f0-2c5e", "Turbine telemetry", PipelineStatus.PAUSED, ("PointSelector_00", *stages), state
+    )
+    windows = (Window(20, 1.0), Window(1000, 60.0), Window(600, 30.0))
+    assert load_world(tmp_path / "world.yaml") == World(
+        organisation="o15504722874071",
+        credentials=Credentials("rehearsal", "not-a-real-one"),
+        pipelines=(paused, PipelineSeed("other", "other", PipelineStatus.RUNNING, ("RecordCapturer_01",))),
+        limits=Limits(windows, WindowKind.SLIDING, retry_after=True, body_bytes=1_048_576, pairs=500),
+        token=TokenPolicy(7200.0, 4011),
+    )
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "complaint"),
+    [
+        ("organisation:", "organization:", "world.yaml:2: organization: unknown key (did you mean 'organisation'?)"),
+        ("status: PAUSED", "status: ASLEEP", "world.yaml:8: pipelines[0].status: expected one of PUBLISHED, RUNNING"),
+        ("id: other", "id: 007", "world.yaml:13: pipelines[1].id: expected text, found 7"),
+        ("id: other", "id: 8a81b5f0-2c5e", "world.yaml:6: pipelines: two pipelines have the same id"),
+        ("app_secret: not-a-real-one", "", "'app_secret' is missing"),
+        ("{0001..2000}", "{2000..0001}", "pipelines[0].state[0].assets: 'WTG{2000..0001}' stands for 0 IDs"),
+        ("pairs.csv, stages: [LastRecordAppender_01]", "none.csv", "state[1].pairs: "),
+        ("stages: [LastRecordAppender_01]}", "stages: [PointSelector_00]}", "'PointSelector_00' holds no state"),
+        ("stages: [LastRecordAppender_01]}", "stages: [Merger]}", "the pipeline has no stage 'Merger'"),
+        ("20/s", "20/fortnight", "limits.windows[0]: expected a limit such as 20/s"),
+        ("20/s", "0/s", "limits.windows[0]: expected a limit such as 20/s"),
+        ("kind: sliding", "kind: tumbling", "limits.kind: expected one of fixed, sliding"),
+        ("retry_after: true", "retry_after: 7", "limits.retry_after: expected true or false, found 7"),
+        ("body: 1MiB", "body: big", "limits.body: expected a size"),
+        ("pairs: 500", "pairs: 500, pairs: 6", "limits.pairs: is there twice"),
+        ("expired: 4011", "expired: 200", "token.expired: expected one of 401, 4011"),
+        ("pipelines:", "pipelines: [", "isn't YAML"),
+    ],
+)
+def test_a_mistake_is_told_with_its_place(tmp_path: Path, was: str, becomes: str, complaint: str) -> None:
+    assert was in WORLD
+    (tmp_path / "world.yaml").write_text(WORLD.replace(was, becomes, 1))
+    (tmp_path / "pairs.csv").write_text("A1,P1\n")
+    with pytest.raises(InputError) as raised:
+        load_world(tmp_path / "world.yaml")
+    assert complaint in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [(b"", "is empty"), (b"\xff\xfe", "isn't UTF-8"), (b"\x00", "isn't YAML"), (b"[]", "mapping")],
+)
+def test_a_file_that_is_no_world(tmp_path: Path, content: bytes, complaint: str) -> None:
+    path = tmp_path / "world.yaml"
+    with pytest.raises(InputError, match="can't be read"):
+        load_world(path)
+    with pytest.raises(InputError, match="can't be read"):
+        load_world(tmp_path)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=complaint):
+        load_world(path)
+
+
+@pytest.mark.parametrize(("line", "where"), [("A1", ":2"), ("A1,P1,x", ":2"), ("A1,", ":2")])
+def test_a_pair_that_is_none(tmp_path: Path, line: str, where: str) -> None:
+    (tmp_path / "world.yaml").write_text(WORLD)
+    (tmp_path / "pairs.csv").write_text(f"A1,P1\n{line}\n")
+    with pytest.raises(InputError, match=f"pairs.csv{where}: expected an asset and a point"):
+        load_world(tmp_path / "world.yaml")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "ids"),
+    [
+        ("WTG{08..11}", ["WTG08", "WTG09", "WTG10", "WTG11"]),
+        ("{1..2}-{1..2}x", ["1-1x", "1-2x", "2-1x", "2-2x"]),
+        ("plain", ["plain"]),
+        ("{a..b}", ["{a..b}"]),
+    ],
+)
+def test_patterns(pattern: str, ids: list[str]) -> None:
+    assert expand([pattern, pattern]) == ids
+
+
+def test_half_of_the_default_world_is_easily_named() -> None:
+    paused, running = default_world().pipelines
+    held = sum(
+        len(expand(block.assets)) * len(expand(block.points)) * len(block.stages)
+        for pipeline in (paused, running)
+        for block in pipeline.state
+        if isinstance(block, StateBlock)
+    )
+    assert held == 1_000_000
+    assert 2 * len(expand(["WTG{0001..5000}"])) * len(expand(TURBINE_READINGS)) == 500_000
