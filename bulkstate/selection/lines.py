@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Iterator
+from itertools import chain
 from typing import BinaryIO, Final, cast
 
 from bulkstate.selection.files import NamedFile
@@ -21,12 +22,16 @@ def lines(file: NamedFile) -> Iterator[bytes]:
     InputError names the line if one is too long or the compressed data ends there, and says so if the first line isn't
     text at all.
     """
-    for number, line in enumerate(_raw_lines(file), 1):
+    raw = _raw_lines(file)
+    first = next(raw, b"")
+    if not first:
+        raise file.error("the file is empty")
+    if b"\0" in first:
+        raise file.error("is binary (it holds a NUL byte), and text is needed")
+    for number, line in enumerate(chain([first.removeprefix(_BOM)], raw), 1):
         if len(line) > LONGEST_LINE:
             raise file.line_error(number, f"the line is longer than {LONGEST_LINE:,} bytes")
-        if number == 1 and b"\0" in line:
-            raise file.error("is binary (it holds a NUL byte), and text is needed")
-        yield line.removeprefix(_BOM) if number == 1 else line
+        yield line
 
 
 def _raw_lines(file: NamedFile) -> Iterator[bytes]:
