@@ -6,6 +6,7 @@ async with serve(default_world(), database=None) as emulator:
 
 from __future__ import annotations
 
+import logging
 import secrets
 import sqlite3
 import time
@@ -16,6 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 from anyio import CancelScope
 
 from bulkstate.emulator.doors import Doors
@@ -30,6 +32,17 @@ from bulkstate.emulator.worker import Worker
 from bulkstate.emulator.world import Credentials, World
 from bulkstate.errors import InputError, Problem
 from bulkstate.model import PipelineStatus, Stage
+
+
+class _Bugs(logging.Filter):
+    """Keeps quiet about what isn't HTTP: its sender was answered 400, and nobody else needs to see a traceback."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+_log = logging.getLogger(__name__)
+_log.addFilter(_Bugs())
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +134,7 @@ def _milliseconds() -> int:
 
 @asynccontextmanager
 async def _listening(app: web.Application, host: str, port: int) -> AsyncIterator[str]:
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    runner = web.AppRunner(app, access_log=None, logger=_log, auto_decompress=False, shutdown_timeout=1.0)
     await runner.setup()
     try:
         await _listen(runner, host, port)

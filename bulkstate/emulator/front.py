@@ -45,14 +45,14 @@ class Front:
         at = get_running_loop().time()
         wait = self._flow.admit(time.time())
         body = await _read(request)
-        kind = kind_of(request.path, request.query.get("action"))
-        received = Received(at, kind, request.path, request.query.get("orgId", ""), body)
+        received = _received(at, request, body)
         self._record.add(received)
-        exchange = Exchange(request, kind, caller_token(request.headers), partial(self._start_pipeline, received))
+        token, start = caller_token(request.headers), partial(self._start_pipeline, received)
+        exchange = Exchange(request, received.kind, token, start)
         return await self._mischief.answer(exchange, partial(self._answer, request, handler, body, wait))
 
     async def _answer(
-        self, request: web.Request, handler: Handler, body: bytes | None, wait: float
+        self, request: web.Request, handler: Handler, body: bytes | Declined, wait: float
     ) -> web.StreamResponse:
         try:
             if wait:
@@ -66,9 +66,9 @@ class Front:
         except sqlite3.Error as error:
             return json(replies.declined(Declined(500, f"Unexpected error: {error}")), 500)
 
-    def _admit(self, request: web.Request, body: bytes | None) -> None:
-        if body is None:
-            raise Declined(413, "Request size limit exceeded", status=413)
+    def _admit(self, request: web.Request, body: bytes | Declined) -> None:
+        if isinstance(body, Declined):
+            raise body
         if request.path not in _OPEN_TO_ALL:
             signed = Request(request.method, request.path, tuple(request.query.items()), body)
             self._doors.admit(signed, request.headers, time.time())
@@ -85,9 +85,17 @@ class Front:
             await self._start(received.stage_call.pipeline)
 
 
-async def _read(request: web.Request) -> bytes | None:
-    """The body, up to the size limit; None if it is larger."""
+def _received(at: float, request: web.Request, body: bytes | Declined) -> Received:
+    kind = kind_of(request.path, request.query.get("action"))
+    organisation = request.query.get("orgId", "")
+    return Received(at, kind, request.path, organisation, body if isinstance(body, bytes) else None)
+
+
+async def _read(request: web.Request) -> bytes | Declined:
+    """The body; or why there is none: it is over the size limit, or broke off."""
     try:
         return await request.read()
     except web.HTTPRequestEntityTooLarge:
-        return None
+        return Declined(413, "Request size limit exceeded", status=413)
+    except (web.RequestPayloadError, ConnectionError):
+        return Declined(400, "The body can't be processed: it broke off", status=400)

@@ -12,7 +12,7 @@ from bulkstate.emulator.calls import Declined, Kind, StageCall, read_stage_call
 class Received:
     """One call as it arrived, whatever became of it. `at` is in seconds of the event loop's clock.
 
-    `body` is None if it was over the size limit.
+    `body` is None if it was over the size limit, or broke off.
     """
 
     at: float
@@ -23,7 +23,7 @@ class Received:
 
     @property
     def body_bytes(self) -> int:
-        """The size of the body, 0 if it was over the limit."""
+        """The size of the body, 0 if there is none."""
         return len(self.body or b"")
 
     @property

@@ -247,7 +247,7 @@ def _pairs(entry: Entry) -> tuple[Pair, ...]:
         with path.open(newline="", encoding="utf-8") as lines:
             rows = csv.reader(lines, strict=True)
             return tuple(_pair(row, f"{path}:{rows.line_num}") for row in rows if row)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise entry.mistake(f"{path} can't be read: {error}") from None
 
 

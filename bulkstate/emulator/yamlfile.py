@@ -32,6 +32,8 @@ def open_yaml(path: Path) -> Entry:
         raise InputError(Problem("isn't UTF-8 text", str(path))) from None
     except yaml.YAMLError as error:
         raise InputError(_syntax(error, path)) from None
+    except RecursionError:
+        raise InputError(Problem("is nested too deeply", str(path))) from None
     if node is None:
         raise InputError(Problem("is empty", str(path)))
     return Entry(node, path, "")

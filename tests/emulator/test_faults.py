@@ -89,11 +89,14 @@ async def test_a_delay() -> None:
 
 
 @pytest.mark.parametrize(("effect", "left"), [(Close(performed=False), 6), (Close(performed=True), 5), (Truncate(), 5)])
-async def test_a_connection_that_is_closed_too_early(effect: Effect, left: int) -> None:
+async def test_a_connection_that_is_closed_too_early(
+    effect: Effect, left: int, caplog: pytest.LogCaptureFixture
+) -> None:
     async with caller(small_world(), faults=on_delete(effect)) as someone:
         with pytest.raises(aiohttp.ClientError):
             await delete(someone)
         assert len(await someone.pairs()) == left
+    assert caplog.records == []
 
 
 async def test_an_answer_that_is_no_json() -> None:
@@ -105,12 +108,13 @@ async def test_an_answer_that_is_no_json() -> None:
         assert len(await someone.pairs()) == 5
 
 
-async def test_an_answer_without_end_stops_when_the_caller_hangs_up() -> None:
+async def test_an_answer_without_end_stops_when_the_caller_hangs_up(caplog: pytest.LogCaptureFixture) -> None:
     async with caller(small_world(), faults=on_delete(Endless())) as someone:
         url = f"{someone.emulator.url}{STAGE_STATE}?action=delete&orgId=o1"
         async with someone.session.post(url, json=BODY, headers={"Authorization": someone.token}) as response:
             assert len(await response.content.readexactly(2_000_000)) == 2_000_000
         assert len(await someone.pairs()) == 5
+    assert caplog.records == []
 
 
 async def test_a_pipeline_that_somebody_starts_after_two_deletes() -> None:

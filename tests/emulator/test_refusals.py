@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
+import anyio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -185,3 +186,37 @@ async def test_what_reached_the_wire_is_kept_if_asked_for() -> None:
 async def test_the_secret_is_in_no_repr() -> None:
     async with caller(small_world()) as someone:
         assert "secret'" not in repr(someone.emulator) + repr(small_world())
+
+
+GARBAGE = [
+    b"\x16\x03\x01 not HTTP\r\n\r\n",
+    b"GET / HTTP/9.9\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: x\r\nLong: " + b"x" * 100_000 + b"\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    b"POST /streaming/v2.0/stage-state HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 3\r\n"
+    b"Content-Encoding: gzip\r\nAuthorization: \xff\r\n\r\nabc",
+    b"POST /streaming/v2.0/stage-state HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n"
+    b"apim-accesstoken: \xff\r\napim-timestamp: \xff\r\napim-signature: \xff\r\n\r\n{}",
+]
+
+
+@pytest.mark.parametrize("request_bytes", GARBAGE)
+async def test_what_is_no_request_is_refused_without_a_word(
+    request_bytes: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with caller(small_world()) as someone:
+        answer = await raw_exchange(someone.emulator.url, request_bytes)
+        assert answer.split(b" ", 2)[1] in (b"400", b"401")
+        assert await someone.status() == "PAUSED"
+    assert caplog.records == []
+
+
+async def test_a_body_that_breaks_off_does_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    async with caller(small_world()) as someone:
+        address = urlsplit(someone.emulator.url)
+        head = f"POST {STAGE_STATE}?action=delete&orgId=o1 HTTP/1.1\r\nHost: x\r\nAuthorization: {someone.token}\r\n"
+        async with await anyio.connect_tcp(str(address.hostname), int(address.port or 0)) as stream:
+            await stream.send(f'{head}Content-Length: 100\r\n\r\n{{"pipelineId":'.encode())
+        assert await someone.status() == "PAUSED"
+        assert len(await someone.pairs()) == 6
+    assert caplog.records == []

@@ -99,16 +99,44 @@ Store(Path(sys.argv[1])).seed(pipelines(), now=0)
 
 def test_a_kill_while_seeding_leaves_nothing_behind(tmp_path: Path) -> None:
     database = tmp_path / "gateway.db"
-    command = [sys.executable, "-c", SEED_SLOWLY, str(database)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as seeding:
-        assert seeding.stdout
-        seeding.stdout.readline()
-        os.kill(seeding.pid, signal.SIGKILL)
+    run_and_kill(SEED_SLOWLY, database)
     store = Store(database)
     assert not store.seeded
     store.seed(small_world().pipelines, now=0)
     assert [store.states(number) for number in store.stages("p-1").values()] == [0, 6, 6]
     store.close()
+
+
+DELETE_AND_HANG = """
+import sys
+from pathlib import Path
+from bulkstate.emulator.store import Store
+from tests.emulator.callers import small_world
+
+store = Store(Path(sys.argv[1]))
+store.seed(small_world().pipelines, now=0)
+store.make_durable()
+store.delete(store.stages("p-1")["LastRecordAppender_01"], ["A1", "A2"], ["P1"])
+print("deleted", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_delete_that_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
+    run_and_kill(DELETE_AND_HANG, tmp_path / "gateway.db")
+    store = Store(tmp_path / "gateway.db")
+    assert store.seeded
+    assert [store.states(number) for number in store.stages("p-1").values()] == [0, 4, 6]
+    store.close()
+
+
+def run_and_kill(script: str, database: Path) -> None:
+    """Run `script` until it has printed a line, then kill it."""
+    command = [sys.executable, "-c", script, str(database)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
+        assert running.stdout
+        assert running.stdout.readline()
+        os.kill(running.pid, signal.SIGKILL)
 
 
 def test_one_emulator_works_on_a_file(tmp_path: Path) -> None:

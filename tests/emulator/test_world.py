@@ -77,6 +77,7 @@ def test_a_world_from_a_file(tmp_path: Path) -> None:
         ("20/s", "20/fortnight", "limits.windows[0]: expected a limit such as 20/s"),
         ("20/s", "0/s", "limits.windows[0]: expected a limit such as 20/s"),
         ("kind: sliding", "kind: tumbling", "limits.kind: expected one of fixed, sliding"),
+        ("pairs: pairs.csv", 'pairs: "\\0"', "state[1].pairs: "),
         ("retry_after: true", "retry_after: 7", "limits.retry_after: expected true or false, found 7"),
         ("body: 1MiB", "body: big", "limits.body: expected a size"),
         ("pairs: 500", "pairs: 500, pairs: 6", "limits.pairs: is there twice"),
@@ -95,7 +96,13 @@ def test_a_mistake_is_told_with_its_place(tmp_path: Path, was: str, becomes: str
 
 @pytest.mark.parametrize(
     ("content", "complaint"),
-    [(b"", "is empty"), (b"\xff\xfe", "isn't UTF-8"), (b"\x00", "isn't YAML"), (b"[]", "mapping")],
+    [
+        (b"", "is empty"),
+        (b"\xff\xfe", "isn't UTF-8"),
+        (b"\x00", "isn't YAML"),
+        (b"[]", "mapping"),
+        (b"[" * 5000, "nested too deeply"),
+    ],
 )
 def test_a_file_that_is_no_world(tmp_path: Path, content: bytes, complaint: str) -> None:
     path = tmp_path / "world.yaml"
