@@ -130,8 +130,11 @@ class Entry:
         return self._amount({"": 1.0, **_SECONDS}, "a duration, such as 30s or 500ms")
 
     def size(self) -> int:
-        """Bytes: a whole number, or one with kB, KiB, MB, MiB and so on."""
-        return int(self._amount({unit: float(size) for unit, size in _BYTES.items()}, "a size, such as 1MiB"))
+        """Bytes, at least one: a number, or one with kB, KiB, MB, MiB and so on."""
+        size = int(self._amount({unit: float(size) for unit, size in _BYTES.items()}, "a size, such as 1MiB"))
+        if not size:
+            raise self.mistake("expected a size of at least one byte")
+        return size
 
     def share(self) -> float:
         """A part of one: `0.05` or `5%`."""

@@ -80,6 +80,7 @@ def test_a_world_from_a_file(tmp_path: Path) -> None:
         ("pairs: pairs.csv", 'pairs: "\\0"', "state[1].pairs: "),
         ("retry_after: true", "retry_after: 7", "limits.retry_after: expected true or false, found 7"),
         ("body: 1MiB", "body: big", "limits.body: expected a size"),
+        ("body: 1MiB", "body: 0", "limits.body: expected a size of at least one byte"),
         ("pairs: 500", "pairs: 500, pairs: 6", "limits.pairs: is there twice"),
         ("expired: 4011", "expired: 200", "token.expired: expected one of 401, 4011"),
         ("pipelines:", "pipelines: [", "isn't YAML"),
