@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from errno import EINVAL
 from functools import partial
 from pathlib import Path
 
@@ -147,8 +148,9 @@ async def _listening(app: web.Application, host: str, port: int) -> AsyncIterato
 
 async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
     try:
+        if port not in range(65_536):  # uvloop would take the rest of a division
+            raise OSError(EINVAL, "there is no such port")
         await web.TCPSite(runner, host, port).start()
-    except (OSError, OverflowError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "no such port"
-        problem = Problem(f"can't listen on {host}, port {port}: {reason}", hint="name another --host or --port")
-        raise InputError(problem) from None
+    except OSError as error:
+        message = f"can't listen on {host}, port {port}: {error.strerror}"
+        raise InputError(Problem(message, hint="name another --host or --port")) from None
