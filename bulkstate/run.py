@@ -27,7 +27,7 @@ from bulkstate.errors import (
     Refused,
     Stopped,
 )
-from bulkstate.journal import Ending, Journal, RunFacts, make_run_directory
+from bulkstate.journal import Ending, Journal, RunFacts, existing, make_run_directory
 from bulkstate.locks import lock_pipelines, lock_run
 from bulkstate.model import Chunk, Pair, Plan, Report, RunResult, Stage, Verdict, Verification
 from bulkstate.planner.planner import plan as plan_requests
@@ -162,6 +162,7 @@ async def resume(
     directory: Path, environ: Mapping[str, str], again: frozenset[Verdict], audience: Audience, brake: Brake
 ) -> Finished:
     """Go on with a run: send the chunks that have no record, or whose verdict is in `again` (law 4)."""
+    existing(directory)
     with lock_run(directory), closing(Journal.resume(directory)) as journal:
         if journal.agreed_at is None:
             raise Refused(f"nobody ever agreed to the run in {directory}", hint="start it anew with `bulkstate run`")
@@ -172,6 +173,7 @@ async def resume(
 
 async def verify(directory: Path, environ: Mapping[str, str], sample: Sample, brake: Brake) -> Finished:
     """Read back what a run deleted: about `sample` pairs, or all. What is found goes into the run's journal."""
+    existing(directory)
     with lock_run(directory), closing(Journal.resume(directory)) as journal:
         before, reason = journal.ending
         settings = config.from_document(journal.facts.configuration, environ)

@@ -4,7 +4,7 @@
 """
 
 from bulkstate.journal.record import RESUMED, RETRIED, Ending, Record, RunFacts, Session, sent_history
-from bulkstate.journal.tables import FILE_NAME, FORMAT_VERSION
+from bulkstate.journal.tables import FILE_NAME, FORMAT_VERSION, existing
 from bulkstate.journal.writing import Hop, Journal, WriterThread, inline, make_run_directory
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "RunFacts",
     "Session",
     "WriterThread",
+    "existing",
     "inline",
     "make_run_directory",
     "sent_history",

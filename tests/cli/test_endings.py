@@ -1,0 +1,159 @@
+"""Signals, kills and neighbours."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import threading
+
+import pytest
+
+from tests.cli.conftest import PAIRS, Bulkstate, ended
+from tests.cli.gateway import Answer, Call, Gateway, deleted
+
+pytestmark = pytest.mark.slow
+
+
+class Halt:
+    """An answer that fires an event when the delete number `at` arrives, and goes on when it is let."""
+
+    def __init__(self, at: int) -> None:
+        self._at = at
+        self.arrived = threading.Event()
+        self.go_on = threading.Event()
+
+    def __call__(self, call: Call, number: int) -> Answer:
+        if number >= self._at:
+            self.arrived.set()
+            self.go_on.wait(20)
+        return deleted()
+
+
+def until_arrived(halt: Halt, process: subprocess.Popen[str]) -> None:
+    assert halt.arrived.wait(20), ended(process)
+
+
+@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_lets_calls_under_way_end_and_says_how_to_go_on(
+    bulkstate: Bulkstate, gateway: Gateway, number: signal.Signals, exit_code: int
+) -> None:
+    gateway.answer = halt = Halt(5)
+    bulkstate.configure(gateway.url, concurrency=2)
+    process = bulkstate.start("run", "config.yaml", "--yes", "--run-dir", "r")
+    until_arrived(halt, process)
+    process.send_signal(number)
+    threading.Timer(0.3, halt.go_on.set).start()
+    done = ended(process)
+    assert done.exit_code == exit_code
+    assert "bulkstate resume r" in done.out
+    sent = len(gateway.deletes())
+    assert sent < 10
+    assert bulkstate("report", "r", "--format", "json").document["chunks"]["deleted"] == sent
+
+    finished = bulkstate("resume", "r", "--json")
+    assert finished.exit_code == 0
+    assert finished.document["result"] == "deleted"
+    assert len(gateway.deletes()) == 10, "what was deleted isn't sent again"
+    assert gateway.deleted_pairs() == PAIRS
+
+
+def test_calls_that_outlast_the_grace_are_unknown_and_sent_again(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    gateway.answer = halt = Halt(5)
+    bulkstate.configure(gateway.url, concurrency=2)
+    process = bulkstate.start("run", "config.yaml", "--yes", "--run-dir", "r", "--json")
+    until_arrived(halt, process)
+    process.send_signal(signal.SIGINT)
+    done = ended(process)
+    halt.go_on.set()
+    assert done.exit_code == 130
+    assert done.document["result"] == "interrupted"
+    unknown = done.document["chunks"]["unknown"]
+    assert unknown >= 1
+    sent = len(gateway.deletes())
+    assert bulkstate("resume", "r").exit_code == 0
+    assert len(gateway.deletes()) == 10 + unknown >= sent
+
+
+def test_a_second_signal_ends_at_once(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    gateway.answer = halt = Halt(1)
+    bulkstate.configure(gateway.url)
+    process = bulkstate.start("run", "config.yaml", "--yes", "--run-dir", "r")
+    until_arrived(halt, process)
+    process.send_signal(signal.SIGINT)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(0.5)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(2) == 130
+    ended(process)
+    halt.go_on.set()
+
+
+def test_a_signal_before_agreement_leaves_nothing_behind(bulkstate: Bulkstate) -> None:
+    bulkstate.configure("http://127.0.0.1:9", more="")
+    text = (bulkstate.folder / "config.yaml").read_text()
+    patient = text.replace("first_delay: 10ms, max_delay: 50ms", "first_delay: 60s, max_delay: 60s")
+    (bulkstate.folder / "config.yaml").write_text(patient)
+    process = bulkstate.start("run", "config.yaml", "--yes", "--run-dir", "r")
+    directory = bulkstate.folder / "r"
+    while not directory.exists() and process.poll() is None:
+        threading.Event().wait(0.01)
+    threading.Event().wait(0.3)
+    process.send_signal(signal.SIGTERM)
+    assert ended(process).exit_code == 143
+    assert not directory.exists()
+
+
+def test_a_killed_run_goes_on_and_stays_within_its_limit(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    gateway.answer = halt = Halt(6)
+    bulkstate.configure(gateway.url, rate="[20/s, 8/3s]", concurrency=1)
+    process = bulkstate.start("run", "config.yaml", "--yes", "--run-dir", "r")
+    until_arrived(halt, process)
+    process.kill()
+    ended(process)
+    gateway.answer = lambda call, number: deleted()
+    halt.go_on.set()
+    recorded = bulkstate("report", "r", "--format", "json").document["chunks"]["deleted"]
+    sent = [call.body for call in gateway.deletes()]
+    assert bulkstate("resume", "r", "--json").document["result"] == "deleted"
+    assert gateway.deleted_pairs() == PAIRS
+    assert len(gateway.deletes()) == len(sent) + 10 - recorded
+    times = [call.at for call in gateway.calls]
+    assert all(late - early >= 3.0 for early, late in zip(times, times[8:], strict=False)), "8 calls in any 3 s"
+
+
+def test_one_process_a_run_directory_and_a_pipeline(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    gateway.answer = halt = Halt(1)
+    bulkstate.configure(gateway.url)
+    process = bulkstate.start("run", "config.yaml", "--yes", "--run-dir", "r")
+    until_arrived(halt, process)
+    for arguments in (["resume", "r"], ["run", "config.yaml", "--yes", "--run-dir", "s"]):
+        refused = bulkstate(*arguments)
+        assert refused.exit_code == 4, refused
+        assert str(process.pid) in refused.err
+    assert not (bulkstate.folder / "s").exists()
+    assert len(gateway.deletes()) <= 4
+    halt.go_on.set()
+    assert ended(process).exit_code == 0
+
+
+def test_a_run_directory_is_never_overwritten(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    bulkstate.configure(gateway.url)
+    (bulkstate.folder / "r").mkdir()
+    assert bulkstate("run", "config.yaml", "--yes", "--run-dir", "r").exit_code == 4
+    assert gateway.calls == []
+    assert list((bulkstate.folder / "r").iterdir()) == []
+
+
+def test_a_run_directory_can_be_moved(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    gateway.answer = halt = Halt(5)
+    bulkstate.configure(gateway.url, concurrency=1)
+    process = bulkstate.start("run", "config.yaml", "--yes", "--run-dir", "r")
+    until_arrived(halt, process)
+    process.kill()
+    ended(process)
+    halt.go_on.set()
+    (bulkstate.folder / "config.yaml").unlink()
+    (bulkstate.folder / "elsewhere").mkdir()
+    (bulkstate.folder / "r").rename(bulkstate.folder / "elsewhere" / "moved")
+    assert bulkstate("resume", "elsewhere/moved").exit_code == 0
+    assert gateway.deleted_pairs() == PAIRS

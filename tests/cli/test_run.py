@@ -1,0 +1,185 @@
+"""The way through, by the installed command against a gateway that counts."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+
+from tests.cli.conftest import PAIRS, Bulkstate
+from tests.cli.gateway import Answer, Call, Gateway, deleted, reply
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_run_deletes_exactly_what_is_selected_and_says_so(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    bulkstate.configure(gateway.url)
+    done = bulkstate("run", "config.yaml", "--yes", "--run-dir", "r", "--json")
+    assert done.exit_code == 0, done.err
+    assert gateway.deleted_pairs() == PAIRS
+    assert len(gateway.deletes()) == 10
+    document = done.document
+    assert document["result"] == "deleted"
+    assert document["pairs"] == {"planned": 100, "deleted": 100}
+    assert document["chunks"]["planned"] == document["chunks"]["deleted"] == document["attempts"] == 10
+    assert (document["run"], document["run_dir"]) == ("r", "r")
+    assert bulkstate("report", "r", "--format", "json").document == document
+
+
+def test_the_text_report_goes_to_stdout_and_progress_to_stderr(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    bulkstate.configure(gateway.url)
+    done = bulkstate("run", "config.yaml", "--yes", CI="1")
+    assert done.exit_code == 0
+    assert "all 100 pairs deleted" in done.out
+    assert all(line.startswith("{") for line in done.err.splitlines())
+
+
+def test_the_run_directory_is_named_by_time_and_plan(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    bulkstate.configure(gateway.url)
+    digest = bulkstate("plan", "config.yaml", "--json").document["plan"]
+    bulkstate("run", "config.yaml", "--yes")
+    (directory,) = (bulkstate.folder / "bulkstate-runs").iterdir()
+    assert directory.name.endswith(f"Z-{digest[:8]}")
+
+
+def test_a_plan_calls_nobody(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    bulkstate.configure(gateway.url)
+    document = bulkstate("plan", "config.yaml", "--json").document
+    assert (document["requests"], document["lower_bound"], document["pairs"]) == (10, 10, 100)
+    assert (document["assets"], document["points"], document["unlisted_pairs"]) == (20, 5, 0)
+    assert gateway.calls == []
+
+
+def test_failures_are_counted_exported_and_can_be_fed_back(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    def refuse_two(call: Call, number: int) -> Answer:
+        return reply({"code": 61102, "msg": "Missing param xx", "requestId": "r-9"}) if number in (3, 7) else deleted()
+
+    gateway.answer = refuse_two
+    bulkstate.configure(gateway.url)
+    done = bulkstate("run", "config.yaml", "--yes", "--run-dir", "r", "--json")
+    assert done.exit_code == 3
+    assert done.document["result"] == "partial"
+    assert done.document["chunks"]["refused"] == 2
+    assert done.document["pairs"] == {"planned": 100, "deleted": 80}
+    assert bulkstate("report", "r", "--failed", "failed.csv").exit_code == 0
+    with (bulkstate.folder / "failed.csv").open(newline="") as file:
+        failed = {("S_01", row["asset_id"], row["point_id"]) for row in csv.DictReader(file)}
+    assert failed == set().union(*(gateway.deletes()[number - 1].pairs for number in (3, 7)))
+
+    gateway.calls.clear()
+    gateway.answer = lambda call, number: deleted()
+    text = (bulkstate.folder / "config.yaml").read_text()
+    block = text[text.index("[{assets") : text.index("limits:")]
+    (bulkstate.folder / "config.yaml").write_text(text.replace(block, "[{pairs: failed.csv}]\n"))
+    assert bulkstate("run", "config.yaml", "--yes").exit_code == 0
+    assert gateway.deleted_pairs() == failed
+
+
+def test_what_failed_is_sent_again_only_if_asked_for(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    gateway.answer = lambda call, number: reply({}, 500) if number <= 3 else deleted()
+    bulkstate.configure(gateway.url, concurrency=1, more="verify: {sample: none}")
+    assert bulkstate("run", "config.yaml", "--yes", "--run-dir", "r").exit_code == 0, "three attempts, then deleted"
+
+    gateway.answer = lambda call, number: reply({"code": 61102, "msg": "Missing param xx"})
+    assert bulkstate("run", "config.yaml", "--yes", "--run-dir", "s").exit_code == 3
+    gateway.calls.clear()
+    assert bulkstate("resume", "s").exit_code == 3
+    assert gateway.deletes() == []
+    gateway.answer = lambda call, number: deleted()
+    assert bulkstate("resume", "s", "--retry-failed", "--json").document["result"] == "deleted"
+    assert gateway.deleted_pairs() == PAIRS
+
+
+def test_a_throttled_run_waits_as_long_as_it_is_told(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    gateway.answer = lambda call, number: reply({}, 429, Retry_After="1") if number == 4 else deleted()
+    bulkstate.configure(gateway.url, concurrency=1)
+    done = bulkstate("run", "config.yaml", "--yes", "--json")
+    assert (done.document["throttled"], done.document["attempts"], done.document["retries"]) == (1, 10, 0)
+    times = [call.at for call in gateway.deletes()]
+    assert times[4] - times[3] >= 1.0
+    assert gateway.deletes()[4].body == gateway.deletes()[3].body
+
+
+def test_a_pipeline_that_runs_is_refused_before_any_delete(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    gateway.status = "RUNNING"
+    bulkstate.configure(gateway.url)
+    done = bulkstate("run", "config.yaml", "--yes", "--run-dir", "r")
+    assert done.exit_code == 4
+    assert "pipeline p1 is RUNNING" in done.err
+    assert gateway.deletes() == []
+    assert not (bulkstate.folder / "r").exists()
+    assert bulkstate("check", "config.yaml").exit_code == 4
+
+
+def test_a_pipeline_that_starts_again_stops_the_run(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    def start_after_five(call: Call, number: int) -> Answer:
+        gateway.status = "RUNNING" if number > 5 else "PAUSED"
+        return deleted()
+
+    gateway.answer = start_after_five
+    bulkstate.configure(gateway.url, more="safety: {status_every: 50ms}", rate="10/s", concurrency=1)
+    done = bulkstate("run", "config.yaml", "--yes", "--run-dir", "r", "--json")
+    assert done.exit_code == 5
+    assert done.document["result"] == "stopped"
+    assert done.document["chunks"]["suspect"] >= 1
+
+    gateway.status, gateway.answer = "PAUSED", lambda call, number: deleted()
+    before = done.document["chunks"]
+    gateway.calls.clear()
+    assert bulkstate("resume", "r", "--json").document["result"] == "deleted"
+    assert len(gateway.deletes()) == before["suspect"] + before["not_sent"]
+
+
+def test_lost_credentials_stop_the_run(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    gateway.answer = lambda call, number: reply({}, 401) if number > 2 else deleted()
+    bulkstate.configure(gateway.url, concurrency=1)
+    done = bulkstate("run", "config.yaml", "--yes", "--json")
+    assert done.exit_code == 5
+    assert done.document["chunks"]["deleted"] == 2
+    assert "401" in done.document["reason"]
+
+
+def test_verification_that_finds_state_is_not_a_success(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    gateway.left = {("S_01", "A07", "P3")}
+    bulkstate.configure(gateway.url, more="verify: {sample: all}")
+    done = bulkstate("run", "config.yaml", "--yes", "--run-dir", "r", "--json")
+    assert done.exit_code == 3
+    assert done.document["chunks"]["deleted"] == 10
+    assert (done.document["verified"]["sampled"], done.document["verified"]["remaining"]) == (100, 1)
+    gateway.left = set()
+    assert bulkstate("verify", "r", "--sample", "all").exit_code == 0
+    assert bulkstate("report", "r", "--format", "json").document["result"] == "deleted"
+
+
+def test_a_witness_that_loses_its_state_is_not_a_success(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    def lose_the_witness(call: Call, number: int) -> Answer:
+        gateway.left = set()
+        return deleted()
+
+    gateway.left, gateway.answer = {("S_01", "A99", "P1")}, lose_the_witness
+    (bulkstate.folder / "witness.csv").write_text("asset_id,point_id\nA99,P1\nA98,P1\n")
+    bulkstate.configure(gateway.url, more="verify: {witness: witness.csv}")
+    done = bulkstate("run", "config.yaml", "--yes", "--json")
+    assert done.exit_code == 3
+    assert (done.document["verified"]["witnesses"], done.document["verified"]["witnesses_lost"]) == (1, 1)
+
+
+def test_a_witness_inside_the_selection_is_a_mistake(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    (bulkstate.folder / "witness.csv").write_text("asset_id,point_id\nA07,P1\n")
+    bulkstate.configure(gateway.url, more="verify: {witness: witness.csv}")
+    done = bulkstate("run", "config.yaml", "--yes")
+    assert done.exit_code == 2
+    assert "A07, P1" in done.err
+    assert gateway.calls == []
+
+
+def test_the_report_can_be_written_to_a_file(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    bulkstate.configure(gateway.url, more="report: {json: out.json}")
+    done = bulkstate("run", "config.yaml", "--yes", "--run-dir", "r", "--json")
+    assert (bulkstate.folder / "out.json").read_text() == done.out
+    assert bulkstate("report", "r", "-o", "page.txt").exit_code == 0
+    assert "all 100 pairs deleted" in (bulkstate.folder / "page.txt").read_text()
+
+
+def test_the_schema_is_json(bulkstate: Bulkstate) -> None:
+    assert bulkstate("schema").document["$schema"] == "https://json-schema.org/draft/2020-12/schema"
