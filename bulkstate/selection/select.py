@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Final, TypeAlias
@@ -50,19 +50,17 @@ def select(entries: Iterable[Entry]) -> tuple[Relation, ...]:
     """
     targets = _targets(entries)
     found = _read_all(tuple(dict.fromkeys(chain.from_iterable(targets.values()))))
-    relations = {sources: _relation([found[source] for source in sources]) for sources in set(targets.values())}
-    return tuple(replace(relations[sources], stage=stage) for stage, sources in sorted(targets.items()))
+    return tuple(_relations(targets, found))
 
 
 def read_pairs(source: PairSource) -> tuple[Pair, ...]:
     """The different pairs of a file, sorted: for reading back, so at most `MOST_WITNESSES`. InputError as `select`."""
     with Inputs() as inputs:
         found = _read_pairs(source, inputs)
-    pairs = set(map(Pair, found.assets.spelt_out(), found.points.spelt_out()))
-    if len(pairs) > MOST_WITNESSES:
-        message = f"{source.file}: holds {len(pairs):,} pairs, and each is read back: at most {MOST_WITNESSES:,}"
+    if (rows := len(found.assets.codes)) > MOST_WITNESSES:
+        message = f"{source.file}: holds {rows:,} pairs, and each is read back: at most {MOST_WITNESSES:,}"
         raise InputError(Problem(message, source.where, source.field))
-    return tuple(sorted(pairs))
+    return tuple(sorted(set(map(Pair, found.assets.spelt_out(), found.points.spelt_out()))))
 
 
 def _targets(entries: Iterable[Entry]) -> dict[Stage, tuple[Source, ...]]:
@@ -115,14 +113,23 @@ def _read_pairs(source: PairSource, inputs: Inputs) -> _PairIds:
     return _PairIds(*read_columns(inputs.tables(source), (source.asset_column, source.point_column)))
 
 
-def _relation(found: Sequence[_Found]) -> Relation:
+def _relations(targets: Mapping[Stage, tuple[Source, ...]], found: Mapping[Source, _Found]) -> Iterator[Relation]:
+    """One relation a stage; stages for which the same is selected share all but their name."""
+    made: dict[tuple[Source, ...], Relation] = {}
+    for stage, sources in sorted(targets.items()):
+        if sources not in made:
+            made[sources] = _relation(stage, [found[source] for source in sources])
+        yield replace(made[sources], stage=stage)
+
+
+def _relation(stage: Stage, found: Sequence[_Found]) -> Relation:
     blocks = [ids for ids in found if isinstance(ids, _BlockIds)]
     singles = [ids for ids in found if isinstance(ids, _PairIds)]
     assets = _Dictionary([*(ids.assets for ids in blocks), *(ids.assets.ids for ids in singles)])
     points = _Dictionary([*(ids.points for ids in blocks), *(ids.points.ids for ids in singles)])
     pairs, repeated = _codes(singles, assets, points)
     return Relation(
-        stage=Stage("", ""),
+        stage=stage,
         assets=assets.ids,
         points=points.ids,
         blocks=tuple(Block(assets.side(ids.assets), points.side(ids.points)) for ids in blocks),
