@@ -20,6 +20,7 @@ from rich.console import Console
 from bulkstate import __version__, config, run
 from bulkstate.brake import Brake
 from bulkstate.emulator import app as emulator_app
+from bulkstate.emulator.faults import load_faults
 from bulkstate.emulator.world import World, default_world, load_world
 from bulkstate.errors import BulkstateError, InputError, Interrupted, NotConfirmed, Problem
 from bulkstate.journal import RESUMED, RETRIED, Record
@@ -193,6 +194,7 @@ def emulator(
     port: Annotated[int, typer.Option(help="The port; 0: a free one.", min=0, max=65535)] = 8080,
     db: Annotated[Path | None, typer.Option(help="Keep the state in this file.", show_default=False)] = None,
     world: Annotated[Path | None, typer.Option(help="What there is, a YAML file.", show_default=False)] = None,
+    faults: Annotated[Path | None, typer.Option(help="How to misbehave, a YAML file.", show_default=False)] = None,
     trust_vendor_token: Annotated[
         bool, typer.Option("--trust-vendor-token", help="Accept the vendor's encrypted tokens, unread.")
     ] = False,
@@ -200,7 +202,14 @@ def emulator(
     """Serve the same API over a real store, for rehearsal, learning and tests."""
     with _speaking(False):
         seed = default_world() if world is None else load_world(world)
-        serving = emulator_app.serve(seed, database=db, host=host, port=port, trust_vendor_token=trust_vendor_token)
+        serving = emulator_app.serve(
+            seed,
+            database=db,
+            faults=None if faults is None else load_faults(faults),
+            host=host,
+            port=port,
+            trust_vendor_token=trust_vendor_token,
+        )
         with suppress(Interrupted):
             _attend(lambda brake: _serve(serving, seed, brake))
 
