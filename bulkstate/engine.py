@@ -22,16 +22,13 @@ from bulkstate.errors import (
 )
 from bulkstate.gate import Gate, GateClosed
 from bulkstate.model import Answer, Attempt, Outcome, Plan, Reply, Stage, Verdict
+from bulkstate.outbox import Outbox
 from bulkstate.policy.retry import Again, Decision, Renew, RetryPolicy, Settle, StopRun, StopStage, Yield, decide
 from bulkstate.ports import Journal, Observer, StageStateApi
 from bulkstate.reads import describe
 from bulkstate.watch import Watch
 from bulkstate.wire import Code
 from bulkstate.work import Job, Work
-
-BATCH: Final = 256
-BATCH_SECONDS: Final = 0.1
-"""Outcomes are put on disk together: so many, or those of so many seconds."""
 
 GRACE_SECONDS: Final = 5.0
 """How long calls under way may go on when the run has to end."""
@@ -74,7 +71,7 @@ class Engine:
         self._pace = pace
         self._plan = plan
         self._work = Work(numbers, plan.chunk)
-        self._outcomes, self._recorded = anyio.create_memory_object_stream[Outcome](BATCH)
+        self._outbox = Outbox()
         self._crew = anyio.CancelScope()
         self._ending: BulkstateError | None = None
         self._refused_stages: dict[Stage, str] = {}
@@ -84,8 +81,10 @@ class Engine:
         """Work until every chunk has its outcome, or the run has to end: returns what ended it early. Call it once."""
         async with anyio.create_task_group() as recorder:
             recorder.start_soon(self._record)
-            async with self._outcomes:
+            try:
                 await self._delete()
+            finally:
+                self._outbox.close()
         return self._ending
 
     def stop(self, reason: BulkstateError, grace: float = GRACE_SECONDS) -> None:
@@ -174,39 +173,24 @@ class Engine:
     # ── outcomes ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _settle(self, job: Job, verdict: Verdict, message: str = "") -> None:
-        outcome = job.outcome(verdict, self._wall() - anyio.current_time(), message)
+        now = anyio.current_time()
+        outcome = job.outcome(verdict, self._wall() - now, message)
         if verdict is Verdict.DELETED and self._pace.status_every is not None:
-            self._unconfirmed.append((anyio.current_time(), outcome))
-        await self._report(outcome)
+            self._unconfirmed.append((now, outcome))
+        await self._outbox.put(outcome)
         self._work.put_down()
 
     async def _leave(self, job: Job) -> None:
         """Record a job that the end of the run overtook: it goes on with the next `resume`."""
         reason = self._ending.message if self._ending and not job.last else ""
-        await self._report(job.outcome(job.if_left, self._wall() - anyio.current_time(), reason))
-
-    async def _report(self, outcome: Outcome) -> None:
-        """Hand an outcome to the recorder. What was answered is recorded even if the crew's time is over."""
-        with anyio.CancelScope(shield=True):
-            await self._outcomes.send(outcome)
+        await self._outbox.put(job.outcome(job.if_left, self._wall() - anyio.current_time(), reason))
 
     async def _record(self) -> None:
         """Put on disk whatever is handed over, until nobody is left to do so. Whoever waits for it can't be cancelled,
         so it can't be either: it ends with the crew."""
         with anyio.CancelScope(shield=True):
-            async with self._recorded:
-                async for first in self._recorded:
-                    batch = [first]
-                    with anyio.move_on_after(BATCH_SECONDS):
-                        await self._fill(batch)
-                    await self._write(batch)
-
-    async def _fill(self, batch: list[Outcome]) -> None:
-        while len(batch) < BATCH:
-            try:
-                batch.append(await self._recorded.receive())
-            except anyio.EndOfStream:
-                return
+            while batch := await self._outbox.batch():
+                await self._write(batch)
 
     async def _write(self, batch: list[Outcome]) -> None:
         try:
@@ -259,7 +243,7 @@ class Engine:
         Only when the crew is gone, so that calls which were under way at that time are among it.
         """
         for _, outcome in self._unconfirmed:
-            await self._report(replace(outcome, verdict=Verdict.SUSPECT, attempts=0, throttled=0))
+            await self._outbox.put(replace(outcome, verdict=Verdict.SUSPECT, attempts=0, throttled=0))
 
 
 def _ending_of(reply: Reply[bool]) -> BulkstateError:
