@@ -46,7 +46,10 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Equipment:
-    """What the engine is given to work with. `random` gives uniform numbers in [0, 1), `wall` UNIX seconds."""
+    """What the engine is given to work with.
+
+    `random` gives uniform numbers in [0, 1), `wall` UNIX seconds, `clock` the event loop's.
+    """
 
     api: StageStateApi
     gate: Gate
@@ -55,6 +58,7 @@ class Equipment:
     observer: Observer
     random: Callable[[], float]
     wall: Callable[[], float]
+    clock: Callable[[], float] = anyio.current_time
 
 
 class Engine:
@@ -68,6 +72,7 @@ class Engine:
         self._observer = equipment.observer
         self._random = equipment.random
         self._wall = equipment.wall
+        self._clock = equipment.clock
         self._pace = pace
         self._plan = plan
         self._work = Work(numbers, plan.chunk)
@@ -92,7 +97,7 @@ class Engine:
         self._ending = self._ending or reason
         self._work.close()
         self._gate.close()
-        self._crew.deadline = min(self._crew.deadline, anyio.current_time() + grace)
+        self._crew.deadline = min(self._crew.deadline, self._clock() + grace)
 
     # ── workers ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -162,7 +167,7 @@ class Engine:
                 job.tries = replace(job.tries, renewed=True)
                 self._work.put_first(job)
             case Again(delay):
-                self._work.put_back(job, anyio.current_time() + delay)
+                self._work.put_back(job, self._clock() + delay)
             case StopStage():
                 self._refused_stages[job.chunk.stage] = f"the stage was refused: {describe(attempt.reply)}"
                 await self._settle(job, Verdict.REFUSED)
@@ -173,7 +178,7 @@ class Engine:
     # ── outcomes ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _settle(self, job: Job, verdict: Verdict, message: str = "") -> None:
-        now = anyio.current_time()
+        now = self._clock()
         outcome = job.outcome(verdict, self._wall() - now, message)
         if verdict is Verdict.DELETED and self._pace.status_every is not None:
             self._unconfirmed.append((now, outcome))
@@ -183,7 +188,7 @@ class Engine:
     async def _leave(self, job: Job) -> None:
         """Record a job that the end of the run overtook: it goes on with the next `resume`."""
         reason = self._ending.message if self._ending and not job.last else ""
-        await self._outbox.put(job.outcome(job.if_left, self._wall() - anyio.current_time(), reason))
+        await self._outbox.put(job.outcome(job.if_left, self._wall() - self._clock(), reason))
 
     async def _record(self) -> None:
         """Put on disk whatever is handed over, until nobody is left to do so. Whoever waits for it can't be cancelled,
@@ -221,7 +226,7 @@ class Engine:
 
     async def _look_around(self) -> None:
         try:
-            await self._inspect(anyio.current_time())
+            await self._inspect(self._clock())
         except GateClosed:
             return
         except Stopped as reason:

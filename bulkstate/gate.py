@@ -25,13 +25,16 @@ class GateClosed(Exception):
 class Gate:
     """First come, first served. No call is let through before the pacer is ready and its grant is on disk.
 
-    `wall` gives UNIX seconds. The ledger comes later than the gate where a run directory is made after the first reads;
-    calls let through until then are in its first grant.
+    `wall` gives UNIX seconds, `clock` the event loop's. The ledger comes later than the gate where a run directory is
+    made after the first reads; calls let through until then are in its first grant.
     """
 
-    def __init__(self, pacer: Pacer, wall: Callable[[], float]) -> None:
+    def __init__(
+        self, pacer: Pacer, wall: Callable[[], float], clock: Callable[[], float] = anyio.current_time
+    ) -> None:
         self._pacer = pacer
         self._wall = wall
+        self._clock = clock
         self._throttling = Throttling()
         self._turn = anyio.Lock(fast_acquire=True)
         self._closed = anyio.Event()
@@ -44,7 +47,7 @@ class Gate:
     async def acquire(self) -> None:
         """Wait for the next call's turn. GateClosed if the run ends first, JournalNotWritable if no grant is kept."""
         self._be_open()
-        if not self._in_line and self._is_free(anyio.current_time()):
+        if not self._in_line and self._is_free(self._clock()):
             return
         self._in_line += 1
         try:
@@ -67,7 +70,7 @@ class Gate:
 
     async def _wait(self) -> None:
         self._be_open()
-        while not self._is_free(now := anyio.current_time()):
+        while not self._is_free(now := self._clock()):
             if self._ledger is not None and self._needs_grant(now):
                 await self._renew(self._ledger)
             else:
@@ -86,7 +89,7 @@ class Gate:
         calls = max(1, int(self._pacer.rate * GRANT_SECONDS))
         await ledger.grant(Grant(self._wall(), calls, self._spent))
         self._left, self._spent = calls, 0
-        self._grant_ends = anyio.current_time() + 2 * GRANT_SECONDS
+        self._grant_ends = self._clock() + 2 * GRANT_SECONDS
 
     async def keep(self, ledger: Ledger) -> None:
         """Remember every call in `ledger` from now on, those that were made already included."""
@@ -102,7 +105,7 @@ class Gate:
 
     def refused(self, sent_at: float, retry_after: float | None) -> float:
         """A call that started at `sent_at` (loop seconds) got a 429: hold everybody. Returns for how many seconds."""
-        now = anyio.current_time()
+        now = self._clock()
         self._pacer.hold(self._throttling.refused(now, sent_at, retry_after))
         return max(0.0, self._pacer.held_until - now)
 

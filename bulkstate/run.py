@@ -273,7 +273,16 @@ async def _delete(session: _Session, numbers: Sequence[int], audience: Audience)
     pace = Pace(settings.limits.concurrency, retry_policy(settings), every)
     watch = Watch(connection.reads, _pipelines(plan))
     with audience(plan, numbers) as observer:
-        equipment = Equipment(connection.client, connection.gate, watch, session.journal, observer, random, time.time)
+        equipment = Equipment(
+            connection.client,
+            connection.gate,
+            watch,
+            session.journal,
+            observer,
+            random,
+            time.time,
+            connection.clock,
+        )
         engine = Engine(equipment, pace, plan, numbers)
         with session.brake.gently(engine):
             return await engine.run()
@@ -297,10 +306,9 @@ async def _read_back(session: _Session, sample: Sample) -> str:
 
 def _sample(journal: Journal, sample: Sample) -> Iterator[Chunk]:
     """The parts of deleted chunks to read back."""
-    deleted = journal.deleted()
     if sample == "all":
-        return map(journal.plan.chunk, deleted)
-    return verification.sample(journal.plan, deleted, sample, Random())
+        return map(journal.plan.chunk, journal.deleted())
+    return verification.sample(journal.plan, journal.deleted(), sample, Random()) if sample else iter(())
 
 
 # ── after ─────────────────────────────────────────────────────────────────────────────────────────────────────────
