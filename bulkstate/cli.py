@@ -248,7 +248,9 @@ async def _agreed(_plan: Plan) -> None:
 async def _ask(plan: Plan, forecast: float) -> None:
     console = Console(stderr=True)
     show_plan(plan, forecast, console)
-    console.print(f"Delete the state of these {plan.pairs:,} pairs? It can't be brought back. [yes/no] ", markup=False)
+    unlisted = f", and of {plan.unlisted_pairs:,} that nobody listed" if plan.unlisted_pairs else ""
+    question = f"Delete the state of these {plan.pairs:,} pairs{unlisted}? It can't be brought back. [yes/no] "
+    console.print(question, markup=False)
     await anyio.wait_readable(sys.stdin)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise NotConfirmed("not agreed to: nothing was deleted")

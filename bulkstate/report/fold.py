@@ -119,6 +119,7 @@ def fold(record: RunRecord) -> Report:
         seconds=tally.seconds,
         verified=record.verification,
         failures=tuple(_failures(plan, tally)),
+        unlisted_pairs=plan.unlisted_pairs,
     )
 
 
