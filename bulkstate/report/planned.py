@@ -12,7 +12,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 from bulkstate.model import Plan, StagePlan
-from bulkstate.report.text import duration, printable
+from bulkstate.report.differences import DifferenceDocument
+from bulkstate.report.text import counted, duration, printable
 
 STAGES_SHOWN: Final = 20
 
@@ -43,9 +44,16 @@ class _Document:
     stages: tuple[_Stage, ...]
 
 
-def plan_to_json(plan: Plan, forecast_seconds: float) -> bytes:
-    """The plan as one JSON document, UTF-8, ending in a newline."""
-    document = _Document(
+def plan_to_json(plan: Plan, forecast_seconds: float, difference: DifferenceDocument | None = None) -> bytes:
+    """The plan as one JSON document, UTF-8, ending in a newline; `diff` is in it if there is a `difference`."""
+    fields = asdict(_document(plan, forecast_seconds))
+    if difference is not None:
+        fields["diff"] = asdict(difference)
+    return orjson.dumps(fields, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def _document(plan: Plan, forecast_seconds: float) -> _Document:
+    return _Document(
         plan=plan.digest,
         requests=plan.requests,
         lower_bound=plan.lower_bound,
@@ -58,7 +66,6 @@ def plan_to_json(plan: Plan, forecast_seconds: float) -> bytes:
         forecast_seconds=round(forecast_seconds, 1),
         stages=tuple(map(_stage, plan.stages)),
     )
-    return orjson.dumps(asdict(document), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
 def _stage(plan: StagePlan) -> _Stage:
@@ -81,15 +88,19 @@ def show_plan(plan: Plan, forecast_seconds: float, console: Console) -> None:
 def _lines(plan: Plan, forecast_seconds: float) -> Iterator[Text]:
     size = f"{plan.body_bytes / 1e6:,.1f} MB"
     yield Text(f"Plan {plan.digest[:8]}", "bold")
-    yield Text(f"  {plan.pairs:,} pairs in {plan.requests:,} requests; at least {plan.lower_bound:,} are needed")
+    yield Text(f"  {_size(plan.pairs, plan.requests)}; at least {plan.lower_bound:,} are needed")
     if plan.unlisted_pairs:
         yield Text(
-            f"  {plan.unlisted_pairs:,} more pairs, neither selected nor kept, are deleted with them", "bold yellow"
+            f"  and {counted(plan.unlisted_pairs, 'pair')} beyond the selection, which nobody keeps", "bold yellow"
         )
     if plan.kept_pairs:
-        yield Text(f"  {plan.kept_pairs:,} pairs that were selected are kept")
+        yield Text(f"  {counted(plan.kept_pairs, 'pair')} kept, though selected")
     yield Text(f"  about {duration(forecast_seconds)} at the configured limits; {size} to send")
     for stage in plan.stages[:STAGES_SHOWN]:
-        yield Text(f"  {printable(str(stage.stage))}: {stage.pairs:,} pairs in {len(stage.rectangles):,} requests")
+        yield Text(f"  {printable(str(stage.stage))}: {_size(stage.pairs, len(stage.rectangles))}")
     if len(plan.stages) > STAGES_SHOWN:
         yield Text(f"  … and {len(plan.stages) - STAGES_SHOWN:,} more stages")
+
+
+def _size(pairs: int, requests: int) -> str:
+    return f"{counted(pairs, 'pair')} in {counted(requests, 'request')}"
