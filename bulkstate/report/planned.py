@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import compress
 from typing import Final
 
+import numpy as np
 import orjson
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from bulkstate.model import Plan, StagePlan
+from bulkstate.model import IndexArray, Plan, StagePlan
 from bulkstate.report.differences import DifferenceDocument
 from bulkstate.report.text import counted, duration, printable
 
@@ -60,8 +63,8 @@ def _document(plan: Plan, forecast_seconds: float) -> _Document:
         pairs=plan.pairs,
         unlisted_pairs=plan.unlisted_pairs,
         kept_pairs=plan.kept_pairs,
-        assets=_different([stage.assets for stage in plan.stages]),
-        points=_different([stage.points for stage in plan.stages]),
+        assets=_named((each.assets, (chunk.assets for chunk in each.rectangles)) for each in plan.stages),
+        points=_named((each.points, (chunk.points for chunk in each.rectangles)) for each in plan.stages),
         body_bytes=plan.body_bytes,
         forecast_seconds=round(forecast_seconds, 1),
         stages=tuple(map(_stage, plan.stages)),
@@ -73,10 +76,14 @@ def _stage(plan: StagePlan) -> _Stage:
     return _Stage(plan.stage.pipeline, plan.stage.name, len(plan.rectangles), bound, plan.pairs)
 
 
-def _different(dictionaries: list[tuple[str, ...]]) -> int:
-    """How many different IDs there are. Stages that share a selection share its dictionaries."""
-    distinct = {id(ids): ids for ids in dictionaries}
-    return len(set().union(*distinct.values()))
+def _named(sides: Iterable[tuple[tuple[str, ...], Iterable[IndexArray]]]) -> int:
+    """How many different IDs chunks name. Stages may share dictionaries, and tiles of a grid share their sides."""
+    dictionaries: dict[int, tuple[tuple[str, ...], NDArray[np.bool_]]] = {}
+    for ids, arrays in sides:
+        _, named = dictionaries.setdefault(id(ids), (ids, np.zeros(len(ids), np.bool_)))
+        for positions in {id(each): each for each in arrays}.values():
+            named[positions] = True
+    return len(set().union(*(compress(ids, named.tolist()) for ids, named in dictionaries.values())))
 
 
 def show_plan(plan: Plan, forecast_seconds: float, console: Console) -> None:

@@ -43,6 +43,15 @@ def test_names_and_figures() -> None:
     assert found["forecast_seconds"] == 12.5
 
 
+def test_ids_count_if_a_chunk_names_them_each_once() -> None:
+    plan = grid(10, 10, 5, 5)
+    (stage,) = plan.stages
+    few = replace(stage, stage=Stage("p", "Few"), rectangles=stage.rectangles[:1])
+    other = replace(few, stage=Stage("p", "Other"), assets=tuple(f"X{id_}" for id_ in stage.assets))
+    found = [orjson.loads(plan_to_json(Plan(each, "", 0), 0.0)) for each in ((few,), (few, stage), (stage, other))]
+    assert [(each["assets"], each["points"]) for each in found] == [(5, 5), (10, 10), (15, 10)]
+
+
 def test_what_is_beyond_the_selection_and_what_is_kept_is_said() -> None:
     assert "and 1,007 pairs beyond the selection, which nobody keeps" in page(counted(1_007))
     assert "1 pair kept, though selected" in page(counted(kept=1))
