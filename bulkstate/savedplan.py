@@ -6,16 +6,16 @@ over every row tells a plan that was altered since. It is no signature: whoever 
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import chain
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
 
 from bulkstate import planfile
 from bulkstate.errors import InputError, PlanAltered, PlanStale, Problem
@@ -76,7 +76,9 @@ class SavedPlan:
 
 def refuse_to_overwrite(path: Path) -> None:
     """InputError if something is at `path` that isn't a saved plan: an older plan may be replaced, nothing else."""
-    if path.exists() and _start(path)[_APPLICATION] != _APPLICATION_ID.to_bytes(4, "big"):
+    with _writing(path):
+        there = path.exists()
+    if there and _start(path)[_APPLICATION] != _APPLICATION_ID.to_bytes(4, "big"):
         raise InputError(Problem("exists, and isn't a saved plan: it is not overwritten", where=str(path)))
 
 
@@ -107,10 +109,9 @@ def _insert(connection: sqlite3.Connection, saved: SavedPlan) -> None:
 @contextmanager
 def _replaced(path: Path) -> Iterator[Path]:
     """A new file beside `path`, which takes its place once it is whole and on disk."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    new = Path(name)
+    new = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
+        new.touch(exist_ok=False)
         yield new
         new.replace(path)
     finally:
@@ -148,7 +149,8 @@ def refuse_stale(saved: SavedPlan) -> None:
     """PlanStale if an input isn't what the plan was made of any more."""
     stale = [str(each.path) for each in saved.inputs if not each.still_fits()]
     if stale:
-        message = f"the plan is stale: {', '.join(stale)} changed since it was made, or can't be read"
+        when = f"{datetime.fromtimestamp(saved.made_at, UTC):%Y-%m-%d %H:%M:%S} UTC"
+        message = f"the plan is stale: {', '.join(stale)} changed since it was made ({when}), or can't be read"
         raise PlanStale(message, hint="make the plan anew, or say --even-if-stale")
 
 
