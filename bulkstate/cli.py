@@ -26,11 +26,10 @@ from bulkstate.emulator.world import World, default_world, load_world
 from bulkstate.errors import BulkstateError, InputError, Interrupted, NotConfirmed, Problem
 from bulkstate.journal import RESUMED, RETRIED, Record
 from bulkstate.model import Plan
-from bulkstate.planner.difference import differences
+from bulkstate.planner.difference import compare
 from bulkstate.ports import Observer
 from bulkstate.report import fold, show, to_json, to_text, write_failures
-from bulkstate.report.differences import document as difference_document
-from bulkstate.report.differences import show_differences
+from bulkstate.report.differences import show_comparison
 from bulkstate.report.planned import plan_to_json, show_plan
 from bulkstate.telemetry import LineProgress, LiveProgress, LogStyle, log_style, set_up_logging
 
@@ -107,13 +106,13 @@ def plan(
         old = None if old_file is None else savedplan.read(old_file).plan
         made = (run.prepare(settings) if output is None else run.save(settings, output)).plan
         forecast = run.forecast_seconds(settings, made)
-        different = () if old is None else differences(old, made)
+        comparison = None if old is None else compare(old, made)
         if json:
-            _write(plan_to_json(made, forecast, None if old is None else difference_document(old, different)))
+            _write(plan_to_json(made, forecast, comparison))
             return
         show_plan(made, forecast, Console())
-        if old is not None:
-            show_differences(old, different, Console())
+        if comparison is not None:
+            show_comparison(comparison, Console())
         if output is not None:
             typer.echo(f" Saved. To carry it out: bulkstate apply {shlex.quote(str(output))}")
 

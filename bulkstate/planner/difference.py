@@ -35,10 +35,19 @@ class Difference:
     both: int
 
 
-def differences(old: Plan, new: Plan) -> tuple[Difference, ...]:
-    """One for each stage that either plan deletes in, sorted. Blocks aren't expanded: classes of rows are compared."""
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A plan compared with an older one, `old` by its digest: each stage that either of them deletes in, sorted."""
+
+    old: str
+    stages: tuple[Difference, ...]
+
+
+def compare(old: Plan, new: Plan) -> Comparison:
+    """What is different between two plans. Blocks aren't expanded: classes of rows are compared."""
     olds, news = ({stage.stage: stage for stage in plan.stages} for plan in (old, new))
-    return tuple(_difference(stage, olds.get(stage), news.get(stage)) for stage in sorted(olds.keys() | news.keys()))
+    stages = sorted(olds.keys() | news.keys())
+    return Comparison(old.digest, tuple(_difference(stage, olds.get(stage), news.get(stage)) for stage in stages))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from bulkstate.model import Pair, Plan
-from bulkstate.planner.difference import Difference, Share
+from bulkstate.model import Pair
+from bulkstate.planner.difference import Comparison, Difference, Share
 from bulkstate.report.text import counted, printable
 
 
@@ -50,9 +50,9 @@ class DifferenceDocument:
     stages: tuple[StageDocument, ...]
 
 
-def document(old: Plan, found: Sequence[Difference]) -> DifferenceDocument:
-    """What is different from the plan `old`, to be written as JSON."""
-    return DifferenceDocument(old.digest, _sum(found), tuple(map(_stage, found)))
+def document(comparison: Comparison) -> DifferenceDocument:
+    """The comparison, to be written as JSON."""
+    return DifferenceDocument(comparison.old, _sum(comparison.stages), tuple(map(_stage, comparison.stages)))
 
 
 def _sum(found: Sequence[Difference]) -> Pairs:
@@ -68,19 +68,19 @@ def _stage(found: Difference) -> StageDocument:
     return StageDocument(found.stage.pipeline, found.stage.name, _sum([found]), examples)
 
 
-def show_differences(old: Plan, found: Sequence[Difference], console: Console) -> None:
-    """Print what is different from the plan `old` on `console`."""
-    console.print(Padding(Text("\n").join(_lines(old, found)), (0, 1, 1, 1)), highlight=False)
+def show_comparison(comparison: Comparison, console: Console) -> None:
+    """Print the comparison on `console`, in colour where it has some."""
+    console.print(Padding(Text("\n").join(_lines(comparison)), (0, 1, 1, 1)), highlight=False)
 
 
-def _lines(old: Plan, found: Sequence[Difference]) -> Iterator[Text]:
-    pairs = _sum(found)
-    yield Text(f"Compared with plan {printable(old.digest[:8])}", "bold")
+def _lines(comparison: Comparison) -> Iterator[Text]:
+    pairs = _sum(comparison.stages)
+    yield Text(f"Compared with plan {printable(comparison.old[:8])}", "bold")
     if not pairs.only_old and not pairs.only_new:
         yield Text(f"  nothing else is deleted: {counted(pairs.both, 'pair')}, as before")
         return
     yield Text(f"  {counted(pairs.only_new, 'pair')} more, {pairs.only_old:,} less, {pairs.both:,} as before")
-    for each in found:
+    for each in comparison.stages:
         if each.only_old.pairs or each.only_new.pairs:
             yield Text(f"  {printable(str(each.stage))}")
             yield from _share("+", each.only_new)

@@ -15,7 +15,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 from bulkstate.model import IndexArray, Plan, StagePlan
-from bulkstate.report.differences import DifferenceDocument
+from bulkstate.planner.difference import Comparison
+from bulkstate.report.differences import document as difference_document
 from bulkstate.report.text import counted, duration, printable
 
 STAGES_SHOWN: Final = 20
@@ -47,11 +48,11 @@ class _Document:
     stages: tuple[_Stage, ...]
 
 
-def plan_to_json(plan: Plan, forecast_seconds: float, difference: DifferenceDocument | None = None) -> bytes:
-    """The plan as one JSON document, UTF-8, ending in a newline; `diff` is in it if there is a `difference`."""
+def plan_to_json(plan: Plan, forecast_seconds: float, comparison: Comparison | None = None) -> bytes:
+    """The plan as one JSON document, UTF-8, ending in a newline; with `diff` if it was compared with an older one."""
     fields = asdict(_document(plan, forecast_seconds))
-    if difference is not None:
-        fields["diff"] = asdict(difference)
+    if comparison is not None:
+        fields["diff"] = asdict(difference_document(comparison))
     return orjson.dumps(fields, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 

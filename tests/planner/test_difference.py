@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 
 from bulkstate.model import LowerBound, Pair, Plan, Rectangle, Stage, StagePlan
-from bulkstate.planner.difference import EXAMPLES, Difference, Share, differences
+from bulkstate.planner.difference import EXAMPLES, Difference, Share, compare
 from tests.journal.runs import grid, plans
 
 
@@ -33,7 +33,7 @@ def one_pipeline(plan: Plan) -> Plan:
 def test_the_difference_is_that_of_sets(old: Plan, new: Plan) -> None:
     old, new = one_pipeline(old), one_pipeline(new)
     olds, news = deleted(old), deleted(new)
-    found = differences(old, new)
+    found = compare(old, new).stages
     assert [each.stage for each in found] == sorted(olds.keys() | news.keys())
     for each in found:
         before, after = olds.get(each.stage, set()), news.get(each.stage, set())
@@ -48,12 +48,12 @@ def test_the_difference_is_that_of_sets(old: Plan, new: Plan) -> None:
 def test_a_plan_is_like_itself(plan: Plan) -> None:
     none = Share(0, ())
     expected = {stage: Difference(stage, none, none, len(pairs)) for stage, pairs in deleted(plan).items()}
-    assert list(differences(plan, plan)) == [expected[stage] for stage in sorted(expected)]
+    assert list(compare(plan, plan).stages) == [expected[stage] for stage in sorted(expected)]
 
 
 def test_a_billion_pairs_are_not_expanded() -> None:
     old, new = grid(1_000_000, 1_000, 1_000, 100), grid(1_000_000, 999, 900, 111)
-    (found,) = differences(old, new)
+    (found,) = compare(old, new).stages
     assert (found.only_old.pairs, found.only_new.pairs, found.both) == (1_000_000, 0, 999_000_000)
     assert found.only_old.examples[0] == Pair("WTG0000000", "p0999")
 
@@ -64,6 +64,6 @@ def test_chunks_that_overlap_count_their_pairs_once() -> None:
         stage = StagePlan(Stage("p", "s"), ("a", "b"), ("x", "y", "z"), rectangles, 0, LowerBound(0, ""))
         return Plan((stage,), "", 0)
 
-    (found,) = differences(plan(([0, 1], [0, 1]), ([1], [1, 2])), plan(([0], [0, 2])))
+    (found,) = compare(plan(([0, 1], [0, 1]), ([1], [1, 2])), plan(([0], [0, 2]))).stages
     assert (found.only_old.pairs, found.only_new.pairs, found.both) == (4, 1, 1)
     assert found.only_new.examples == (Pair("a", "z"),)

@@ -9,8 +9,8 @@ import orjson
 from rich.console import Console
 
 from bulkstate.model import Pair, Plan, Stage
-from bulkstate.planner.difference import Difference, Share
-from bulkstate.report.differences import document, show_differences
+from bulkstate.planner.difference import Comparison, Difference, Share
+from bulkstate.report.differences import show_comparison
 from bulkstate.report.planned import plan_to_json, show_plan
 from tests.journal.runs import grid
 
@@ -32,7 +32,7 @@ def page(plan: Plan) -> str:
 
 def compared(*found: Difference) -> str:
     text = StringIO()
-    show_differences(counted(), found, Console(file=text, width=100))
+    show_comparison(Comparison("0123456789", found), Console(file=text, width=100))
     return text.getvalue()
 
 
@@ -60,9 +60,9 @@ def test_what_is_beyond_the_selection_and_what_is_kept_is_said() -> None:
 
 
 def test_the_difference_is_part_of_the_document() -> None:
-    found = orjson.loads(plan_to_json(counted(), 0.0, document(counted(), [DIFFERENT])))
+    found = orjson.loads(plan_to_json(counted(), 0.0, Comparison("0123", (DIFFERENT,))))
     pairs = {"only_old": 4, "only_new": 1, "both": 1_000}
-    assert found["diff"]["old"] == counted().digest
+    assert found["diff"]["old"] == "0123"
     assert found["diff"]["pairs"] == pairs
     (stage,) = found["diff"]["stages"]
     assert (stage["pipeline"], stage["stage"], stage["pairs"]) == ("pipe", "[red]One", pairs)
