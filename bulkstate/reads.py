@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -74,14 +75,13 @@ class Reads:
         tries = Tries()
         while True:
             attempt = await call()
-            throttled = attempt.reply.answer is Answer.THROTTLED
-            tries = Tries(tries.attempts + (not throttled), renewed=tries.renewed)
+            tries = tries.after(attempt.reply.answer)
             match decide(self._retry, tries, attempt.reply, self._random()):
                 case Yield():
                     self._gate.refused(attempt.sent_at, attempt.reply.retry_after)
                 case Renew():
                     await self._api.renew(attempt.sent_at)
-                    tries = Tries(tries.attempts, renewed=True)
+                    tries = replace(tries, renewed=True)
                 case Again(delay):
                     self._gate.accepted(attempt.sent_at)
                     await anyio.sleep(delay)

@@ -34,15 +34,12 @@ class Job:
         reply = attempt.reply
         self.last = attempt
         self.first_sent_at = attempt.sent_at if self.first_sent_at is None else self.first_sent_at
-        if reply.answer is Answer.THROTTLED:
-            self.throttled += 1
-        else:
-            unanswered = self.tries.unanswered or reply.answer is Answer.UNANSWERED
-            self.tries = Tries(self.tries.attempts + 1, unanswered, self.tries.renewed)
+        self.tries = self.tries.after(reply.answer)
+        self.throttled += reply.answer is Answer.THROTTLED
 
     def cut_off(self) -> None:
         """An attempt was under way when the run ended: it may have arrived."""
-        self.tries = Tries(self.tries.attempts + 1, True, self.tries.renewed)
+        self.tries = self.tries.after(Answer.UNANSWERED)
 
     @property
     def if_left(self) -> Verdict:

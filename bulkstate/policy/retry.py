@@ -31,12 +31,19 @@ class Tries:
     """What a call has been through, the latest attempt included.
 
     `attempts` leaves out the throttled ones. `unanswered`: some attempt may have arrived and was never answered.
-    `renewed`: credentials were renewed for it once already.
+    `renewed`: it was the credentials that the attempt before was refused for, and they have been renewed since.
     """
 
     attempts: int = 0
     unanswered: bool = False
     renewed: bool = False
+
+    def after(self, answer: Answer) -> Tries:
+        """The same with one more attempt. Whatever shows that the credentials were accepted makes them new again."""
+        if answer is Answer.THROTTLED:
+            return self
+        unanswered = self.unanswered or answer is Answer.UNANSWERED
+        return Tries(self.attempts + 1, unanswered, self.renewed and answer is Answer.CREDENTIALS)
 
 
 @dataclass(frozen=True, slots=True)
