@@ -16,8 +16,13 @@ GUARD_SHARE: Final = 0.016
 LONGEST_GUARD: Final = 0.25
 """The guard is 1.6 % of a window, at most a quarter of a second: what a network may shift two calls by."""
 
-CATCH_UP: Final = 0.004
-"""Seconds that a late timer may make up for. Less than the guard of any window, so no window ever overflows by it."""
+CATCH_UP: Final = 0.02
+"""Seconds that even pacing may make up for: a busy loop, a grant on its way to disk. No window overflows by it, since
+every window is counted as well."""
+
+FORGIVEN: Final = 0.004
+"""Seconds by which a window is counted shorter than it is paced: else a call that a timer made late would make late the
+one a window after it, and so on for ever. Less than any guard, so no window overflows by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,7 @@ class _Count:
 
     def __init__(self, window: Window) -> None:
         self._calls = window.calls
-        self._length = window.guarded
+        self._length = window.guarded - FORGIVEN
         self._starts: deque[float] = deque(maxlen=window.calls)
 
     def ready_at(self) -> float:

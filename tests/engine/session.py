@@ -164,6 +164,7 @@ def reopen(
 ) -> tuple[Journal, Session]:
     """A session that resumes the run in `directory`."""
     journal = Journal.resume(directory, hop=hop)
+    journal.settle_grants(wall())
     journal.begin(wall())
     history = [(at - WALL, n) for at, n in sent_history(journal.grants(wall() - settings.longest), wall())]
     return journal, assemble(world, journal, settings, journal.pending(again), history)
