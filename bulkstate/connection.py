@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import random
 from typing import Final
+from urllib.parse import urlsplit
 
 from bulkstate import config
 from bulkstate.client import Client
@@ -62,11 +63,16 @@ def retry_policy(settings: Settings) -> RetryPolicy:
 
 
 def identity(settings: Settings, directory: Path) -> tuple[str, str]:
-    """Which gateway and organisation a run works on. Every run directory has an embedded gateway of its own."""
+    """Which gateway and organisation a run works on, however they are spelt.
+
+    Every run directory has an embedded gateway of its own.
+    """
     gateway = settings.gateway
     if isinstance(gateway, Embedded):
         return f"embedded:{directory.resolve()}", ""
-    return gateway.url, gateway.org_id
+    parts = urlsplit(gateway.url)
+    port = parts.port or {"https": 443, "http": 80}[parts.scheme]
+    return f"{parts.scheme}://{parts.hostname}:{port}{parts.path.rstrip('/')}", gateway.org_id
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@
     │   ├── GatewayRefused      403, 404 or a redirect: no request will fare better
     │   ├── PipelineNotPaused   the pipeline runs, or may have run, while its state was being deleted
     │   └── JournalNotWritable  an outcome could not be put on disk
+    ├── NotVerified       3   what a run deleted could not be read back
     └── Interrupted       130 SIGINT, 143 SIGTERM
 
 A chunk's failure is never an exception: it is an `Outcome`. Exceptions end the run.
@@ -125,6 +126,12 @@ class PipelineNotPaused(Stopped):
 
 class JournalNotWritable(Stopped):
     """An outcome could not be put on disk, so no further request may be sent."""
+
+
+class NotVerified(BulkstateError):
+    """What a run deleted could not be read back."""
+
+    exit_code = 3
 
 
 class Interrupted(BulkstateError):

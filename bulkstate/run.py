@@ -2,70 +2,54 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, closing, suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from random import Random, random
 from shutil import rmtree
 
-from bulkstate import __version__, checks, config, verification
+from bulkstate import __version__, checks, config
 from bulkstate.brake import Brake
 from bulkstate.config import Sample, Settings
-from bulkstate.connection import Connection, connect, identity, retry_policy, windows
-from bulkstate.engine import Engine, Equipment, Pace
-from bulkstate.errors import (
-    BulkstateError,
-    CheckFailed,
-    GuardExceeded,
-    InputError,
-    Interrupted,
-    JournalNotWritable,
-    Problem,
-    Refused,
-    Stopped,
-)
-from bulkstate.journal import Ending, Journal, RunFacts, existing, make_run_directory
-from bulkstate.locks import lock_pipelines, lock_run
-from bulkstate.model import Chunk, Pair, Plan, Report, RunResult, Stage, Verdict, Verification
+from bulkstate.connection import connect, identity, windows
+from bulkstate.errors import GuardExceeded, InputError, JournalNotWritable, Problem, Refused
+from bulkstate.journal import Journal, RunFacts, existing, make_run_directory
+from bulkstate.locks import lock_run
+from bulkstate.model import Pair, Plan, RunResult, Verdict
 from bulkstate.planner.planner import plan as plan_requests
 from bulkstate.policy.pacing import forecast
-from bulkstate.ports import Observer
-from bulkstate.reads import ReadFailed
-from bulkstate.relation import Relation, of_pairs
+from bulkstate.relation import Relation
 from bulkstate.report.fold import fold
 from bulkstate.savedplan import SavedPlan, refuse_to_overwrite, write
 from bulkstate.selection import PairSource, Source, fingerprints, read_pairs, select
-from bulkstate.watch import Watch
+from bulkstate.session import (
+    Audience,
+    Finished,
+    Session,
+    Witnesses,
+    carry_out,
+    keep_report,
+    keep_witnesses,
+    open_session,
+    read_back,
+    require_ready,
+)
 
 Agree = Callable[[Plan], Awaitable[None]]
 """Asks somebody whether the plan may be carried out; NotConfirmed if not."""
 
-Audience = Callable[[Plan, Sequence[int]], AbstractContextManager[Observer]]
-"""Makes whatever shows people how the chunks of a plan with these numbers are being sent."""
-
-
-Witnesses = Sequence[tuple[Stage, Pair]]
-"""Pairs outside the target that must outlive the run."""
-
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """What a configuration asks for."""
+    """What a configuration asks for. `duplicates` counts what it selects more than once."""
 
     settings: Settings
     plan: Plan
     witnesses: Witnesses
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """How a run ended: its report, and the exit code that says so."""
-
-    report: Report
-    exit_code: int
+    duplicates: int = 0
 
 
 # ── before ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -73,11 +57,19 @@ class Finished:
 
 def prepare(settings: Settings) -> Prepared:
     """Select and plan, and hold the plan against the guards. InputError, GuardExceeded."""
+    _check_report_file(settings.report.json)
     relations = select(settings.delete)
     witnesses = _witness_pairs(settings.verify.witness, relations)
     plan = _planned(settings, [relation.keeping(witnesses) for relation in relations])
     _guard(plan, settings.safety)
-    return Prepared(settings, plan, tuple((stage.stage, pair) for pair in witnesses for stage in plan.stages))
+    outside = tuple((stage.stage, pair) for pair in witnesses for stage in plan.stages)
+    return Prepared(settings, plan, outside, sum(relation.duplicates for relation in relations))
+
+
+def _check_report_file(file: Path | None) -> None:
+    """A night's work shouldn't end with a report that nobody gets."""
+    if file is not None and not (file.parent.is_dir() and os.access(file.parent, os.W_OK) and not file.is_dir()):
+        raise InputError(Problem("can't be written: its folder is missing or read-only", str(file), "report.json"))
 
 
 def save(settings: Settings, path: Path) -> Prepared:
@@ -158,25 +150,29 @@ async def check(settings: Settings, environ: Mapping[str, str], brake: Brake) ->
 async def start(
     prepared: Prepared, directory: Path, environ: Mapping[str, str], agree: Agree, audience: Audience, brake: Brake
 ) -> Finished:
-    """Carry out a plan in a new run directory, which is taken away again if nobody agrees to the plan.
+    """Carry out a plan in a new run directory, which is taken away again if it doesn't come to the first delete.
 
-    Refused before the first delete; InputError; later endings are in what is returned.
+    Raises InputError, Refused or Interrupted until then; later endings are in what is returned.
     """
     make_run_directory(directory)
     agreed = False
 
-    async def come_to_agreement(session: _Session) -> None:
+    async def come_to_agreement(session: Session) -> None:
         nonlocal agreed
-        await _check(session)
+        await require_ready(session)
+        await keep_witnesses(session, prepared.witnesses)
         await agree(prepared.plan)
         session.journal.agree(time.time())
         agreed = True
-        await _keep_witnesses(session, prepared.witnesses)
 
     try:
         with lock_run(directory), closing(_new_journal(directory, prepared)) as journal:
-            begun = _Beginning(journal, prepared.settings, environ, brake)
-            return await _carry_out(begun, come_to_agreement, range(prepared.plan.requests), audience)
+            opening = open_session(journal, prepared.settings, environ, brake)
+            numbers = range(prepared.plan.requests)
+            finished = await carry_out(opening, journal, come_to_agreement, numbers, audience)
+            return keep_report(finished, prepared.settings.report)
+    except JournalNotWritable as error:
+        raise Refused(error.message, hint="nothing was sent") from error
     finally:
         if not agreed:
             rmtree(directory, ignore_errors=True)
@@ -186,26 +182,38 @@ async def resume(
     directory: Path, environ: Mapping[str, str], again: frozenset[Verdict], audience: Audience, brake: Brake
 ) -> Finished:
     """Go on with a run: send the chunks that have no record, or whose verdict is in `again` (law 4)."""
-    existing(directory)
-    with lock_run(directory), closing(Journal.resume(directory)) as journal:
+    with _run_in(directory) as journal:
         if journal.agreed_at is None:
             raise Refused(f"nobody ever agreed to the run in {directory}", hint="start it anew with `bulkstate run`")
-        settings = config.from_document(journal.facts.configuration, environ)
-        begun = _Beginning(journal, settings, environ, brake)
-        return await _carry_out(begun, _check, journal.pending(again), audience)
+        settings = _settings(journal, environ)
+        opening = open_session(journal, settings, environ, brake)
+        finished = await carry_out(opening, journal, require_ready, journal.pending(again), audience)
+        return keep_report(finished, settings.report)
 
 
 async def verify(directory: Path, environ: Mapping[str, str], sample: Sample, brake: Brake) -> Finished:
-    """Read back what a run deleted: about `sample` pairs, or all. What is found goes into the run's journal."""
+    """Read back what a run deleted: about `sample` pairs, or all. What is found goes into the run's journal.
+
+    NotVerified if the gateway doesn't say; the run's journal then says what it said before.
+    """
+    with _run_in(directory) as journal:
+        async with open_session(journal, _settings(journal, environ), environ, brake) as session:
+            found = await read_back(session, sample)
+        report = fold(journal)
+        return Finished(report, 0 if report.result is RunResult.DELETED and found.clean else 3)
+
+
+def _settings(journal: Journal, environ: Mapping[str, str]) -> Settings:
+    """What a run goes on with. InputError if a secret's variable isn't set."""
+    return config.from_document(journal.facts.configuration, environ)
+
+
+@contextmanager
+def _run_in(directory: Path) -> Iterator[Journal]:
+    """The journal of the run in `directory`, while nobody else works on it. InputError if there is none."""
     existing(directory)
     with lock_run(directory), closing(Journal.resume(directory)) as journal:
-        before, reason = journal.ending
-        settings = config.from_document(journal.facts.configuration, environ)
-        async with _session(_Beginning(journal, settings, environ, brake)) as session:
-            doubt = await _read_back(session, sample)
-        if before in (RunResult.DELETED, RunResult.PARTIAL):
-            return _finish(journal, None, doubt)
-        return _close(journal, Ending(time.time(), before, reason, 3))
+        yield journal
 
 
 def _new_journal(directory: Path, prepared: Prepared) -> Journal:
@@ -214,153 +222,3 @@ def _new_journal(directory: Path, prepared: Prepared) -> Journal:
         directory.name, time.time(), *identity(settings, directory), config.to_document(settings), __version__
     )
     return Journal.create(directory, prepared.plan, facts)
-
-
-@dataclass(frozen=True, slots=True)
-class _Beginning:
-    """What a session is opened with."""
-
-    journal: Journal
-    settings: Settings
-    environ: Mapping[str, str]
-    brake: Brake
-
-
-@dataclass(frozen=True, slots=True)
-class _Session:
-    """One process's work on a run, with the way to the gateway open."""
-
-    journal: Journal
-    settings: Settings
-    connection: Connection
-    brake: Brake
-
-
-@asynccontextmanager
-async def _session(begun: _Beginning) -> AsyncIterator[_Session]:
-    """Open a session: nobody else works on the pipelines, and calls of earlier sessions count for the pacer (law 5)."""
-    journal, settings = begun.journal, begun.settings
-    longest = max(window.guarded for window in windows(settings))
-    grants = journal.grants(time.time() - longest)
-    journal.begin(time.time())
-    with lock_pipelines(*identity(settings, journal.directory), _pipelines(journal.plan)), begun.brake.around():
-        async with connect(settings, begun.environ, journal.directory, grants) as connection:
-            await connection.gate.keep(journal)
-            yield _Session(journal, settings, connection, begun.brake)
-            await connection.gate.settle()
-
-
-async def _carry_out(
-    begun: _Beginning, before: Callable[[_Session], Awaitable[None]], numbers: Sequence[int], audience: Audience
-) -> Finished:
-    ending: BulkstateError | None = None
-    doubt = ""
-    try:
-        async with _session(begun) as session:
-            await before(session)
-            ending = await _delete(session, numbers, audience)
-            if ending is None:
-                doubt = await _read_back(session, session.settings.verify.sample)
-    except Refused as refusal:
-        begun.journal.finish(Ending(time.time(), RunResult.REFUSED, refusal.message, refusal.exit_code))
-        raise
-    except (Stopped, Interrupted) as reason:
-        if begun.journal.agreed_at is None:
-            raise
-        ending = reason
-    return _finish(begun.journal, ending, doubt)
-
-
-async def _check(session: _Session) -> None:
-    if session.settings.safety.require_paused:
-        checks.require(await checks.look(session.connection.reads, _pipelines(session.journal.plan), True))
-
-
-async def _keep_witnesses(session: _Session, witnesses: Witnesses) -> None:
-    try:
-        found = await _with_state(session, witnesses)
-    except ReadFailed as failure:
-        raise CheckFailed(f"the witnesses can't be read: {failure}") from failure
-    session.journal.keep_witnesses(found)
-
-
-async def _with_state(session: _Session, witnesses: Witnesses) -> Witnesses:
-    """Those of the witnesses that have state now."""
-    stages = {stage for stage, _ in witnesses}
-    relations = [of_pairs(stage, [pair for of, pair in witnesses if of == stage]) for stage in sorted(stages)]
-    return await verification.with_state(session.connection.reads, _planned(session.settings, relations).chunks())
-
-
-async def _delete(session: _Session, numbers: Sequence[int], audience: Audience) -> BulkstateError | None:
-    settings, connection, plan = session.settings, session.connection, session.journal.plan
-    every = settings.safety.status_every if settings.safety.require_paused else None
-    pace = Pace(settings.limits.concurrency, retry_policy(settings), every)
-    watch = Watch(connection.reads, _pipelines(plan))
-    with audience(plan, numbers) as observer:
-        equipment = Equipment(
-            connection.client,
-            connection.gate,
-            watch,
-            session.journal,
-            observer,
-            random,
-            time.time,
-            connection.clock,
-        )
-        engine = Engine(equipment, pace, plan, numbers)
-        with session.brake.gently(engine):
-            return await engine.run()
-
-
-async def _read_back(session: _Session, sample: Sample) -> str:
-    """Read back deleted pairs and witnesses: what is wrong with what was found, in words; empty if nothing is."""
-    journal, reads = session.journal, session.connection.reads
-    try:
-        sampled, remaining = await verification.read_back(reads, _sample(journal, sample))
-        witnesses = journal.witnesses()
-        kept = await _with_state(session, witnesses)
-    except ReadFailed as failure:
-        return f"what is left could not be read back: {failure}"
-    found = Verification(sampled, remaining, len(witnesses), len(witnesses) - len(kept))
-    if not (sampled or witnesses):
-        return ""
-    journal.verified(time.time(), found)
-    return verification.doubt(found)
-
-
-def _sample(journal: Journal, sample: Sample) -> Iterator[Chunk]:
-    """The parts of deleted chunks to read back."""
-    if sample == "all":
-        return map(journal.plan.chunk, journal.deleted())
-    return verification.sample(journal.plan, journal.deleted(), sample, Random()) if sample else iter(())
-
-
-# ── after ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _finish(journal: Journal, ending: BulkstateError | None, doubt: str) -> Finished:
-    if isinstance(ending, Interrupted):
-        result = RunResult.INTERRUPTED
-    elif ending is not None:
-        result = RunResult.STOPPED
-    else:
-        doubt = "; ".join(part for part in (_undeleted(journal), doubt) if part)
-        result = RunResult.PARTIAL if doubt else RunResult.DELETED
-    exit_code = ending.exit_code if ending else 3 if doubt else 0
-    return _close(journal, Ending(time.time(), result, ending.message if ending else doubt, exit_code))
-
-
-def _undeleted(journal: Journal) -> str:
-    left = len(journal.undeleted())
-    return f"{left:,} of {journal.plan.requests:,} chunks are not deleted" if left else ""
-
-
-def _close(journal: Journal, ending: Ending) -> Finished:
-    with suppress(JournalNotWritable):
-        # Where the disk is full the run has ended for that reason, and the report says so all the same.
-        journal.finish(ending)
-    return Finished(fold(journal), ending.exit_code)
-
-
-def _pipelines(plan: Plan) -> frozenset[str]:
-    return frozenset(stage.stage.pipeline for stage in plan.stages)

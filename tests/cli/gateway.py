@@ -41,6 +41,11 @@ class Gateway:
     calls: list[Call] = field(default_factory=list)
     answer: Callable[[Call, int], Answer] = lambda call, number: deleted()
 
+    pause: threading.Event = field(default_factory=threading.Event)
+    """Reads wait for it; it is set unless a test clears it."""
+    asked: threading.Event = field(default_factory=threading.Event)
+    """A read has arrived."""
+
     def deletes(self) -> list[Call]:
         return [call for call in self.calls if call.kind == "delete"]
 
@@ -59,6 +64,7 @@ def deleted() -> Answer:
 @contextmanager
 def serving() -> Iterator[Gateway]:
     gateway = Gateway()
+    gateway.pause.set()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -93,6 +99,8 @@ def serving() -> Iterator[Gateway]:
             if call.kind == "token":
                 return reply({"status": 0, "msg": "SUCCESS", "data": {"accessToken": "canary-token", "expire": 7200}})
             if call.kind == "get":
+                gateway.asked.set()
+                gateway.pause.wait(20)
                 found = sorted(call.pairs & gateway.left)
                 items = [{"assetId": asset, "pointId": point, "value": 1} for _, asset, point in found]
                 return reply({"code": 0, "msg": "OK", "data": {"items": items}})

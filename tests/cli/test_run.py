@@ -183,3 +183,20 @@ def test_the_report_can_be_written_to_a_file(bulkstate: Bulkstate, gateway: Gate
 
 def test_the_schema_is_json(bulkstate: Bulkstate) -> None:
     assert bulkstate("schema").document["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+def test_failures_of_several_stages_go_into_a_file_each(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    """One file would be fed back as a selection in every stage, and delete what had not failed."""
+    gateway.answer = lambda call, number: (
+        reply({"code": 61102, "msg": "Missing param xx"}) if number in (2, 15) else deleted()
+    )
+    bulkstate.configure(gateway.url, concurrency=1)
+    path = bulkstate.folder / "config.yaml"
+    path.write_text(path.read_text().replace("[S_01]", "[S_01, S_02]"))
+    assert bulkstate("run", "config.yaml", "--yes", "--run-dir", "r").exit_code == 3
+    assert bulkstate("report", "r", "--failed", "failed.csv").exit_code == 0
+    for stage, number in (("S_01", 2), ("S_02", 15)):
+        with (bulkstate.folder / f"failed.p1.{stage}.csv").open(newline="") as file:
+            failed = {(stage, row["asset_id"], row["point_id"]) for row in csv.DictReader(file)}
+        assert failed == gateway.deletes()[number - 1].pairs
+    assert not (bulkstate.folder / "failed.csv").exists()
