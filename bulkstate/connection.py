@@ -12,6 +12,8 @@ from random import random
 from typing import Final
 from urllib.parse import urlsplit
 
+import structlog
+
 from bulkstate import config
 from bulkstate.client import Client
 from bulkstate.config import Embedded, Gateway, Settings
@@ -24,6 +26,8 @@ from bulkstate.policy.pacing import Pacer, Window
 from bulkstate.policy.retry import RetryPolicy
 from bulkstate.ports import Grant
 from bulkstate.reads import Reads
+
+log = structlog.get_logger()
 
 EMBEDDED_STORE: Final = "gateway.sqlite"
 """Where the embedded gateway keeps its state: in the run directory, so that a run can be resumed with it."""
@@ -90,7 +94,11 @@ async def connect(
         _address(settings.gateway, environ, directory) as address,
         _client(settings, address, gate, clock) as client,
     ):
-        yield Connection(gate, client, Reads(client, gate, retry_policy(settings), random), clock)
+        yield Connection(gate, client, Reads(client, gate, retry_policy(settings), random, _say_pause), clock)
+
+
+def _say_pause(seconds: float, reason: str) -> None:
+    log.warning("paused", seconds=round(seconds, 1), reason=reason)
 
 
 def _history(grants: Sequence[Grant], now: float) -> list[tuple[float, int]]:

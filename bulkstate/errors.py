@@ -13,7 +13,8 @@
     ├── Stopped           5   stopped early; the run directory can be resumed
     │   ├── CredentialsLost     the gateway refuses them, and renewing them did not help
     │   ├── GatewayRefused      403, 404 or a redirect: no request will fare better
-    │   ├── PipelineNotPaused   the pipeline runs, or may have run, while its state was being deleted
+    │   ├── PipelineNotPaused   a pipeline runs, or is gone, while its state was being deleted
+    │   ├── StatusUnread        the gateway doesn't say any more whether the pipelines are paused
     │   └── JournalNotWritable  an outcome could not be put on disk
     ├── NotVerified       3   what a run deleted could not be read back
     └── Interrupted       130 SIGINT, 143 SIGTERM
@@ -122,6 +123,10 @@ class GatewayRefused(Stopped):
 
 class PipelineNotPaused(Stopped):
     """A pipeline was found running, or gone, while its state was being deleted."""
+
+
+class StatusUnread(Stopped):
+    """The gateway doesn't say any more whether the pipelines are paused, so the latest deletes are in doubt."""
 
 
 class JournalNotWritable(Stopped):

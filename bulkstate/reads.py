@@ -42,14 +42,22 @@ def describe(reply: Reply[object]) -> str:
 class Reads:
     """The gateway's reading calls, with retries. Every one of them goes through the gate like a delete.
 
-    `random` gives uniform numbers in [0, 1).
+    `random` gives uniform numbers in [0, 1). `paused` is told for how many seconds a 429 holds everybody, and why.
     """
 
-    def __init__(self, api: StageStateApi, gate: Gate, retry: RetryPolicy, random: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        api: StageStateApi,
+        gate: Gate,
+        retry: RetryPolicy,
+        random: Callable[[], float],
+        paused: Callable[[float, str], None] = lambda seconds, reason: None,
+    ) -> None:
         self._api = api
         self._gate = gate
         self._retry = retry
         self._random = random
+        self._paused = paused
 
     async def state(self, chunk: Chunk) -> frozenset[Pair]:
         """Those of the chunk's pairs that have state. A read that is too large is asked again in halves. ReadFailed."""
@@ -78,7 +86,9 @@ class Reads:
             tries = tries.after(attempt.reply.answer)
             match decide(self._retry, tries, attempt.reply, self._random()):
                 case Yield():
-                    self._gate.refused(attempt.sent_at, attempt.reply.retry_after)
+                    self._paused(
+                        self._gate.refused(attempt.sent_at, attempt.reply.retry_after), "the gateway's rate limit"
+                    )
                 case Renew():
                     await self._api.renew(attempt.sent_at)
                     tries = replace(tries, renewed=True)

@@ -32,7 +32,10 @@ class Call:
 
 @dataclass
 class Gateway:
-    """Pipeline `p1` is paused unless `status` says otherwise; `answer` says what a delete comes to."""
+    """Pipeline `p1` is paused unless `status` says otherwise; `answer` says what a delete comes to.
+
+    Where `status` is empty the list of pipelines isn't to be had.
+    """
 
     url: str = ""
     status: str = "PAUSED"
@@ -93,6 +96,8 @@ def serving() -> Iterator[Gateway]:
             self.wfile.write(body)
 
         def _reply(self, call: Call) -> Answer:
+            if call.kind == "pipelines" and not gateway.status:
+                return reply({}, 503)
             if call.kind == "pipelines":
                 row = {"pipelineId": "p1", "pipelineName": "P", "status": gateway.status}
                 return reply({"code": 0, "msg": "OK", "data": {"count": 1, "pipelines": [row]}})

@@ -200,3 +200,19 @@ def test_failures_of_several_stages_go_into_a_file_each(bulkstate: Bulkstate, ga
             failed = {(stage, row["asset_id"], row["point_id"]) for row in csv.DictReader(file)}
         assert failed == gateway.deletes()[number - 1].pairs
     assert not (bulkstate.folder / "failed.csv").exists()
+
+
+def test_deletes_after_which_nobody_said_paused_are_suspect(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    def lose_the_list(call: Call, number: int) -> Answer:
+        gateway.status = ""
+        return deleted()
+
+    gateway.answer = lose_the_list
+    bulkstate.configure(gateway.url, concurrency=1)
+    done = bulkstate("run", "config.yaml", "--yes", "--run-dir", "r", "--json")
+    assert done.exit_code == 5
+    assert (done.document["result"], done.document["chunks"]["suspect"]) == ("stopped", 10)
+    gateway.status, gateway.answer = "PAUSED", lambda call, number: deleted()
+    gateway.calls.clear()
+    assert bulkstate("resume", "r", "--json").document["result"] == "deleted"
+    assert gateway.deleted_pairs() == PAIRS
