@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from shutil import rmtree
 
+import structlog
+
 from bulkstate import __version__, checks, config
 from bulkstate.brake import Brake
 from bulkstate.config import Sample, Settings
@@ -38,18 +40,19 @@ from bulkstate.session import (
     require_ready,
 )
 
+log = structlog.get_logger()
+
 Agree = Callable[[Plan], Awaitable[None]]
 """Asks somebody whether the plan may be carried out; NotConfirmed if not."""
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """What a configuration asks for. `duplicates` counts what it selects more than once."""
+    """What a configuration asks for."""
 
     settings: Settings
     plan: Plan
     witnesses: Witnesses
-    duplicates: int = 0
 
 
 # ── before ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -62,8 +65,11 @@ def prepare(settings: Settings) -> Prepared:
     witnesses = _witness_pairs(settings.verify.witness, relations)
     plan = _planned(settings, [relation.keeping(witnesses) for relation in relations])
     _guard(plan, settings.safety)
+    duplicates = sum(relation.duplicates for relation in relations)
+    if duplicates:
+        log.info("selected more than once", entries=duplicates)
     outside = tuple((stage.stage, pair) for pair in witnesses for stage in plan.stages)
-    return Prepared(settings, plan, outside, sum(relation.duplicates for relation in relations))
+    return Prepared(settings, plan, outside)
 
 
 def _check_report_file(file: Path | None) -> None:
