@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -15,7 +15,7 @@ from bulkstate.config.sections import Found, ListOf, Made, Maybe, Section
 from bulkstate.errors import Problem
 from bulkstate.model import Stage
 from bulkstate.relation import Unlisted
-from bulkstate.selection import STDIN, BlockSource, Entry, IdList, PairSource, Source
+from bulkstate.selection import ASSET_ID, POINT_ID, STDIN, BlockSource, Entry, IdList, PairSource, Source
 
 _LIST_FILE: Final = re.compile(r".*(\.(txt|csv|ndjson|parquet)(\.gz|\.zst)?|/)|-", re.DOTALL | re.IGNORECASE)
 _PATTERN: Final = re.compile(r".*\{[^{}]*\.\.[^{}]*\}.*", re.DOTALL)
@@ -113,6 +113,24 @@ _NAME: Final = Text("a name")
 
 
 @dataclass(frozen=True, slots=True)
+class _Columns:
+    """What the tables of an entry call their columns."""
+
+    asset: Annotated[str, _NAME, "The column of asset IDs."] = ASSET_ID
+    point: Annotated[str, _NAME, "The column of point IDs."] = POINT_ID
+
+    def of(self, source: Source) -> Source:
+        """The source, to be read by these names."""
+        if isinstance(source, PairSource):
+            return self.of_pairs(source)
+        return BlockSource(replace(source.assets, column=self.asset), replace(source.points, column=self.point))
+
+    def of_pairs(self, source: PairSource) -> PairSource:
+        """The same for a table of pairs."""
+        return replace(source, asset_column=self.asset, point_column=self.point)
+
+
+@dataclass(frozen=True, slots=True)
 class _EntryKeys:
     pipeline: Annotated[str, _NAME, "The pipeline's ID."]
     stages: Annotated[tuple[str, ...], ListOf(_NAME, "stages"), "The stages whose state goes, by instance name."]
@@ -123,9 +141,14 @@ class _EntryKeys:
     unlisted: Annotated[
         Unlisted, Choice(Unlisted), "Pairs neither selected nor kept: keep, or may_delete if that saves requests."
     ] = Unlisted.KEEP
+    columns: Annotated[_Columns | None, Maybe(Section(_Columns)), "What the entry's tables call their columns."] = None
 
     def entry(self) -> Entry:
-        return Entry(self.pipeline, self.stages, self.where, self.keep, self.unlisted)
+        entry = Entry(self.pipeline, self.stages, self.where, self.keep, self.unlisted)
+        if self.columns is None:
+            return entry
+        keep = None if self.keep is None else self.columns.of_pairs(self.keep)
+        return replace(entry, where=tuple(map(self.columns.of, self.where)), keep=keep)
 
 
 def agreed_on_unlisted(found: Found) -> Iterator[Problem]:

@@ -2,9 +2,11 @@
 
 from bulkstate.selection.fingerprints import Fingerprint, fingerprints
 from bulkstate.selection.select import read_pairs, select
-from bulkstate.selection.sources import STDIN, BlockSource, Entry, IdList, PairSource, Source
+from bulkstate.selection.sources import ASSET_ID, POINT_ID, STDIN, BlockSource, Entry, IdList, PairSource, Source
 
 __all__ = [
+    "ASSET_ID",
+    "POINT_ID",
     "STDIN",
     "BlockSource",
     "Entry",
