@@ -116,8 +116,8 @@ _NAME: Final = Text("a name")
 class _Columns:
     """What the tables of an entry call their columns."""
 
-    asset: Annotated[str, _NAME, "The column of asset IDs."] = ASSET_ID
-    point: Annotated[str, _NAME, "The column of point IDs."] = POINT_ID
+    asset: Annotated[str | None, Maybe(_NAME), "The column of asset IDs, asset_id unless named."] = None
+    point: Annotated[str | None, Maybe(_NAME), "The column of point IDs, point_id unless named."] = None
 
     def of(self, source: Source) -> Source:
         """The source, to be read by these names."""
@@ -127,7 +127,7 @@ class _Columns:
 
     def of_pairs(self, source: PairSource) -> PairSource:
         """The same for a table of pairs."""
-        return replace(source, asset_column=self.asset, point_column=self.point)
+        return replace(source, asset_column=self.asset or ASSET_ID, point_column=self.point or POINT_ID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,14 +141,12 @@ class _EntryKeys:
     unlisted: Annotated[
         Unlisted, Choice(Unlisted), "Pairs neither selected nor kept: keep, or may_delete if that saves requests."
     ] = Unlisted.KEEP
-    columns: Annotated[_Columns | None, Maybe(Section(_Columns)), "What the entry's tables call their columns."] = None
+    columns: Annotated[_Columns, Section(_Columns), "What the entry's tables call their columns."] = _Columns()
 
     def entry(self) -> Entry:
-        entry = Entry(self.pipeline, self.stages, self.where, self.keep, self.unlisted)
-        if self.columns is None:
-            return entry
+        where = tuple(map(self.columns.of, self.where))
         keep = None if self.keep is None else self.columns.of_pairs(self.keep)
-        return replace(entry, where=tuple(map(self.columns.of, self.where)), keep=keep)
+        return Entry(self.pipeline, self.stages, where, keep, self.unlisted)
 
 
 def agreed_on_unlisted(found: Found) -> Iterator[Problem]:
