@@ -64,6 +64,15 @@ def deleted() -> Answer:
     return reply({"code": 0, "msg": "OK", "requestId": "r-1", "data": True})
 
 
+class _Server(ThreadingHTTPServer):
+    """Says nothing of callers that were killed."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        return
+
+
 @contextmanager
 def serving() -> Iterator[Gateway]:
     gateway = Gateway()
@@ -114,8 +123,7 @@ def serving() -> Iterator[Gateway]:
         def log_message(self, format: str, *arguments: object) -> None:
             return
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), Handler)
     gateway.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
