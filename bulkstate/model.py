@@ -62,20 +62,38 @@ class Rectangle:
         return len(self.assets) * len(self.points)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """Target pairs that need requests of their own: no request holds some of them and some of other evidence.
+
+    They are the target pairs inside `blocks`. Each weighs 1, or what `weights` says of its block; no request holds more
+    than `load`, so that they need ceil(weight / load) requests.
+    """
+
+    blocks: tuple[Rectangle, ...]
+    load: int
+    weights: tuple[int, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class LowerBound:
-    """No plan of this stage can have fewer requests than `requests`; `proof` says why, in words."""
+    """No plan of this stage can have fewer requests than `requests`; `proof` says why, in words.
+
+    `evidence` can be checked without knowing how it was found; there is none where the number of pairs is proof enough.
+    """
 
     requests: int
     proof: str
+    evidence: tuple[Evidence, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class StagePlan:
     """The chunks of one stage, as rectangles over its dictionaries.
 
-    `pairs` counts the target pairs, each once; `unlisted_pairs` those that are covered though nobody selected them;
-    `kept_pairs` those that were selected and aren't in the target, because they are kept.
+    Rectangles may overlap. `pairs` counts the target pairs, each once; `unlisted` holds those that are covered though
+    nobody selected them, each once; `kept_pairs` counts those that were selected and aren't in the target, because they
+    are kept.
     """
 
     stage: Stage
@@ -84,8 +102,18 @@ class StagePlan:
     rectangles: tuple[Rectangle, ...]
     pairs: int
     lower_bound: LowerBound
-    unlisted_pairs: int = 0
+    unlisted: tuple[Rectangle, ...] = ()
     kept_pairs: int = 0
+
+    @property
+    def unlisted_pairs(self) -> int:
+        """How many pairs are covered though nobody selected them."""
+        return sum(rectangle.pairs for rectangle in self.unlisted)
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether a pair is in more than one rectangle."""
+        return sum(rectangle.pairs for rectangle in self.rectangles) > self.pairs + self.unlisted_pairs
 
     def chunk(self, number: int, position: int) -> Chunk:
         """The rectangle at `position`, spelt out as the plan's chunk `number`."""
@@ -100,12 +128,14 @@ class Plan:
     """Everything that is going to be sent: chunks 0 to `requests` - 1, in stage order.
 
     `digest` is the SHA-256 (hex) of the canonical chunks: equal digests delete the same pairs by the same requests.
-    `body_bytes` is the size of all request bodies together, in bytes.
+    `body_bytes` is the size of all request bodies together, in bytes. A plan whose search was bound by time, not by
+    steps, isn't `reproducible`.
     """
 
     stages: tuple[StagePlan, ...]
     digest: str
     body_bytes: int
+    reproducible: bool = True
 
     @cached_property
     def _ends(self) -> tuple[int, ...]:

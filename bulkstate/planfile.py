@@ -9,19 +9,20 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Final
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from bulkstate.model import IndexArray, LowerBound, Plan, Rectangle, Stage, StagePlan
+from bulkstate.model import Evidence, IndexArray, LowerBound, Plan, Rectangle, Stage, StagePlan
 
 SCHEMA: Final = (
     """CREATE TABLE plan (
         digest TEXT NOT NULL,
-        body_bytes INTEGER NOT NULL
+        body_bytes INTEGER NOT NULL,
+        reproducible INTEGER NOT NULL    -- 0 if the search was bound by time
     )""",
     """CREATE TABLE dictionary (
         id INTEGER PRIMARY KEY,
@@ -32,14 +33,14 @@ SCHEMA: Final = (
         pipeline TEXT NOT NULL,
         name TEXT NOT NULL,
         pairs INTEGER NOT NULL,
-        unlisted_pairs INTEGER NOT NULL,
         kept_pairs INTEGER NOT NULL,
         bound INTEGER NOT NULL,
-        proof TEXT NOT NULL
+        proof TEXT NOT NULL,
+        evidence TEXT NOT NULL           -- JSON: [load, how many blocks, their weights] of each
     )""",
     """CREATE TABLE side (
         stage INTEGER NOT NULL REFERENCES stage,
-        kind TEXT NOT NULL,              -- assets or points
+        kind TEXT NOT NULL,              -- assets or points: of chunks, of unlisted rectangles, of evidence
         dictionary INTEGER NOT NULL REFERENCES dictionary,
         runs BLOB NOT NULL,              -- pairs of int32, little-endian: first position, how many follow each other
         ends BLOB NOT NULL,              -- int32 per set: the runs of set i end before run ends[i]
@@ -64,7 +65,7 @@ class _Side:
 
 def write(connection: sqlite3.Connection, plan: Plan) -> None:
     """Put `plan` into the empty tables of `SCHEMA`, within the connection's transaction."""
-    connection.execute("INSERT INTO plan VALUES (?, ?)", (plan.digest, plan.body_bytes))
+    connection.execute("INSERT INTO plan VALUES (?, ?, ?)", (plan.digest, plan.body_bytes, plan.reproducible))
     dictionaries: dict[str, int] = {}
     for number, stage in enumerate(plan.stages):
         _write_stage(connection, number, stage, dictionaries)
@@ -72,6 +73,7 @@ def write(connection: sqlite3.Connection, plan: Plan) -> None:
 
 
 def _write_stage(connection: sqlite3.Connection, number: int, plan: StagePlan, dictionaries: dict[str, int]) -> None:
+    bound = plan.lower_bound
     connection.execute(
         "INSERT INTO stage VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
@@ -79,21 +81,31 @@ def _write_stage(connection: sqlite3.Connection, number: int, plan: StagePlan, d
             plan.stage.pipeline,
             plan.stage.name,
             plan.pairs,
-            plan.unlisted_pairs,
             plan.kept_pairs,
-            plan.lower_bound.requests,
-            plan.lower_bound.proof,
+            bound.requests,
+            bound.proof,
+            orjson.dumps([[each.load, len(each.blocks), each.weights] for each in bound.evidence]).decode(),
         ),
     )
-    sides = (
-        ("assets", plan.assets, [rectangle.assets for rectangle in plan.rectangles]),
-        ("points", plan.points, [rectangle.points for rectangle in plan.rectangles]),
-    )
-    for kind, ids, arrays in sides:
-        dictionary = dictionaries.setdefault(orjson.dumps(ids).decode(), len(dictionaries))
-        side = _encode(arrays)
-        row = (number, kind, dictionary, side.runs, side.ends, side.sets)
-        connection.execute("INSERT INTO side VALUES (?, ?, ?, ?, ?, ?)", row)
+    assets = dictionaries.setdefault(orjson.dumps(plan.assets).decode(), len(dictionaries))
+    points = dictionaries.setdefault(orjson.dumps(plan.points).decode(), len(dictionaries))
+    for of, rectangles in zip(_RECTANGLES, _rectangles(plan), strict=True):
+        sides = (
+            ("assets", assets, [each.assets for each in rectangles]),
+            ("points", points, [each.points for each in rectangles]),
+        )
+        for kind, dictionary, arrays in sides:
+            side = _encode(arrays)
+            row = (number, f"{of}{kind}", dictionary, side.runs, side.ends, side.sets)
+            connection.execute("INSERT INTO side VALUES (?, ?, ?, ?, ?, ?)", row)
+
+
+_RECTANGLES: Final = "", "unlisted ", "evidence "
+"""What the kinds of rectangles of a stage are called in the table `side`."""
+
+
+def _rectangles(plan: StagePlan) -> tuple[Sequence[Rectangle], ...]:
+    return plan.rectangles, plan.unlisted, [block for each in plan.lower_bound.evidence for block in each.blocks]
 
 
 def read(connection: sqlite3.Connection) -> Plan:
@@ -101,12 +113,15 @@ def read(connection: sqlite3.Connection) -> Plan:
 
     Whoever calls checks the digest. ValueError, IndexError or sqlite3.Error where the tables hold something else.
     """
-    found = connection.execute("SELECT digest, body_bytes FROM plan").fetchone()
+    found = connection.execute("SELECT digest, body_bytes, reproducible FROM plan").fetchone()
     if found is None:
         raise ValueError("it holds no plan")
+    plan_digest, body_bytes, reproducible = found
     dictionaries = {id_: _ids(text) for id_, text in connection.execute("SELECT id, ids FROM dictionary")}
     rows = connection.execute("SELECT * FROM stage ORDER BY id").fetchall()
-    return Plan(tuple(_read_stage(connection, row, dictionaries) for row in rows), *found)
+    return Plan(
+        tuple(_read_stage(connection, row, dictionaries) for row in rows), plan_digest, body_bytes, bool(reproducible)
+    )
 
 
 def _ids(text: str) -> tuple[str, ...]:
@@ -118,15 +133,23 @@ def _ids(text: str) -> tuple[str, ...]:
 
 def _read_stage(
     connection: sqlite3.Connection,
-    row: tuple[int, str, str, int, int, int, int, str],
+    row: tuple[int, str, str, int, int, int, str, str],
     dictionaries: dict[int, tuple[str, ...]],
 ) -> StagePlan:
-    number, pipeline, name, pairs, unlisted_pairs, kept_pairs, bound, proof = row
-    assets, asset_sets = _read_side(connection, number, "assets", dictionaries)
-    points, point_sets = _read_side(connection, number, "points", dictionaries)
-    rectangles = tuple(map(Rectangle, asset_sets, point_sets))
-    stage, lower_bound = Stage(pipeline, name), LowerBound(bound, proof)
-    return StagePlan(stage, assets, points, rectangles, pairs, lower_bound, unlisted_pairs, kept_pairs)
+    number, pipeline, name, pairs, kept_pairs, bound, proof, evidence = row
+    found = []
+    for of in _RECTANGLES:
+        assets, asset_sets = _read_side(connection, number, f"{of}assets", dictionaries)
+        points, point_sets = _read_side(connection, number, f"{of}points", dictionaries)
+        found.append(tuple(map(Rectangle, asset_sets, point_sets)))
+    rectangles, unlisted, blocks = found
+    lower_bound = LowerBound(bound, proof, _evidence(orjson.loads(evidence), blocks))
+    return StagePlan(Stage(pipeline, name), assets, points, rectangles, pairs, lower_bound, unlisted, kept_pairs)
+
+
+def _evidence(parts: list[tuple[int, int, list[int]]], blocks: tuple[Rectangle, ...]) -> tuple[Evidence, ...]:
+    left = iter(blocks)
+    return tuple(Evidence(tuple(islice(left, count)), load, tuple(weights)) for load, count, weights in parts)
 
 
 def _read_side(

@@ -2,49 +2,100 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from bulkstate.errors import InputError, Problem
-from bulkstate.model import Plan, Rectangle, StagePlan
-from bulkstate.planner.bound import lower_bound
+from bulkstate.model import LowerBound, Plan, Rectangle, StagePlan
 from bulkstate.planner.digest import digest
-from bulkstate.planner.tiling import Limits, Tiles, Weights, tile, weigh
-from bulkstate.relation import Classes, Relation, equal_rows
+from bulkstate.planner.effort import Effort
+from bulkstate.planner.limits import Limits, Weights, weigh
+from bulkstate.planner.merged import merged
+from bulkstate.planner.proof import by_volume, lower_bound
+from bulkstate.planner.requests import plan_classes
+from bulkstate.planner.tiling import tile
+from bulkstate.raster import without
+from bulkstate.relation import Classes, Relation, Unlisted, equal_rows
+
+Expired = Callable[[], bool]
 
 
-def plan(relations: Iterable[Relation], *, pairs_per_request: int, bytes_per_request: int) -> Plan:
-    """The requests that delete exactly the relations' targets, stage by stage, in the order of the stages.
+def never() -> bool:
+    """Time that never runs out."""
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How the fewest requests are looked for: within both limits, so many steps, and until the time is up."""
+
+    limits: Limits
+    effort: Effort
+    expired: Expired
+
+
+def plan(
+    relations: Iterable[Relation],
+    *,
+    pairs_per_request: int,
+    bytes_per_request: int,
+    effort: Effort = Effort.NORMAL,
+    expired: Expired | None = None,
+) -> Plan:
+    """The fewest requests found that delete the relations' targets, stage by stage, in the order of the stages.
 
     No request holds more than `pairs_per_request` pairs nor has a body over `bytes_per_request` bytes; both are at
-    least 1. The same relations, in whatever order, give the same plan. InputError if an ID is too long to be sent, or
-    all that is selected in a stage is kept.
+    least 1. The same relations, in whatever order, give the same plan for the same effort, unless `expired` cuts the
+    search short: asked now and then, it says whether time is up. InputError if an ID is too long to be sent, or all
+    that is selected in a stage is kept.
     """
-    limits = Limits(pairs_per_request, bytes_per_request)
-    planned = [_plan_stage(relation, limits) for relation in sorted(relations, key=lambda relation: relation.stage)]
+    search = Search(Limits(pairs_per_request, bytes_per_request), effort, expired or never)
+    planned = [_plan_stage(relation, search) for relation in sorted(relations, key=lambda relation: relation.stage)]
     stages = tuple(stage for stage, _ in planned)
-    return Plan(stages, digest(stages), sum(body_bytes for _, body_bytes in planned))
+    return Plan(stages, digest(stages), sum(body_bytes for _, body_bytes in planned), reproducible=expired is None)
 
 
-def _plan_stage(relation: Relation, limits: Limits) -> tuple[StagePlan, int]:
+def _plan_stage(relation: Relation, search: Search) -> tuple[StagePlan, int]:
     classes, weights = equal_rows(relation), weigh(relation)
     _refuse_empty(relation, classes)
-    _refuse_unsendable(relation, classes.rectangles, weights, limits)
-    tiles = [tile(rectangle, weights, limits) for rectangle in classes.rectangles]
+    _refuse_unsendable(relation, classes.rectangles, weights, search.limits)
+    requests, bound = _requests(relation, classes, weights, search)
     pairs = sum(rectangle.pairs for rectangle in classes.rectangles)
     stage = StagePlan(
         stage=relation.stage,
         assets=relation.assets,
         points=relation.points,
-        rectangles=tuple(rectangle for part in tiles for rectangle in part.rectangles),
+        rectangles=tuple(sorted(requests, key=_corner)),
         pairs=pairs,
-        lower_bound=lower_bound(pairs, limits.pairs),
+        lower_bound=bound,
+        unlisted=tuple(without(requests, classes.rectangles)) if relation.unlisted is Unlisted.MAY_DELETE else (),
         kept_pairs=classes.kept_pairs,
     )
-    return stage, _body_bytes(tiles)
+    return stage, sum(map(weights.of, requests))
 
 
-def _body_bytes(tiles: Iterable[Tiles]) -> int:
-    return sum(part.body_bytes for part in tiles)
+def _corner(rectangle: Rectangle) -> tuple[int, int]:
+    return int(rectangle.assets[0]), int(rectangle.points[0])
+
+
+def _requests(
+    relation: Relation, classes: Classes, weights: Weights, search: Search
+) -> tuple[Sequence[Rectangle], LowerBound]:
+    """The requests for a target, and how few could do."""
+    limits = search.limits
+    if len(classes.rectangles) == 1 and relation.unlisted is Unlisted.KEEP:
+        (block,) = classes.rectangles
+        return tile(block, weights, limits).rectangles, by_volume(block.pairs, limits.pairs)
+    unlisted = Unlisted.KEEP if _some_pair_is_too_long(weights, limits) else relation.unlisted
+    found = plan_classes(
+        merged(relation, classes.rectangles, unlisted), weights, limits, search.effort.steps, search.expired
+    )
+    return found.requests, lower_bound(found.bound, found.classes, limits.pairs)
+
+
+def _some_pair_is_too_long(weights: Weights, limits: Limits) -> bool:
+    """Whether some asset doesn't fit into one request with some point, listed or not."""
+    return int(weights.assets.max(initial=0) + weights.points.max(initial=0)) > limits.bytes - weights.frame
 
 
 def _refuse_empty(relation: Relation, classes: Classes) -> None:

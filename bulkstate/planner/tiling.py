@@ -1,157 +1,49 @@
-"""A rectangle over the limits becomes a grid of tiles: fewest requests first, then fewest bytes.
-
-In a grid of r × k tiles every asset is sent k times and every point r times. So the bytes of a grid follow from r and k
-alone, and among grids of equally many tiles the near-square ones send the least.
-"""
+"""A rectangle over the limits becomes tiles: fewest requests first, then fewest bytes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TypeAlias
-
 import numpy as np
-from numpy.typing import NDArray
 
-from bulkstate import wire
 from bulkstate.model import IndexArray, Rectangle
-from bulkstate.relation import Relation
-
-CANDIDATES = 16
-"""How many grids are cut before the best is taken. Only where bytes bind is it ever another than the first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one request may hold: so many pairs, and so many bytes of encoded body. Both at least 1."""
-
-    pairs: int
-    bytes: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Weights:
-    """What a stage's IDs take in a body, in bytes: each with a comma after it; `frame` is the rest, less two commas."""
-
-    assets: NDArray[np.int64]
-    points: NDArray[np.int64]
-    frame: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Tiles:
-    """Rectangles within the limits, and the size of their bodies together, in bytes."""
-
-    rectangles: tuple[Rectangle, ...]
-    body_bytes: int
-
-
-def weigh(relation: Relation) -> Weights:
-    """What the relation's IDs take in a request body."""
-    return Weights(_sizes(relation.assets), _sizes(relation.points), wire.frame_size(relation.stage) - 2)
-
-
-def _sizes(ids: tuple[str, ...]) -> NDArray[np.int64]:
-    return np.array(wire.id_sizes(ids), np.int64) + 1
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Side:
-    """One side of a rectangle: positions in a dictionary, and `sums`, the bytes of those before each (and of all)."""
-
-    positions: IndexArray
-    sums: NDArray[np.int64] = field(repr=False)
-    heaviest: int
-
-    @classmethod
-    def of(cls, positions: IndexArray, sizes: NDArray[np.int64]) -> _Side:
-        own = sizes[positions]
-        return cls(positions, np.concatenate(([0], np.cumsum(own))), int(own.max()))
-
-    def __len__(self) -> int:
-        return len(self.positions)
-
-    @property
-    def bytes(self) -> int:
-        return int(self.sums[-1])
-
-    def cut(self, count: int, limit: int) -> NDArray[np.int64]:
-        """Where to cut into the fewest runs of at most `count` IDs and `limit` bytes; `limit` >= `heaviest`."""
-        even = np.append(np.arange(0, len(self), count), len(self))
-        return even if self.heaviest_run(even) <= limit else self._cut_by_bytes(count, limit)
-
-    def _cut_by_bytes(self, count: int, limit: int) -> NDArray[np.int64]:
-        cuts = [0]
-        while cuts[-1] < len(self):
-            reach = int(np.searchsorted(self.sums, self.sums[cuts[-1]] + limit, side="right")) - 1
-            cuts.append(min(cuts[-1] + count, reach))
-        return np.array(cuts, np.int64)
-
-    def heaviest_run(self, cuts: NDArray[np.int64]) -> int:
-        return int(np.diff(self.sums[cuts]).max())
-
-    def runs(self, cuts: NDArray[np.int64]) -> list[IndexArray]:
-        return np.split(self.positions, cuts[1:-1])
-
-
-Cost: TypeAlias = tuple[int, int]
-"""Requests, then bytes: what is compared when two grids are."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Grid:
-    assets: NDArray[np.int64]
-    points: NDArray[np.int64]
-    cost: Cost
+from bulkstate.planner import grid, strips
+from bulkstate.planner.limits import Limits, Tiles, Weights
 
 
 def tile(rectangle: Rectangle, weights: Weights, limits: Limits) -> Tiles:
-    """The rectangle's tiles, asset by asset; they share the memory of its arrays.
+    """The rectangle's tiles: strips or a grid, whichever is better. They share the memory of its arrays.
 
-    Any asset of the rectangle must fit into one request with any of its points: `heaviest_pair` says so.
+    Any asset of the rectangle must fit into one request with any of its points.
     """
-    assets, points = _Side.of(rectangle.assets, weights.assets), _Side.of(rectangle.points, weights.points)
-    whole = weights.frame + assets.bytes + points.bytes
+    whole = weights.of(rectangle)
     if rectangle.pairs <= limits.pairs and whole <= limits.bytes:
         return Tiles((rectangle,), whole)
-    grid = _best_grid(assets, points, weights.frame, limits)
-    columns = points.runs(grid.points)
-    tiles = tuple(Rectangle(row, column) for row in assets.runs(grid.assets) for column in columns)
-    return Tiles(tiles, grid.cost[1])
+    ways = _strips(rectangle, weights, limits), grid.tile(rectangle, weights, limits)
+    return min(ways, key=lambda way: (len(way.rectangles), way.body_bytes))
 
 
-def _best_grid(assets: _Side, points: _Side, frame: int, limits: Limits) -> _Grid:
-    (_, columns), *others = _promising(assets, points, frame, limits)
-    best = _grid(assets, points, columns, frame, limits)
-    for cost, columns in others:
-        if best.cost <= cost:
-            break
-        best = min(best, _grid(assets, points, columns, frame, limits), key=lambda grid: grid.cost)
-    return best
+def _strips(rectangle: Rectangle, weights: Weights, limits: Limits) -> Tiles:
+    within = strips.Limits(limits.pairs, limits.bytes - weights.frame)
+    found = strips.tiles(weights.assets[rectangle.assets], weights.points[rectangle.points], within)
+    assets, points = _Slices(rectangle.assets), _Slices(rectangle.points)
+    cut = [Rectangle(assets.cut(tile.top, tile.bottom), points.cut(tile.left, tile.right)) for tile in found]
+    asset_sums, point_sums = _sums(weights.assets[rectangle.assets]), _sums(weights.points[rectangle.points])
+    body_bytes = sum(
+        weights.frame + asset_sums[tile.bottom] - asset_sums[tile.top] + point_sums[tile.right] - point_sums[tile.left]
+        for tile in found
+    )
+    return Tiles(tuple(cut), int(body_bytes))
 
 
-def _promising(assets: _Side, points: _Side, frame: int, limits: Limits) -> list[tuple[Cost, int]]:
-    """The most promising numbers of columns, best first, each with a cost that its grid can't undercut.
-
-    A grid of k columns and r rows sends k times the assets' bytes and r times the points', in k × r bodies of limited
-    size: that bounds r from below where bytes bind, and the columns' width does where pairs bind.
-    """
-    widths = np.arange(1, min(len(points), limits.pairs) + 1)
-    columns = np.unique(-(-len(points) // widths))
-    rows = -(-len(assets) // (limits.pairs // -(-len(points) // columns)))
-    room = columns * (limits.bytes - frame) - points.bytes
-    columns, rows, room = columns[room > 0], rows[room > 0], room[room > 0]
-    rows = np.maximum(rows, -(-columns * assets.bytes // room))
-    requests = columns * rows
-    sizes = columns * assets.bytes + rows * points.bytes + requests * frame
-    order = np.lexsort((sizes, requests))[:CANDIDATES]
-    return [((int(requests[i]), int(sizes[i])), int(columns[i])) for i in order]
+def _sums(sizes: np.ndarray) -> np.ndarray:
+    return np.concatenate(([0], np.cumsum(sizes)))
 
 
-def _grid(assets: _Side, points: _Side, columns: int, frame: int, limits: Limits) -> _Grid:
-    """The grid that cuts the points into about `columns` runs (more if bytes ask for it), and the assets to suit."""
-    room = limits.bytes - frame
-    width = -(-len(points) // columns)
-    across = points.cut(width, room - assets.heaviest)
-    down = assets.cut(limits.pairs // width, room - points.heaviest_run(across))
-    k, r = len(across) - 1, len(down) - 1
-    return _Grid(down, across, (k * r, k * assets.bytes + r * points.bytes + k * r * frame))
+class _Slices:
+    """Slices of one side: tiles beside each other get the same array."""
+
+    def __init__(self, side: IndexArray) -> None:
+        self._side = side
+        self._cut: dict[tuple[int, int], IndexArray] = {}
+
+    def cut(self, start: int, end: int) -> IndexArray:
+        return self._cut.setdefault((start, end), self._side[start:end])

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import TextIO
 from urllib.parse import quote
 
-from bulkstate.model import Failure, Stage, Verdict
+from bulkstate.model import Failure, Rectangle, Stage, StagePlan, Verdict
+from bulkstate.raster import without
 from bulkstate.report.fold import RunRecord
 
 _EXAMPLES = 3
@@ -43,17 +44,19 @@ def kinds(failures: Iterable[Failure]) -> tuple[Kind, ...]:
 
 
 def write_failures(record: RunRecord, file: Path) -> dict[Stage, Path]:
-    """The pairs of all chunks that aren't deleted, as CSV that a configuration's `pairs:` reads.
+    """The target pairs that no chunk deleted, each once, as CSV that a configuration's `pairs:` reads.
 
     One stage's pairs go into `file`; those of several into a file each, named after it and the stage, because `pairs:`
     selects in all stages of its entry. Returns the files by stage. OSError if one can't be written.
     """
-    numbers = record.undeleted()
-    stages = {stage.stage: None for stage, _ in map(record.plan.place, numbers)}
-    files = {stage: file if len(stages) == 1 else _file_of(stage, file) for stage in stages}
-    for stage, path in files.items():
-        with path.open("w", encoding="utf-8", newline="") as table:
-            _write_pairs(record, (n for n in numbers if record.plan.place(n)[0].stage == stage), table)
+    undeleted: dict[Stage, set[int]] = {}
+    for stage, position in map(record.plan.place, record.undeleted()):
+        undeleted.setdefault(stage.stage, set()).add(position)
+    files = {stage: file if len(undeleted) == 1 else _file_of(stage, file) for stage in undeleted}
+    for plan in record.plan.stages:
+        if plan.stage in files:
+            with files[plan.stage].open("w", encoding="utf-8", newline="") as table:
+                _write_pairs(plan, undeleted[plan.stage], table)
     return files
 
 
@@ -61,10 +64,17 @@ def _file_of(stage: Stage, file: Path) -> Path:
     return file.with_name(f"{file.stem}.{quote(stage.pipeline, safe='')}.{quote(stage.name, safe='')}{file.suffix}")
 
 
-def _write_pairs(record: RunRecord, numbers: Iterable[int], table: TextIO) -> None:
-    """One chunk at a time is held in memory."""
+def _write_pairs(plan: StagePlan, undeleted: Collection[int], table: TextIO) -> None:
     rows = csv.writer(table, lineterminator="\n")
     rows.writerow(("asset_id", "point_id"))
-    for number in numbers:
-        chunk = record.plan.chunk(number)
-        rows.writerows(product(chunk.assets, chunk.points))
+    for left in _left(plan, undeleted):
+        rows.writerows(product(map(plan.assets.__getitem__, left.assets), map(plan.points.__getitem__, left.points)))
+
+
+def _left(plan: StagePlan, undeleted: Collection[int]) -> Iterable[Rectangle]:
+    """What is left of the target, as rectangles that share no pair."""
+    left = [plan.rectangles[position] for position in sorted(undeleted)]
+    if not (plan.overlaps or plan.unlisted):
+        return left
+    deleted = [each for position, each in enumerate(plan.rectangles) if position not in undeleted]
+    return without(left, [*deleted, *plan.unlisted])

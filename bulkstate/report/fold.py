@@ -20,6 +20,7 @@ from bulkstate.model import (
     Verdict,
     Verification,
 )
+from bulkstate.raster import without
 
 
 class RunRecord(Protocol):
@@ -144,9 +145,13 @@ def _counts(verdicts: list[Verdict]) -> ChunkCounts:
 
 
 def _pairs_deleted(plan: StagePlan, verdicts: Iterable[Verdict]) -> int:
-    """The chunks of a stage have no pair in common, so what each one deleted adds up."""
+    """The target pairs inside deleted chunks, each once."""
     chunks = zip(plan.rectangles, verdicts, strict=True)
-    return sum(rectangle.pairs for rectangle, verdict in chunks if verdict is Verdict.DELETED)
+    deleted = [rectangle for rectangle, verdict in chunks if verdict is Verdict.DELETED]
+    if len(deleted) == len(plan.rectangles):
+        return plan.pairs
+    parts = without(deleted, plan.unlisted) if plan.overlaps or plan.unlisted else deleted
+    return sum(rectangle.pairs for rectangle in parts)
 
 
 def _failures(plan: Plan, tally: _Tally) -> Iterator[Failure]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,7 +14,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from bulkstate.journal import Journal, RunFacts, inline
-from bulkstate.model import LowerBound, Outcome, Plan, Rectangle, Stage, StagePlan, Verdict
+from bulkstate.model import Evidence, LowerBound, Outcome, Plan, Rectangle, Stage, StagePlan, Verdict
 from bulkstate.planner.digest import digest
 
 FACTS = RunFacts("night", 1_700_000_000.0, "https://apim.example.com", "o1", '{"version": 1}', "0.1.0")
@@ -34,9 +35,16 @@ def stage_plans(draw: st.DrawFn, name: str) -> StagePlan:
     assets, points = draw(dictionaries), draw(dictionaries)
     rectangle = st.builds(Rectangle, positions(len(assets)), positions(len(points)))
     rectangles = tuple(draw(st.lists(rectangle, min_size=1, max_size=6)))
-    pairs = sum(rectangle.pairs for rectangle in rectangles)
-    bound = draw(st.builds(LowerBound, counts, st.text(max_size=9)))
-    return StagePlan(Stage(draw(ids), name), assets, points, rectangles, pairs, bound, draw(counts))
+    unlisted = rectangles[: draw(st.integers(0, 1))]
+    evidence = st.lists(st.builds(Evidence, st.lists(rectangle, max_size=2).map(tuple), counts), max_size=2).map(tuple)
+    bound = draw(st.builds(LowerBound, counts, st.text(max_size=9), evidence))
+    pairs = len(pair_set(rectangles) - pair_set(unlisted))
+    return StagePlan(Stage(draw(ids), name), assets, points, rectangles, pairs, bound, unlisted, draw(counts))
+
+
+def pair_set(rectangles: Iterable[Rectangle]) -> set[tuple[int, int]]:
+    """The pairs that rectangles hold, as positions."""
+    return {pair for each in rectangles for pair in product(each.assets.tolist(), each.points.tolist())}
 
 
 @st.composite

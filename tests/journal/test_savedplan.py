@@ -30,7 +30,16 @@ def of(plan: Plan) -> SavedPlan:
 def said(saved: SavedPlan) -> list[object]:
     """All that a saved plan says, as plain values."""
     stages = [
-        (each.stage, each.assets, each.points, each.pairs, each.unlisted_pairs, each.kept_pairs, each.lower_bound)
+        (
+            each.stage,
+            each.assets,
+            each.points,
+            each.pairs,
+            each.unlisted_pairs,
+            each.kept_pairs,
+            each.lower_bound.requests,
+            each.lower_bound.proof,
+        )
         for each in saved.plan.stages
     ]
     return [

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
 
 from hypothesis import given
 
 from bulkstate.journal import Record
-from bulkstate.model import Outcome, Plan, Verdict
+from bulkstate.model import Outcome, Plan, Stage, Verdict
 from bulkstate.report import write_failures
-from tests.journal.runs import fast_folder, stories, tell
+from tests.journal.runs import fast_folder, pair_set, stories, tell
 
 
 @given(stories())
-def test_the_pairs_of_every_chunk_that_is_not_deleted(story: tuple[Plan, list[list[list[Outcome]]]]) -> None:
+def test_the_target_pairs_that_no_chunk_deleted(story: tuple[Plan, list[list[list[Outcome]]]]) -> None:
     plan, sessions = story
     last = {outcome.chunk: outcome.verdict for batches in sessions for batch in batches for outcome in batch}
-    done = (Verdict.DELETED, Verdict.SPLIT)
-    left = [chunk for chunk in plan.chunks() if last.get(chunk.number) not in done]
     with fast_folder() as folder:
         tell(plan, sessions, Path(folder))
         with Record.open(Path(folder)) as journal:
@@ -26,7 +25,19 @@ def test_the_pairs_of_every_chunk_that_is_not_deleted(story: tuple[Plan, list[li
         read = {stage: list(csv.reader(path.read_text().splitlines())) for stage, path in files.items()}
         assert len(set(files.values())) == len(files)
         assert len(files) != 1 or Path(folder, "failed.csv") in files.values()
-    assert set(read) == {chunk.stage for chunk in left}
+    expected = dict(left(plan, last))
+    assert set(read) == set(expected)
     for stage, (header, *rows) in read.items():
         assert header == ["asset_id", "point_id"]
-        assert rows == [[a, p] for chunk in left if chunk.stage == stage for a in chunk.assets for p in chunk.points]
+        assert sorted(map(tuple, rows)) == sorted(expected[stage])
+
+
+def left(plan: Plan, last: dict[int, Verdict]) -> Iterator[tuple[Stage, list[tuple[str, str]]]]:
+    """For each stage with chunks that aren't deleted the target pairs that no chunk deleted."""
+    verdicts = (last.get(number) in (Verdict.DELETED, Verdict.SPLIT) for number in range(plan.requests))
+    for of in plan.stages:
+        chunks = [(each, next(verdicts)) for each in of.rectangles]
+        deleted, undeleted = (pair_set(each for each, gone in chunks if gone is wanted) for wanted in (True, False))
+        pairs = undeleted - deleted - pair_set(of.unlisted)
+        if undeleted:
+            yield of.stage, [(of.assets[asset], of.points[point]) for asset, point in pairs]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from io import StringIO
 
+import numpy as np
 import orjson
 from rich.console import Console
 
-from bulkstate.model import Pair, Plan, Stage
+from bulkstate.model import Pair, Plan, Rectangle, Stage
 from bulkstate.planner.difference import Comparison, Difference, Share
 from bulkstate.report.differences import show_comparison
 from bulkstate.report.planned import plan_to_json, show_plan
@@ -21,7 +22,8 @@ DIFFERENT = Difference(STAGE, Share(4, (Pair("a", "p"), Pair("[b]", "q\x1b"))), 
 
 def counted(unlisted: int = 0, kept: int = 0) -> Plan:
     plan = grid(10, 10, 5, 5)
-    return Plan((replace(plan.stages[0], unlisted_pairs=unlisted, kept_pairs=kept),), plan.digest, 0)
+    beyond = (Rectangle(np.arange(unlisted, dtype=np.int32), np.zeros(1, np.int32)),)
+    return Plan((replace(plan.stages[0], unlisted=beyond, kept_pairs=kept),), plan.digest, 0)
 
 
 def page(plan: Plan) -> str:
