@@ -24,6 +24,7 @@ from bulkstate.emulator.world import World, default_world, load_world
 from bulkstate.errors import BulkstateError, InputError, Interrupted, NotConfirmed, Problem
 from bulkstate.journal import RESUMED, RETRIED, Record
 from bulkstate.model import Plan
+from bulkstate.pieces import Pieces
 from bulkstate.ports import Observer
 from bulkstate.report import fold, show, to_json, to_text, write_failures
 from bulkstate.report.planned import plan_to_json, show_plan
@@ -245,9 +246,9 @@ async def _ask(plan: Plan, forecast: float) -> None:
         raise NotConfirmed("not agreed to: nothing was deleted")
 
 
-def _audience(plan: Plan, numbers: Sequence[int]) -> AbstractContextManager[Observer]:
+def _audience(pieces: Pieces, numbers: Sequence[int]) -> AbstractContextManager[Observer]:
     """Who watches: a bar on a terminal, else a log line now and then."""
-    pairs = sum(stage.rectangles[position].pairs for stage, position in map(plan.place, numbers))
+    pairs = sum(map(pieces.pairs, numbers))
     if sys.stderr.isatty():
         return LiveProgress(len(numbers), pairs, time.monotonic, Console(stderr=True))
     return LineProgress(len(numbers), pairs, time.monotonic)

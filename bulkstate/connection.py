@@ -55,7 +55,8 @@ def windows(settings: Settings) -> tuple[Window, ...]:
 
 def retry_policy(settings: Settings) -> RetryPolicy:
     """The configured patience."""
-    return RetryPolicy(settings.retry.attempts, settings.retry.first_delay, settings.retry.max_delay)
+    retry = settings.retry
+    return RetryPolicy(retry.attempts, retry.first_delay, retry.max_delay, retry.split)
 
 
 def identity(settings: Settings, directory: Path) -> tuple[str, str]:

@@ -7,7 +7,7 @@ out. It knows no HTTP and no SQL, and runs on any of anyio's event loops, virtua
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import anyio
@@ -21,8 +21,22 @@ from bulkstate.errors import (
     Stopped,
 )
 from bulkstate.gate import Gate, GateClosed
-from bulkstate.model import Answer, Attempt, Outcome, Plan, Reply, Stage, Verdict
-from bulkstate.policy.retry import Again, Decision, Renew, RetryPolicy, Settle, StopRun, StopStage, Yield, decide
+from bulkstate.model import Answer, Attempt, Outcome, Part, Plan, Reply, Stage, Verdict
+from bulkstate.pieces import Pieces
+from bulkstate.policy.retry import (
+    Again,
+    Decision,
+    Renew,
+    RetryPolicy,
+    Settle,
+    Split,
+    StopRun,
+    StopStage,
+    Tries,
+    Yield,
+    decide,
+)
+from bulkstate.policy.sizing import Sizing
 from bulkstate.ports import Journal, Observer, StageStateApi
 from bulkstate.reads import describe
 from bulkstate.watch import Watch
@@ -60,10 +74,20 @@ class Equipment:
     wall: Callable[[], float]
 
 
-class Engine:
-    """Sends the chunks `numbers` of `plan`, each to its outcome."""
+@dataclass(frozen=True, slots=True)
+class Heritage:
+    """What earlier sessions of a run leave to this one: parts of chunks that they split, and what they learnt."""
 
-    def __init__(self, equipment: Equipment, pace: Pace, plan: Plan, numbers: Sequence[int]) -> None:
+    parts: Sequence[Part] = ()
+    sizing: Sizing = field(default_factory=Sizing)
+
+
+class Engine:
+    """Sends the chunks `numbers` of `plan`, or of the parts that its chunks were split into, each to its outcome."""
+
+    def __init__(
+        self, equipment: Equipment, pace: Pace, plan: Plan, numbers: Sequence[int], heritage: Heritage = Heritage()
+    ) -> None:
         self._api = equipment.api
         self._gate = equipment.gate
         self._watch = equipment.watch
@@ -72,8 +96,10 @@ class Engine:
         self._random = equipment.random
         self._wall = equipment.wall
         self._pace = pace
-        self._plan = plan
-        self._work = Work(numbers, plan.chunk)
+        self._pieces = Pieces(plan, heritage.parts)
+        self._sizing = heritage.sizing
+        self._splitting = anyio.Lock()
+        self._work = Work(numbers, self._pieces.chunk)
         self._outcomes, self._recorded = anyio.create_memory_object_stream[Outcome](BATCH)
         self._crew = anyio.CancelScope()
         self._ending: BulkstateError | None = None
@@ -128,6 +154,9 @@ class Engine:
         if reason := self._refused_stages.get(job.chunk.stage):
             await self._settle(job, job.if_left, reason)
             return
+        if self._pace.retry.split and job.chunk.pairs > 1 and not self._sizing.fits(job.chunk):
+            await self._split(job, "larger than what the gateway takes")
+            return
         attempt = await self._attempt(job)
         self._observer.attempted(attempt)
         if attempt.reply.answer is not Answer.THROTTLED:
@@ -135,7 +164,7 @@ class Engine:
         if self._is_doubtful(job, attempt) and await self._inspect(attempt.sent_at):
             self._work.put_first(job)
             return
-        await self._follow(job, attempt, decide(self._pace.retry, job.tries, attempt.reply, self._random()))
+        await self._follow(job, attempt, self._decide(job, attempt))
 
     async def _attempt(self, job: Job) -> Attempt[bool]:
         try:
@@ -149,6 +178,12 @@ class Engine:
     def _is_doubtful(self, job: Job, attempt: Attempt[bool]) -> bool:
         """A run of 61199 may mean that the pipeline isn't paused: look before the chunk is blamed."""
         return attempt.reply.code == Code.OTHER and job.tries.attempts in (2, self._pace.retry.attempts)
+
+    def _decide(self, job: Job, attempt: Attempt[bool]) -> Decision:
+        reply, pairs = attempt.reply, job.chunk.pairs
+        self._sizing = self._sizing.heard(reply, pairs, attempt.body_bytes)
+        divisible = pairs if self._sizing.divides(reply.answer) else 1
+        return decide(self._pace.retry, job.tries, reply, self._random(), divisible)
 
     async def _follow(self, job: Job, attempt: Attempt[bool], decision: Decision) -> None:
         match decision:
@@ -164,6 +199,8 @@ class Engine:
                 self._work.put_first(job)
             case Again(delay):
                 self._work.put_back(job, anyio.current_time() + delay)
+            case Split():
+                await self._split(job)
             case StopStage():
                 self._refused_stages[job.chunk.stage] = f"the stage was refused: {describe(attempt.reply)}"
                 await self._settle(job, Verdict.REFUSED)
@@ -179,6 +216,15 @@ class Engine:
             self._unconfirmed.append((anyio.current_time(), outcome))
         await self._report(outcome)
         self._work.put_down()
+
+    async def _split(self, job: Job, message: str = "") -> None:
+        """Go on with parts of a job's chunk, once its record names them. Numbers reach the journal in their order."""
+        async with self._splitting:
+            parts = self._pieces.split(job.chunk.number, self._sizing.cut(job.chunk))
+            split = job.outcome(Verdict.SPLIT, self._wall() - anyio.current_time(), message)
+            await self._report(replace(split, parts=parts))
+        tries = Tries(unanswered=job.tries.unanswered)
+        self._work.divide([Job(self._pieces.chunk(part.number), tries) for part in parts])
 
     async def _leave(self, job: Job) -> None:
         """Record a job that the end of the run overtook: it goes on with the next `resume`."""
@@ -216,11 +262,7 @@ class Engine:
             self.stop(reason)
             return
         for outcome in batch:
-            self._observer.settled(outcome, self._pairs(outcome.chunk))
-
-    def _pairs(self, number: int) -> int:
-        stage, position = self._plan.place(number)
-        return stage.rectangles[position].pairs
+            self._observer.settled(outcome, self._pieces.pairs(outcome.chunk))
 
     # ── the pipelines' status ─────────────────────────────────────────────────────────────────────────────────────
 

@@ -63,6 +63,39 @@ class Rectangle:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """Neighbouring positions, from `start` up to and without `end`."""
+
+    start: int
+    end: int
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+    def halves(self) -> tuple[Span, Span]:
+        """Its two halves; there are two positions or more."""
+        middle = (self.start + self.end) // 2
+        return Span(self.start, middle), Span(middle, self.end)
+
+    def within(self, size: int) -> bool:
+        """Whether it holds a position, and none beyond the first `size`."""
+        return 0 <= self.start < self.end <= size
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A chunk made of another one, its parent, which may be a part itself: some of its assets with some of its points.
+
+    The spans count among the parent's own. Numbers go on where the plan's end.
+    """
+
+    number: int
+    parent: int
+    assets: Span
+    points: Span
+
+
+@dataclass(frozen=True, slots=True)
 class LowerBound:
     """No plan of this stage can have fewer requests than `requests`; `proof` says why, in words."""
 
@@ -85,9 +118,8 @@ class StagePlan:
     lower_bound: LowerBound
     unlisted_pairs: int = 0
 
-    def chunk(self, number: int, position: int) -> Chunk:
-        """The rectangle at `position`, spelt out as the plan's chunk `number`."""
-        rectangle = self.rectangles[position]
+    def spelt_out(self, number: int, rectangle: Rectangle) -> Chunk:
+        """A rectangle over the stage's dictionaries, as chunk `number`."""
         assets = tuple(map(self.assets.__getitem__, rectangle.assets.tolist()))
         points = tuple(map(self.points.__getitem__, rectangle.points.tolist()))
         return Chunk(number, self.stage, assets, points)
@@ -140,7 +172,7 @@ class Plan:
         if not 0 <= number < self.requests:
             raise IndexError(number)
         stage, position = self.place(number)
-        return stage.chunk(number, position)
+        return stage.spelt_out(number, stage.rectangles[position])
 
     def chunks(self) -> Iterator[Chunk]:
         """All chunks in order, spelt out one at a time."""
@@ -258,7 +290,8 @@ class Outcome:
     """A chunk's record. The last one of a chunk counts.
 
     `attempts` are the deletes sent since the chunk's previous record, without the `throttled` ones (429).
-    Times are UNIX seconds, None if nothing was sent; `body_bytes` is the size of one request body.
+    Times are UNIX seconds, None if nothing was sent; `body_bytes` is the size of one request body. `parts` answer for
+    the chunk if it was split, and together they are the chunk; else there are none.
     """
 
     chunk: int
@@ -272,6 +305,7 @@ class Outcome:
     body_bytes: int = 0
     first_sent_at: float | None = None
     last_answered_at: float | None = None
+    parts: tuple[Part, ...] = ()
 
 
 class RunResult(StrEnum):
@@ -304,7 +338,10 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class ChunkCounts:
-    """How many chunks ended how. A chunk without a record counts as not sent."""
+    """How many chunks ended how. A chunk without a record counts as not sent.
+
+    `planned` are the plan's. The others add up to those and to the parts of the `split` ones.
+    """
 
     planned: int = 0
     deleted: int = 0
@@ -314,6 +351,11 @@ class ChunkCounts:
     suspect: int = 0
     not_sent: int = 0
     split: int = 0
+
+    @property
+    def unsplit(self) -> int:
+        """Those that were not split: of a split one its parts count."""
+        return self.deleted + self.refused + self.exhausted + self.unknown + self.suspect + self.not_sent
 
 
 @dataclass(frozen=True, slots=True)

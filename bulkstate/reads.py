@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
 import anyio
 
 from bulkstate.gate import Gate
-from bulkstate.model import Answer, Attempt, Chunk, Pair, Pipeline, Reply
+from bulkstate.model import Answer, Attempt, Chunk, Pair, Pipeline, Reply, Span
 from bulkstate.policy.retry import Again, Renew, RetryPolicy, Tries, Yield, decide
+from bulkstate.policy.sizing import halves
 from bulkstate.ports import StageStateApi
 
 T = TypeVar("T")
@@ -54,7 +56,7 @@ class Reads:
         """Those of the chunk's pairs that have state. A read that is too large is asked again in halves. ReadFailed."""
         reply = await self._ask(partial(self._api.get, chunk))
         if reply.answer is Answer.TOO_LARGE and chunk.pairs > 1:
-            first, second = halves(chunk)
+            first, second = _in_halves(chunk)
             return await self.state(first) | await self.state(second)
         return _payload(f"Get Stage State of {chunk.stage}", reply) & _pairs(chunk)
 
@@ -74,14 +76,13 @@ class Reads:
         tries = Tries()
         while True:
             attempt = await call()
-            throttled = attempt.reply.answer is Answer.THROTTLED
-            tries = Tries(tries.attempts + (not throttled), renewed=tries.renewed)
+            tries = tries.and_then(attempt.reply)
             match decide(self._retry, tries, attempt.reply, self._random()):
                 case Yield():
                     self._gate.refused(attempt.sent_at, attempt.reply.retry_after)
                 case Renew():
                     await self._api.renew(attempt.sent_at)
-                    tries = Tries(tries.attempts, renewed=True)
+                    tries = replace(tries, renewed=True)
                 case Again(delay):
                     self._gate.accepted(attempt.sent_at)
                     await anyio.sleep(delay)
@@ -90,16 +91,11 @@ class Reads:
                     return attempt.reply
 
 
-def halves(chunk: Chunk) -> tuple[Chunk, Chunk]:
-    """The chunk's pairs as two chunks of about half the size, cut along its longer side. It has two pairs or more."""
-    if len(chunk.assets) >= len(chunk.points):
-        middle = len(chunk.assets) // 2
-        sides = [(chunk.assets[:middle], chunk.points), (chunk.assets[middle:], chunk.points)]
-    else:
-        middle = len(chunk.points) // 2
-        sides = [(chunk.assets, chunk.points[:middle]), (chunk.assets, chunk.points[middle:])]
-    first, second = (Chunk(chunk.number, chunk.stage, assets, points) for assets, points in sides)
-    return first, second
+def _in_halves(chunk: Chunk) -> Iterator[Chunk]:
+    for assets, points in halves(Span(0, len(chunk.assets)), Span(0, len(chunk.points))):
+        yield replace(
+            chunk, assets=chunk.assets[assets.start : assets.end], points=chunk.points[points.start : points.end]
+        )
 
 
 def _payload(what: str, reply: Reply[T]) -> T:

@@ -15,7 +15,7 @@ from bulkstate import __version__, checks, config, verification
 from bulkstate.brake import Brake
 from bulkstate.config import Sample, Settings
 from bulkstate.connection import Connection, connect, identity, retry_policy, windows
-from bulkstate.engine import Engine, Equipment, Pace
+from bulkstate.engine import Engine, Equipment, Heritage, Pace
 from bulkstate.errors import (
     BulkstateError,
     CheckFailed,
@@ -30,6 +30,7 @@ from bulkstate.errors import (
 from bulkstate.journal import Ending, Journal, RunFacts, existing, make_run_directory
 from bulkstate.locks import lock_pipelines, lock_run
 from bulkstate.model import Chunk, Pair, Plan, Report, RunResult, Stage, Verdict, Verification
+from bulkstate.pieces import Pieces
 from bulkstate.planner.planner import plan as plan_requests
 from bulkstate.policy.pacing import forecast
 from bulkstate.ports import Observer
@@ -42,8 +43,8 @@ from bulkstate.watch import Watch
 Agree = Callable[[Plan], Awaitable[None]]
 """Asks somebody whether the plan may be carried out; NotConfirmed if not."""
 
-Audience = Callable[[Plan, Sequence[int]], AbstractContextManager[Observer]]
-"""Makes whatever shows people how the chunks of a plan with these numbers are being sent."""
+Audience = Callable[[Pieces, Sequence[int]], AbstractContextManager[Observer]]
+"""Makes whatever shows people how the chunks with these numbers are being sent."""
 
 
 Witnesses = Sequence[tuple[Stage, Pair]]
@@ -268,13 +269,13 @@ async def _with_state(session: _Session, witnesses: Witnesses) -> Witnesses:
 
 
 async def _delete(session: _Session, numbers: Sequence[int], audience: Audience) -> BulkstateError | None:
-    settings, connection, plan = session.settings, session.connection, session.journal.plan
+    settings, connection, journal = session.settings, session.connection, session.journal
     every = settings.safety.status_every if settings.safety.require_paused else None
     pace = Pace(settings.limits.concurrency, retry_policy(settings), every)
-    watch = Watch(connection.reads, _pipelines(plan))
-    with audience(plan, numbers) as observer:
-        equipment = Equipment(connection.client, connection.gate, watch, session.journal, observer, random, time.time)
-        engine = Engine(equipment, pace, plan, numbers)
+    watch = Watch(connection.reads, _pipelines(journal.plan))
+    with audience(journal.pieces(), numbers) as observer:
+        equipment = Equipment(connection.client, connection.gate, watch, journal, observer, random, time.time)
+        engine = Engine(equipment, pace, journal.plan, numbers, Heritage(journal.parts(), journal.sizing()))
         with session.brake.gently(engine):
             return await engine.run()
 
@@ -296,11 +297,11 @@ async def _read_back(session: _Session, sample: Sample) -> str:
 
 
 def _sample(journal: Journal, sample: Sample) -> Iterator[Chunk]:
-    """The parts of deleted chunks to read back."""
-    deleted = journal.deleted()
+    """What to read back of deleted chunks."""
+    deleted, pieces = journal.deleted(), journal.pieces()
     if sample == "all":
-        return map(journal.plan.chunk, deleted)
-    return verification.sample(journal.plan, deleted, sample, Random())
+        return map(pieces.chunk, deleted)
+    return verification.sample(pieces, deleted, sample, Random())
 
 
 # ── after ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -320,7 +321,7 @@ def _finish(journal: Journal, ending: BulkstateError | None, doubt: str) -> Fini
 
 def _undeleted(journal: Journal) -> str:
     left = len(journal.undeleted())
-    return f"{left:,} of {journal.plan.requests:,} chunks are not deleted" if left else ""
+    return f"{left:,} of {left + len(journal.deleted()):,} chunks are not deleted" if left else ""
 
 
 def _close(journal: Journal, ending: Ending) -> Finished:

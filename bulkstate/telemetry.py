@@ -102,8 +102,9 @@ class Standing:
         self._sample()
 
     def settled(self, outcome: Outcome, pairs: int) -> None:
-        """A chunk of `pairs` pairs has an outcome, and it is on disk."""
+        """A chunk of `pairs` pairs has an outcome, and it is on disk. Parts are more chunks to settle."""
         self.settled_chunks += 1
+        self.chunks += len(outcome.parts)
         if outcome.verdict is Verdict.DELETED:
             self.deleted_pairs += pairs
         elif outcome.verdict is not Verdict.SPLIT:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from itertools import count
 from typing import Final
@@ -34,15 +34,12 @@ class Job:
         reply = attempt.reply
         self.last = attempt
         self.first_sent_at = attempt.sent_at if self.first_sent_at is None else self.first_sent_at
-        if reply.answer is Answer.THROTTLED:
-            self.throttled += 1
-        else:
-            unanswered = self.tries.unanswered or reply.answer is Answer.UNANSWERED
-            self.tries = Tries(self.tries.attempts + 1, unanswered, self.tries.renewed)
+        self.throttled += reply.answer is Answer.THROTTLED
+        self.tries = self.tries.and_then(reply)
 
     def cut_off(self) -> None:
         """An attempt was under way when the run ended: it may have arrived."""
-        self.tries = Tries(self.tries.attempts + 1, True, self.tries.renewed)
+        self.tries = replace(self.tries, attempts=self.tries.attempts + 1, unanswered=True)
 
     @property
     def if_left(self) -> Verdict:
@@ -68,7 +65,8 @@ class Job:
 
 
 class Work:
-    """Hands out jobs: those that the gateway throttled first, then retries that are due, then fresh chunks in order.
+    """Hands out jobs: those that the gateway throttled first, then retries that are due, then parts of chunks that were
+    split, the latest first, then fresh chunks in order.
 
     A chunk is spelt out when its turn comes, so that memory holds only what is under way or waits for a retry.
     """
@@ -77,6 +75,7 @@ class Work:
         self._fresh = map(spell_out, numbers)
         self._first: deque[Job] = deque()
         self._waiting: list[tuple[float, int, Job]] = []
+        self._parts: list[Job] = []
         self._order = count()
         self._under_way = 0
         self._idle = 0
@@ -103,6 +102,8 @@ class Work:
             return heappop(self._waiting)[2]
         if len(self._waiting) >= MOST_WAITING:
             return None
+        if self._parts:
+            return self._parts.pop()
         chunk = next(self._fresh, None)
         return None if chunk is None else Job(chunk)
 
@@ -129,8 +130,13 @@ class Work:
         heappush(self._waiting, (due, next(self._order), job))
         self.put_down()
 
+    def divide(self, parts: Sequence[Job]) -> None:
+        """A job that was taken goes on as these."""
+        self._parts.extend(reversed(parts))
+        self.put_down()
+
     def put_down(self) -> None:
-        """A job that was taken is out of a worker's hands: put back, or at its outcome."""
+        """A job that was taken is out of a worker's hands: put back, divided, or at its outcome."""
         self._under_way -= 1
         self._announce()
 
@@ -145,5 +151,5 @@ class Work:
         self._announce()
 
     def left(self) -> list[Job]:
-        """The jobs that were begun and put back, and that nobody will take any more."""
-        return [*self._first, *(job for _, _, job in self._waiting)]
+        """The jobs that were begun and put back, and parts of such, that nobody will take any more."""
+        return [*self._first, *(job for _, _, job in self._waiting), *self._parts]

@@ -70,6 +70,7 @@ class Retry:
     attempts: Annotated[int, Whole(1, 1000), "Most deletes sent for one chunk, the first included."] = 8
     first_delay: Annotated[float, Duration(0.001, 3600), "Longest delay before the second attempt."] = 0.5
     max_delay: Annotated[float, Duration(0.001, 86_400), "Longest delay before any attempt."] = 60.0
+    split: Annotated[bool, Flag(), "Send in parts what is too large, or in doubt after two answers alike."] = True
 
 
 def _delays_in_order(found: Found) -> Iterator[Problem]:

@@ -21,7 +21,6 @@ UNBUILT: Final = (
     Unbuilt("limits.rate", "auto"),
     Unbuilt("limits.concurrency", "auto"),
     Unbuilt("limits.share"),
-    Unbuilt("retry.split"),
     Unbuilt("retry.resolve"),
     Unbuilt("safety.max_failed"),
     Unbuilt("safety.deadline"),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import astuple
 from pathlib import Path
 from sqlite3 import Connection
-from typing import Final, Protocol, Self
+from typing import Final, Protocol, Self, TypeAlias
 
 import anyio
 import anyio.to_thread
@@ -23,12 +23,15 @@ from bulkstate.journal.tables import (
     transaction,
     writing,
 )
-from bulkstate.model import Outcome, Pair, Plan, Stage, Verification
+from bulkstate.model import Outcome, Pair, Part, Plan, Stage, Verification
 from bulkstate.ports import Grant
 
 _TO_RESUME: Final = "To go on with it: bulkstate resume RUN_DIR. To start anew: name another run directory."
 _INSERT_OUTCOME: Final = "INSERT INTO outcome VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_PART: Final = "INSERT INTO part VALUES (?, ?, ?, ?, ?, ?)"
 _INSERT_GRANT: Final = "INSERT INTO call_grant VALUES (NULL, ?, ?, ?)"
+
+Rows: TypeAlias = Sequence[tuple[object, ...]]
 
 
 class Hop(Protocol):
@@ -97,9 +100,10 @@ class Journal(Record):
         super().close()
 
     async def record(self, outcomes: Sequence[Outcome]) -> None:
-        """Put outcomes on disk, in one transaction. JournalNotWritable if that fails."""
+        """Put outcomes on disk, with their parts, in one transaction. JournalNotWritable if that fails."""
         rows = [_row(self._session, outcome) for outcome in outcomes]
-        await self._hop(lambda: self._insert(_INSERT_OUTCOME, rows))
+        parts = [_part_row(part) for outcome in outcomes for part in outcome.parts]
+        await self._hop(lambda: self._insert_all({_INSERT_OUTCOME: rows, _INSERT_PART: parts}))
 
     async def grant(self, grant: Grant) -> None:
         """Put a grant on disk. JournalNotWritable if that fails."""
@@ -131,9 +135,13 @@ class Journal(Record):
         row = (at, found.sampled, found.remaining, found.witnesses, found.witnesses_lost)
         self._insert("INSERT INTO verification VALUES (NULL, ?, ?, ?, ?, ?)", [row])
 
-    def _insert(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+    def _insert(self, statement: str, rows: Rows) -> None:
+        self._insert_all({statement: rows})
+
+    def _insert_all(self, statements: Mapping[str, Rows]) -> None:
         with writing(self.path), transaction(self._connection):
-            self._connection.executemany(statement, rows)
+            for statement, rows in statements.items():
+                self._connection.executemany(statement, rows)
 
 
 def make_run_directory(directory: Path) -> None:
@@ -167,6 +175,11 @@ def _row(session: int, outcome: Outcome) -> tuple[object, ...]:
         outcome.first_sent_at,
         outcome.last_answered_at,
     )
+
+
+def _part_row(part: Part) -> tuple[object, ...]:
+    assets, points = part.assets, part.points
+    return part.number, part.parent, assets.start, assets.end, points.start, points.end
 
 
 def _storable(code: int | None) -> int | None:

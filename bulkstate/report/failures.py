@@ -48,8 +48,9 @@ def write_failures(record: RunRecord, file: TextIO) -> int:
     rows = csv.writer(file, lineterminator="\n")
     rows.writerow(("asset_id", "point_id", "pipeline", "stage"))
     written = 0
+    pieces = record.pieces()
     for number in record.undeleted():
-        chunk = record.plan.chunk(number)
+        chunk = pieces.chunk(number)
         stage = ((chunk.stage.pipeline, chunk.stage.name),)
         rows.writerows((asset, point, *place) for asset, point, place in product(chunk.assets, chunk.points, stage))
         written += chunk.pairs

@@ -15,7 +15,7 @@ from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from bulkstate.model import Report, RunResult, StageReport, Verdict, Verification
+from bulkstate.model import ChunkCounts, Report, RunResult, StageReport, Verdict, Verification
 from bulkstate.report.failures import Kind, kinds
 
 _KINDS_SHOWN: Final = 8
@@ -78,7 +78,7 @@ def printable(text: str) -> str:
 
 
 def _heading(report: Report) -> _Paragraph:
-    chunks = _of(report.chunks.deleted, report.chunks.planned, "chunk")
+    chunks = _chunks(report.chunks)
     lines = (
         printable(report.reason),
         f"{_of(report.pairs_deleted, report.pairs_planned, 'pair')} deleted, in {chunks}",
@@ -105,14 +105,20 @@ def _stages(stages: Sequence[StageReport]) -> Iterator[RenderableType]:
     rows = [_figures(stage) for stage in stages]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for stage, row in zip(stages, rows, strict=True):
-        whole = stage.chunks.deleted + stage.chunks.split == stage.chunks.planned
+        whole = stage.chunks.deleted == stage.chunks.unsplit
         yield Text(f"{'✓' if whole else '!'} {printable(str(stage.stage))}", "green" if whole else "yellow")
         yield _indented("   ".join(figure.ljust(width) for figure, width in zip(row, widths, strict=True)))
 
 
 def _figures(stage: StageReport) -> tuple[str, str, str]:
     pairs = _of(stage.pairs_deleted, stage.pairs_planned, "pair")
-    return pairs, _of(stage.chunks.deleted, stage.chunks.planned, "chunk"), _trouble(stage)
+    return pairs, _chunks(stage.chunks), _trouble(stage)
+
+
+def _chunks(counts: ChunkCounts) -> str:
+    """Of a split chunk its parts count."""
+    split = f" ({counts.split:,} split)" if counts.split else ""
+    return _of(counts.deleted, counts.unsplit, "chunk") + split
 
 
 def _of(done: int, planned: int, noun: str) -> str:
