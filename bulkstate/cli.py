@@ -20,6 +20,7 @@ from rich.console import Console
 from bulkstate import __version__, config, run
 from bulkstate.brake import Brake
 from bulkstate.emulator import app as emulator_app
+from bulkstate.emulator.faults import load_faults
 from bulkstate.emulator.world import World, default_world, load_world
 from bulkstate.errors import BulkstateError, InputError, Interrupted, NotConfirmed, Problem
 from bulkstate.journal import RESUMED, RETRIED, Record
@@ -194,6 +195,7 @@ def emulator(
     port: Annotated[int, typer.Option(help="The port; 0: a free one.", min=0, max=65535)] = 8080,
     db: Annotated[Path | None, typer.Option(help="Keep the state in this file.", show_default=False)] = None,
     world: Annotated[Path | None, typer.Option(help="What there is, a YAML file.", show_default=False)] = None,
+    faults: Annotated[Path | None, typer.Option(help="How to misbehave, a YAML file.", show_default=False)] = None,
     trust_vendor_token: Annotated[
         bool, typer.Option("--trust-vendor-token", help="Accept the vendor's encrypted tokens, unread.")
     ] = False,
@@ -201,7 +203,14 @@ def emulator(
     """Serve the same API over a real store, for rehearsal, learning and tests."""
     with _speaking(False):
         seed = default_world() if world is None else load_world(world)
-        serving = emulator_app.serve(seed, database=db, host=host, port=port, trust_vendor_token=trust_vendor_token)
+        serving = emulator_app.serve(
+            seed,
+            database=db,
+            faults=None if faults is None else load_faults(faults),
+            host=host,
+            port=port,
+            trust_vendor_token=trust_vendor_token,
+        )
         with suppress(Interrupted):
             _attend(lambda brake: _serve(serving, seed, brake))
 
@@ -240,7 +249,9 @@ async def _agreed(_plan: Plan) -> None:
 async def _ask(plan: Plan, forecast: float) -> None:
     console = Console(stderr=True)
     show_plan(plan, forecast, console)
-    console.print(f"Delete the state of these {plan.pairs:,} pairs? It can't be brought back. [yes/no] ", markup=False)
+    unlisted = f", and of {plan.unlisted_pairs:,} that nobody listed" if plan.unlisted_pairs else ""
+    question = f"Delete the state of these {plan.pairs:,} pairs{unlisted}? It can't be brought back. [yes/no] "
+    console.print(question, markup=False)
     await anyio.wait_readable(sys.stdin)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise NotConfirmed("not agreed to: nothing was deleted")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import random
 from typing import Final
-
-import anyio
 
 from bulkstate import config
 from bulkstate.client import Client
@@ -41,11 +40,15 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """An open way to the gateway. Everything that is called through it goes through its one gate."""
+    """An open way to the gateway. Everything that is called through it goes through its one gate.
+
+    `clock` is the event loop's, in seconds: asked directly, because a call asks several times.
+    """
 
     gate: Gate
     client: Client
     reads: Reads
+    clock: Callable[[], float]
 
 
 def windows(settings: Settings) -> tuple[Window, ...]:
@@ -76,15 +79,19 @@ async def connect(
     `directory` is the run directory: the embedded gateway keeps its store there, in memory without one. `grants` are
     the run's earlier ones: their calls count. InputError if the gateway can't be addressed.
     """
-    gate = Gate(Pacer(windows(settings), _history(grants)), time.time)
-    async with _address(settings.gateway, environ, directory) as address, _client(settings, address, gate) as client:
-        yield Connection(gate, client, Reads(client, gate, retry_policy(settings), random))
+    clock = asyncio.get_running_loop().time
+    gate = Gate(Pacer(windows(settings), _history(grants, clock())), time.time, clock)
+    async with (
+        _address(settings.gateway, environ, directory) as address,
+        _client(settings, address, gate, clock) as client,
+    ):
+        yield Connection(gate, client, Reads(client, gate, retry_policy(settings), random), clock)
 
 
-def _history(grants: Sequence[Grant]) -> list[tuple[float, int]]:
-    """Earlier calls in loop seconds."""
+def _history(grants: Sequence[Grant], now: float) -> list[tuple[float, int]]:
+    """Earlier calls in loop seconds; it is `now`."""
     wall = time.time()
-    offset = anyio.current_time() - wall
+    offset = now - wall
     return [(at + offset, calls) for at, calls in sent_history(grants, wall)]
 
 
@@ -106,6 +113,13 @@ def _auth(auth: config.Auth, environ: Mapping[str, str]) -> Auth:
     return AppKey(auth.app_key.reveal(environ), auth.app_secret.reveal(environ), Style(auth.style), auth.prefix)
 
 
-def _client(settings: Settings, address: Address, gate: Gate) -> Client:
-    timeout = settings.gateway.timeout
-    return Client(address.url, address.organisation, address.auth, gate.acquire, timeout=timeout, ca_pem=address.ca_pem)
+def _client(settings: Settings, address: Address, gate: Gate, clock: Callable[[], float]) -> Client:
+    return Client(
+        address.url,
+        address.organisation,
+        address.auth,
+        gate.acquire,
+        timeout=settings.gateway.timeout,
+        ca_pem=address.ca_pem,
+        clock=clock,
+    )

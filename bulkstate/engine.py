@@ -22,6 +22,7 @@ from bulkstate.errors import (
 )
 from bulkstate.gate import Gate, GateClosed
 from bulkstate.model import Answer, Attempt, Outcome, Part, Plan, Reply, Stage, Verdict
+from bulkstate.outbox import Outbox
 from bulkstate.pieces import Pieces
 from bulkstate.policy.retry import (
     Again,
@@ -43,10 +44,6 @@ from bulkstate.watch import Watch
 from bulkstate.wire import Code
 from bulkstate.work import Job, Work
 
-BATCH: Final = 256
-BATCH_SECONDS: Final = 0.1
-"""Outcomes are put on disk together: so many, or those of so many seconds."""
-
 GRACE_SECONDS: Final = 5.0
 """How long calls under way may go on when the run has to end."""
 
@@ -63,7 +60,10 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Equipment:
-    """What the engine is given to work with. `random` gives uniform numbers in [0, 1), `wall` UNIX seconds."""
+    """What the engine is given to work with.
+
+    `random` gives uniform numbers in [0, 1), `wall` UNIX seconds, `clock` the event loop's.
+    """
 
     api: StageStateApi
     gate: Gate
@@ -72,6 +72,7 @@ class Equipment:
     observer: Observer
     random: Callable[[], float]
     wall: Callable[[], float]
+    clock: Callable[[], float] = anyio.current_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +96,13 @@ class Engine:
         self._observer = equipment.observer
         self._random = equipment.random
         self._wall = equipment.wall
+        self._clock = equipment.clock
         self._pace = pace
         self._pieces = Pieces(plan, heritage.parts)
         self._sizing = heritage.sizing
         self._splitting = anyio.Lock()
         self._work = Work(numbers, self._pieces.chunk)
-        self._outcomes, self._recorded = anyio.create_memory_object_stream[Outcome](BATCH)
+        self._outbox = Outbox()
         self._crew = anyio.CancelScope()
         self._ending: BulkstateError | None = None
         self._refused_stages: dict[Stage, str] = {}
@@ -110,8 +112,10 @@ class Engine:
         """Work until every chunk has its outcome, or the run has to end: returns what ended it early. Call it once."""
         async with anyio.create_task_group() as recorder:
             recorder.start_soon(self._record)
-            async with self._outcomes:
+            try:
                 await self._delete()
+            finally:
+                self._outbox.close()
         return self._ending
 
     def stop(self, reason: BulkstateError, grace: float = GRACE_SECONDS) -> None:
@@ -119,7 +123,7 @@ class Engine:
         self._ending = self._ending or reason
         self._work.close()
         self._gate.close()
-        self._crew.deadline = min(self._crew.deadline, anyio.current_time() + grace)
+        self._crew.deadline = min(self._crew.deadline, self._clock() + grace)
 
     # ── workers ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -198,7 +202,7 @@ class Engine:
                 job.tries = replace(job.tries, renewed=True)
                 self._work.put_first(job)
             case Again(delay):
-                self._work.put_back(job, anyio.current_time() + delay)
+                self._work.put_back(job, self._clock() + delay)
             case Split():
                 await self._split(job)
             case StopStage():
@@ -211,48 +215,33 @@ class Engine:
     # ── outcomes ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _settle(self, job: Job, verdict: Verdict, message: str = "") -> None:
-        outcome = job.outcome(verdict, self._wall() - anyio.current_time(), message)
+        now = self._clock()
+        outcome = job.outcome(verdict, self._wall() - now, message)
         if verdict is Verdict.DELETED and self._pace.status_every is not None:
-            self._unconfirmed.append((anyio.current_time(), outcome))
-        await self._report(outcome)
+            self._unconfirmed.append((now, outcome))
+        await self._outbox.put(outcome)
         self._work.put_down()
 
     async def _split(self, job: Job, message: str = "") -> None:
         """Go on with parts of a job's chunk, once its record names them. Numbers reach the journal in their order."""
         async with self._splitting:
             parts = self._pieces.split(job.chunk.number, self._sizing.cut(job.chunk))
-            split = job.outcome(Verdict.SPLIT, self._wall() - anyio.current_time(), message)
-            await self._report(replace(split, parts=parts))
+            split = job.outcome(Verdict.SPLIT, self._wall() - self._clock(), message)
+            await self._outbox.put(replace(split, parts=parts))
         tries = Tries(unanswered=job.tries.unanswered)
         self._work.divide([Job(self._pieces.chunk(part.number), tries) for part in parts])
 
     async def _leave(self, job: Job) -> None:
         """Record a job that the end of the run overtook: it goes on with the next `resume`."""
         reason = self._ending.message if self._ending and not job.last else ""
-        await self._report(job.outcome(job.if_left, self._wall() - anyio.current_time(), reason))
-
-    async def _report(self, outcome: Outcome) -> None:
-        """Hand an outcome to the recorder. What was answered is recorded even if the crew's time is over."""
-        with anyio.CancelScope(shield=True):
-            await self._outcomes.send(outcome)
+        await self._outbox.put(job.outcome(job.if_left, self._wall() - self._clock(), reason))
 
     async def _record(self) -> None:
         """Put on disk whatever is handed over, until nobody is left to do so. Whoever waits for it can't be cancelled,
         so it can't be either: it ends with the crew."""
         with anyio.CancelScope(shield=True):
-            async with self._recorded:
-                async for first in self._recorded:
-                    batch = [first]
-                    with anyio.move_on_after(BATCH_SECONDS):
-                        await self._fill(batch)
-                    await self._write(batch)
-
-    async def _fill(self, batch: list[Outcome]) -> None:
-        while len(batch) < BATCH:
-            try:
-                batch.append(await self._recorded.receive())
-            except anyio.EndOfStream:
-                return
+            while batch := await self._outbox.batch():
+                await self._write(batch)
 
     async def _write(self, batch: list[Outcome]) -> None:
         try:
@@ -279,7 +268,7 @@ class Engine:
 
     async def _look_around(self) -> None:
         try:
-            await self._inspect(anyio.current_time())
+            await self._inspect(self._clock())
         except GateClosed:
             return
         except Stopped as reason:
@@ -301,7 +290,7 @@ class Engine:
         Only when the crew is gone, so that calls which were under way at that time are among it.
         """
         for _, outcome in self._unconfirmed:
-            await self._report(replace(outcome, verdict=Verdict.SUSPECT, attempts=0, throttled=0))
+            await self._outbox.put(replace(outcome, verdict=Verdict.SUSPECT, attempts=0, throttled=0))
 
 
 def _ending_of(reply: Reply[bool]) -> BulkstateError:

@@ -25,50 +25,71 @@ class GateClosed(Exception):
 class Gate:
     """First come, first served. No call is let through before the pacer is ready and its grant is on disk.
 
-    `wall` gives UNIX seconds. The ledger comes later than the gate where a run directory is made after the first reads;
-    calls let through until then are in its first grant.
+    `wall` gives UNIX seconds, `clock` the event loop's. The ledger comes later than the gate where a run directory is
+    made after the first reads; calls let through until then are in its first grant.
     """
 
-    def __init__(self, pacer: Pacer, wall: Callable[[], float]) -> None:
+    def __init__(
+        self, pacer: Pacer, wall: Callable[[], float], clock: Callable[[], float] = anyio.current_time
+    ) -> None:
         self._pacer = pacer
         self._wall = wall
+        self._clock = clock
         self._throttling = Throttling()
         self._turn = anyio.Lock(fast_acquire=True)
         self._closed = anyio.Event()
         self._ledger: Ledger | None = None
+        self._in_line = 0
         self._left = 0
         self._spent = 0
         self._grant_ends = float("-inf")
 
     async def acquire(self) -> None:
         """Wait for the next call's turn. GateClosed if the run ends first, JournalNotWritable if no grant is kept."""
-        async with self._turn:
+        self._be_open()
+        if not self._in_line and self._is_free(self._clock()):
+            return
+        self._in_line += 1
+        try:
+            async with self._turn:
+                await self._wait()
+        finally:
+            self._in_line -= 1
+
+    def _is_free(self, now: float) -> bool:
+        """Let a call through, if nothing holds it back."""
+        if self._needs_grant(now) or self._pacer.ready_at(now) > now:
+            return False
+        self._left -= 1
+        self._spent += 1
+        self._pacer.sent(now)
+        return True
+
+    def _needs_grant(self, now: float) -> bool:
+        return self._ledger is not None and (self._left <= 0 or now >= self._grant_ends)
+
+    async def _wait(self) -> None:
+        self._be_open()
+        while not self._is_free(now := self._clock()):
+            if self._ledger is not None and self._needs_grant(now):
+                await self._renew(self._ledger)
+            else:
+                await self._sleep(self._pacer.ready_at(now) - now)
             self._be_open()
-            await self._be_granted()
-            await self._be_ready()
-            self._left -= 1
-            self._spent += 1
-            self._pacer.sent(anyio.current_time())
+
+    async def _sleep(self, seconds: float) -> None:
+        with anyio.move_on_after(max(seconds, SHORTEST_SLEEP)):
+            await self._closed.wait()
 
     def _be_open(self) -> None:
         if self._closed.is_set():
             raise GateClosed
 
-    async def _be_granted(self) -> None:
-        if self._ledger is not None and (self._left <= 0 or anyio.current_time() >= self._grant_ends):
-            await self._renew(self._ledger)
-
-    async def _be_ready(self) -> None:
-        while (wait := self._pacer.ready_at(anyio.current_time()) - anyio.current_time()) > 0:
-            with anyio.move_on_after(max(wait, SHORTEST_SLEEP)):
-                await self._closed.wait()
-            self._be_open()
-
     async def _renew(self, ledger: Ledger) -> None:
         calls = max(1, int(self._pacer.rate * GRANT_SECONDS))
         await ledger.grant(Grant(self._wall(), calls, self._spent))
         self._left, self._spent = calls, 0
-        self._grant_ends = anyio.current_time() + 2 * GRANT_SECONDS
+        self._grant_ends = self._clock() + 2 * GRANT_SECONDS
 
     async def keep(self, ledger: Ledger) -> None:
         """Remember every call in `ledger` from now on, those that were made already included."""
@@ -84,7 +105,7 @@ class Gate:
 
     def refused(self, sent_at: float, retry_after: float | None) -> float:
         """A call that started at `sent_at` (loop seconds) got a 429: hold everybody. Returns for how many seconds."""
-        now = anyio.current_time()
+        now = self._clock()
         self._pacer.hold(self._throttling.refused(now, sent_at, retry_after))
         return max(0.0, self._pacer.held_until - now)
 

@@ -107,7 +107,8 @@ class LowerBound:
 class StagePlan:
     """The chunks of one stage, as rectangles over its dictionaries.
 
-    `pairs` counts the target pairs, each once; `unlisted_pairs` those that are covered though nobody selected them.
+    `pairs` counts the target pairs, each once; `unlisted_pairs` those that are covered though nobody selected them;
+    `kept_pairs` those that were selected and aren't in the target, because they are kept.
     """
 
     stage: Stage
@@ -117,6 +118,7 @@ class StagePlan:
     pairs: int
     lower_bound: LowerBound
     unlisted_pairs: int = 0
+    kept_pairs: int = 0
 
     def spelt_out(self, number: int, rectangle: Rectangle) -> Chunk:
         """A rectangle over the stage's dictionaries, as chunk `number`."""
@@ -155,6 +157,11 @@ class Plan:
     def unlisted_pairs(self) -> int:
         """How many pairs are covered though nobody selected them, over all stages."""
         return sum(stage.unlisted_pairs for stage in self.stages)
+
+    @property
+    def kept_pairs(self) -> int:
+        """How many selected pairs are kept, over all stages."""
+        return sum(stage.kept_pairs for stage in self.stages)
 
     @property
     def lower_bound(self) -> int:
@@ -383,7 +390,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A whole run, folded from its journal. `seconds` run from the first call to the last answer of each session."""
+    """A whole run, folded from its journal. `seconds` run from the first call to the last answer of each session.
+
+    `unlisted_pairs` were planned to be deleted though nobody selected them.
+    """
 
     run: str
     run_dir: str
@@ -400,6 +410,7 @@ class Report:
     seconds: float
     verified: Verification | None
     failures: tuple[Failure, ...]
+    unlisted_pairs: int = 0
 
     @property
     def requests_per_second(self) -> float:

@@ -33,6 +33,7 @@ SCHEMA: Final = (
         name TEXT NOT NULL,
         pairs INTEGER NOT NULL,
         unlisted_pairs INTEGER NOT NULL,
+        kept_pairs INTEGER NOT NULL,
         bound INTEGER NOT NULL,
         proof TEXT NOT NULL
     )""",
@@ -72,13 +73,14 @@ def write(connection: sqlite3.Connection, plan: Plan) -> None:
 
 def _write_stage(connection: sqlite3.Connection, number: int, plan: StagePlan, dictionaries: dict[str, int]) -> None:
     connection.execute(
-        "INSERT INTO stage VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO stage VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             number,
             plan.stage.pipeline,
             plan.stage.name,
             plan.pairs,
             plan.unlisted_pairs,
+            plan.kept_pairs,
             plan.lower_bound.requests,
             plan.lower_bound.proof,
         ),
@@ -116,14 +118,15 @@ def _ids(text: str) -> tuple[str, ...]:
 
 def _read_stage(
     connection: sqlite3.Connection,
-    row: tuple[int, str, str, int, int, int, str],
+    row: tuple[int, str, str, int, int, int, int, str],
     dictionaries: dict[int, tuple[str, ...]],
 ) -> StagePlan:
-    number, pipeline, name, pairs, unlisted_pairs, bound, proof = row
+    number, pipeline, name, pairs, unlisted_pairs, kept_pairs, bound, proof = row
     assets, asset_sets = _read_side(connection, number, "assets", dictionaries)
     points, point_sets = _read_side(connection, number, "points", dictionaries)
     rectangles = tuple(map(Rectangle, asset_sets, point_sets))
-    return StagePlan(Stage(pipeline, name), assets, points, rectangles, pairs, LowerBound(bound, proof), unlisted_pairs)
+    stage, lower_bound = Stage(pipeline, name), LowerBound(bound, proof)
+    return StagePlan(stage, assets, points, rectangles, pairs, lower_bound, unlisted_pairs, kept_pairs)
 
 
 def _read_side(

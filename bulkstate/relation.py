@@ -1,4 +1,4 @@
-"""The target as a value: which pairs lose their state, in one stage.
+"""The target as a value: which pairs lose their state, in one stage, and which must not.
 
 A block (assets × points) is never expanded into pairs. Single pairs are encoded as 64-bit integers, asset position
 times the number of points plus point position, so that fifty million of them are 400 MB, sorted like any integers.
@@ -7,13 +7,23 @@ times the number of points plus point position, so that fifty million of them ar
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bulkstate.model import IndexArray, Pair, Rectangle, Stage
+
+
+class Unlisted(StrEnum):
+    """What may happen to pairs that are neither selected nor kept."""
+
+    KEEP = "keep"
+    MAY_DELETE = "may_delete"
+    """A request may hold them, if that saves requests."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,10 +36,12 @@ class Block:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Relation:
-    """What is selected in one stage: the union of its blocks and its pairs.
+    """What is selected in one stage, the union of its blocks and its pairs, and what is kept there.
 
-    `assets` and `points` are sorted dictionaries without duplicates. `pairs` are codes, ascending, each once.
-    `duplicates` counts what was named more than once, for the user to see.
+    The target is what is selected and not kept. No request may hold a kept pair, nor one outside the target unless
+    `unlisted` says so. `assets` and `points` are the sorted dictionaries, without duplicates, of what is selected: a
+    request names nothing else, so a kept pair with an ID that isn't there needs no code. `pairs` and `kept` are codes,
+    ascending, each once. `duplicates` counts what was named more than once, for the user to see.
     """
 
     stage: Stage
@@ -38,13 +50,26 @@ class Relation:
     blocks: tuple[Block, ...]
     pairs: NDArray[np.int64]
     duplicates: int = 0
+    kept: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    unlisted: Unlisted = Unlisted.KEEP
 
     def holds(self, pair: Pair) -> bool:
-        """Is this pair selected?"""
+        """Is this pair in the target?"""
+        code = self._code(pair)
+        return code is not None and self._selects(code) and not _has(self.kept, code)
+
+    def keeping(self, pairs: Collection[Pair]) -> Relation:
+        """The relation that keeps these pairs as well."""
+        codes = [code for code in map(self._code, pairs) if code is not None]
+        return replace(self, kept=np.union1d(self.kept, np.array(codes, np.int64)))
+
+    def _code(self, pair: Pair) -> int | None:
+        """The pair as a code, None if no request can name it."""
         asset, point = _position(self.assets, pair.asset), _position(self.points, pair.point)
-        if asset is None or point is None:
-            return False
-        code = asset * len(self.points) + point
+        return None if asset is None or point is None else asset * len(self.points) + point
+
+    def _selects(self, code: int) -> bool:
+        asset, point = divmod(code, len(self.points))
         return _has(self.pairs, code) or any(_has(b.assets, asset) and _has(b.points, point) for b in self.blocks)
 
 
@@ -66,19 +91,31 @@ def _has(ascending: NDArray[np.int32] | NDArray[np.int64], number: int) -> bool:
     return position < len(ascending) and int(ascending[position]) == number
 
 
-def equal_rows(relation: Relation) -> tuple[Rectangle, ...]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Classes:
     """The target as classes of assets that have the same points, ordered by their first asset.
 
     The rectangles share no asset, hence no pair, and together they are the target: a pair that several blocks hold, or
-    that stands in a block and on its own, is in one of them. Rows are compared as they are, never by a hash alone.
-    Takes memory by assets and single pairs; a block is never expanded.
+    that stands in a block and on its own, is in one of them. `kept_pairs` counts what was selected and is kept.
+    """
+
+    rectangles: tuple[Rectangle, ...]
+    kept_pairs: int
+
+
+def equal_rows(relation: Relation) -> Classes:
+    """The target by its rows, which are compared as they are, never by a hash alone.
+
+    Takes memory by assets, single pairs and kept ones; a block is never expanded.
     """
     rows = _Rows()
     labels = np.zeros(len(relation.assets), np.int32)
     for block in relation.blocks:
         _add_block(rows, labels, block)
-    _add_pairs(rows, labels, relation)
-    return _classes(rows, labels)
+    _change(rows.widened, labels, relation.pairs, len(relation.points))
+    selected = rows.pairs(labels)
+    _change(rows.narrowed, labels, relation.kept, len(relation.points))
+    return Classes(_rectangles(rows, labels), selected - rows.pairs(labels))
 
 
 class _Rows:
@@ -101,6 +138,15 @@ class _Rows:
         row = self.points[number]
         return self.number(np.union1d(row, points) if len(row) else points)
 
+    def narrowed(self, number: int, points: IndexArray) -> int:
+        """The number of the row that has the points of row `number` without these."""
+        row = self.points[number]
+        return self.number(row[np.isin(row, points, assume_unique=True, invert=True)])
+
+    def pairs(self, labels: NDArray[np.int32]) -> int:
+        """How many pairs assets with these rows have together."""
+        return int(np.fromiter(map(len, self.points), np.int64, len(self.points))[labels].sum())
+
 
 def _add_block(rows: _Rows, labels: NDArray[np.int32], block: Block) -> None:
     before, which = np.unique(labels[block.assets], return_inverse=True)
@@ -108,33 +154,38 @@ def _add_block(rows: _Rows, labels: NDArray[np.int32], block: Block) -> None:
     labels[block.assets] = np.array(after, np.int32)[which]
 
 
-def _add_pairs(rows: _Rows, labels: NDArray[np.int32], relation: Relation) -> None:
-    if not len(relation.pairs):
+_Change: TypeAlias = Callable[[int, IndexArray], int]
+"""What a row becomes by some points, both rows by their numbers."""
+
+
+def _change(change: _Change, labels: NDArray[np.int32], codes: NDArray[np.int64], width: int) -> None:
+    """Change the row of each asset that has pairs among `codes` by the points of these; a row is `width` long."""
+    if not len(codes):
         return
-    of_asset = relation.pairs // len(relation.points)
-    points = (relation.pairs - of_asset * len(relation.points)).astype(np.int32)
+    of_asset = codes // width
+    points = (codes - of_asset * width).astype(np.int32)
     starts = np.flatnonzero(np.diff(of_asset, prepend=-1))
     assets = of_asset[starts]
-    labels[assets] = _widened(rows, labels[assets].tolist(), points, [*starts.tolist(), len(points)])
+    labels[assets] = _changed(change, labels[assets].tolist(), points, [*starts.tolist(), len(points)])
 
 
-def _widened(rows: _Rows, numbers: list[int], points: IndexArray, bounds: list[int]) -> list[int]:
-    """The numbers of the rows `numbers`, each with its run of `points` between neighbouring `bounds`.
+def _changed(change: _Change, numbers: list[int], points: IndexArray, bounds: list[int]) -> list[int]:
+    """What the rows `numbers` become, each by its run of `points` between neighbouring `bounds`.
 
     A dictionary of the runs' bytes is exact, and keeps only those that differ.
     """
     known: dict[tuple[int, bytes], int] = {}
     data, width = points.tobytes(), points.itemsize
-    widened = []
+    changed = []
     for number, start, end in zip(numbers, bounds, bounds[1:], strict=False):
         run = (number, data[start * width : end * width])
         if run not in known:
-            known[run] = rows.widened(number, points[start:end])
-        widened.append(known[run])
-    return widened
+            known[run] = change(number, points[start:end])
+        changed.append(known[run])
+    return changed
 
 
-def _classes(rows: _Rows, labels: NDArray[np.int32]) -> tuple[Rectangle, ...]:
+def _rectangles(rows: _Rows, labels: NDArray[np.int32]) -> tuple[Rectangle, ...]:
     order = np.argsort(labels, kind="stable").astype(np.int32)
     sorted_labels = labels[order]
     starts = np.flatnonzero(np.diff(sorted_labels, prepend=-1))

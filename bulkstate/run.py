@@ -37,7 +37,7 @@ from bulkstate.ports import Observer
 from bulkstate.reads import ReadFailed
 from bulkstate.relation import Relation, of_pairs
 from bulkstate.report.fold import fold
-from bulkstate.selection import read_pairs, select
+from bulkstate.selection import PairSource, read_pairs, select
 from bulkstate.watch import Watch
 
 Agree = Callable[[Plan], Awaitable[None]]
@@ -74,22 +74,20 @@ class Finished:
 def prepare(settings: Settings) -> Prepared:
     """Select and plan, and hold the plan against the guards. InputError, GuardExceeded."""
     relations = select(settings.delete)
-    plan = _planned(settings, relations)
+    witnesses = _witness_pairs(settings.verify.witness, relations)
+    plan = _planned(settings, [relation.keeping(witnesses) for relation in relations])
     _guard(plan, settings.safety)
-    return Prepared(settings, plan, _witnesses(settings, relations))
+    return Prepared(settings, plan, tuple((stage.stage, pair) for pair in witnesses for stage in plan.stages))
 
 
-def _witnesses(settings: Settings, targets: Sequence[Relation]) -> Witnesses:
-    """The witness pairs, in every stage that loses state. InputError if one of them is to be deleted itself."""
-    source = settings.verify.witness
-    if source is None:
-        return ()
-    witnesses = tuple((target.stage, pair) for pair in read_pairs(source) for target in targets)
-    selected = [pair for pair in read_pairs(source) for target in targets if target.holds(pair)]
-    if selected:
+def _witness_pairs(source: PairSource | None, targets: Sequence[Relation]) -> Sequence[Pair]:
+    """The pairs of a witness file. InputError if one of them is to be deleted itself."""
+    pairs = read_pairs(source) if source else ()
+    selected = [pair for pair in pairs for target in targets if target.holds(pair)]
+    if source and selected:
         message = f"{selected[0].asset}, {selected[0].point} is selected for deletion: a witness stands outside"
         raise InputError(Problem(message, source.where, source.field))
-    return witnesses
+    return pairs
 
 
 def _planned(settings: Settings, relations: Sequence[Relation]) -> Plan:
@@ -274,7 +272,9 @@ async def _delete(session: _Session, numbers: Sequence[int], audience: Audience)
     pace = Pace(settings.limits.concurrency, retry_policy(settings), every)
     watch = Watch(connection.reads, _pipelines(journal.plan))
     with audience(journal.pieces(), numbers) as observer:
-        equipment = Equipment(connection.client, connection.gate, watch, journal, observer, random, time.time)
+        equipment = Equipment(
+            connection.client, connection.gate, watch, journal, observer, random, time.time, connection.clock
+        )
         engine = Engine(equipment, pace, journal.plan, numbers, Heritage(journal.parts(), journal.sizing()))
         with session.brake.gently(engine):
             return await engine.run()
@@ -298,10 +298,9 @@ async def _read_back(session: _Session, sample: Sample) -> str:
 
 def _sample(journal: Journal, sample: Sample) -> Iterator[Chunk]:
     """What to read back of deleted chunks."""
-    deleted, pieces = journal.deleted(), journal.pieces()
     if sample == "all":
-        return map(pieces.chunk, deleted)
-    return verification.sample(pieces, deleted, sample, Random())
+        return map(journal.pieces().chunk, journal.deleted())
+    return verification.sample(journal.pieces(), journal.deleted(), sample, Random()) if sample else iter(())
 
 
 # ── after ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
 from bulkstate.config import nodes
 from bulkstate.config.forms import Choice, FilePath, JsonObject, Text
 from bulkstate.config.place import Place
-from bulkstate.config.sections import Found, ListOf, Made, Section
+from bulkstate.config.sections import Found, ListOf, Made, Maybe, Section
 from bulkstate.errors import Problem
+from bulkstate.model import Stage
+from bulkstate.relation import Unlisted
 from bulkstate.selection import STDIN, BlockSource, Entry, IdList, PairSource, Source
 
 _LIST_FILE: Final = re.compile(r".*(\.(txt|csv|ndjson|parquet)(\.gz|\.zst)?|/)|-", re.DOTALL | re.IGNORECASE)
@@ -111,21 +112,36 @@ _SOURCE: Final = Made(Section(_SourceKeys, (_block_or_pairs,)), _SourceKeys.sour
 _NAME: Final = Text("a name")
 
 
-class Unlisted(StrEnum):
-    """What may happen to pairs that are neither selected nor kept."""
-
-    KEEP = "keep"
-
-
 @dataclass(frozen=True, slots=True)
 class _EntryKeys:
     pipeline: Annotated[str, _NAME, "The pipeline's ID."]
     stages: Annotated[tuple[str, ...], ListOf(_NAME, "stages"), "The stages whose state goes, by instance name."]
     where: Annotated[tuple[Source, ...], ListOf(_SOURCE, "blocks or pairs"), "Blocks (assets, points) and pairs."]
-    unlisted: Annotated[Unlisted, Choice(Unlisted), "What may happen to pairs nobody listed."] = Unlisted.KEEP
+    keep: Annotated[
+        PairSource | None, Maybe(Pairs()), "A file of pairs that no request may hold: asset_id, point_id."
+    ] = None
+    unlisted: Annotated[
+        Unlisted, Choice(Unlisted), "Pairs neither selected nor kept: keep, or may_delete if that saves requests."
+    ] = Unlisted.KEEP
 
     def entry(self) -> Entry:
-        return Entry(self.pipeline, self.stages, self.where)
+        return Entry(self.pipeline, self.stages, self.where, self.keep, self.unlisted)
+
+
+def agreed_on_unlisted(found: Found) -> Iterator[Problem]:
+    """Mistakes in the key `delete`: entries that disagree on what may happen to unlisted pairs of the same stage."""
+    entries = found.values.get("delete")
+    if not isinstance(entries, tuple):
+        return
+    first: dict[Stage, tuple[Entry, Place]] = {}
+    for entry, at in zip(entries, found.written["delete"].items(), strict=True):
+        for stage in entry.targets:
+            other, place = first.setdefault(stage, (entry, at))
+            if other.unlisted is not entry.unlisted:
+                message = f"{entry.unlisted} for {stage}, and {other.unlisted} in {place.field} ({place.where})"
+                yield Problem(
+                    message, at.where, at.child("unlisted"), "entries for the same stage are merged: say the same"
+                )
 
 
 ENTRIES: Final = ListOf(Made(Section(_EntryKeys), _EntryKeys.entry), "entries")

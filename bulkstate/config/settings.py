@@ -14,7 +14,7 @@ from bulkstate.config.forms import Duration, FilePath, Flag, JsonObject, RateOf,
 from bulkstate.config.gateway import GATEWAY, Embedded, Gateway
 from bulkstate.config.place import Place
 from bulkstate.config.sections import Found, Maybe, OneOrMore, Section
-from bulkstate.config.selected import ENTRIES, Pairs
+from bulkstate.config.selected import ENTRIES, Pairs, agreed_on_unlisted
 from bulkstate.config.values import Rate
 from bulkstate.errors import Problem
 from bulkstate.selection import Entry, PairSource
@@ -136,7 +136,7 @@ class Settings:
     report: Annotated[ReportFiles, Section(ReportFiles), "Where reports are written."] = ReportFiles()
 
 
-CONFIGURATION: Final = Section(Settings)
+CONFIGURATION: Final = Section(Settings, (agreed_on_unlisted,))
 """What people write."""
 
 CONTINUATION: Final = Section(Settings, given={"delete": ()})

@@ -15,8 +15,6 @@ class Unbuilt:
 
 
 UNBUILT: Final = (
-    Unbuilt("delete.keep"),
-    Unbuilt("delete.unlisted", "may_delete"),
     Unbuilt("plan.effort"),
     Unbuilt("limits.rate", "auto"),
     Unbuilt("limits.concurrency", "auto"),

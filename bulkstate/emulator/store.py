@@ -13,10 +13,10 @@ from typing import Final
 
 import orjson
 
-from bulkstate.emulator.patterns import expand
 from bulkstate.emulator.world import PipelineSeed, StateBlock, StatePairs
 from bulkstate.errors import InputError, Problem
 from bulkstate.model import PipelineStatus
+from bulkstate.patterns import unfold_all
 
 FORMAT: Final = 1
 """Kept in the file's `user_version`: 0 is a file in which nothing was ever seeded, or not to the end."""
@@ -122,7 +122,7 @@ class Store:
             rows = ((stage, pair.asset, pair.point, state.model, now) for pair in sorted(state.pairs))
             self._sql.executemany("INSERT OR IGNORE INTO state VALUES (?, ?, ?, ?, ?, 0.0)", rows)
             return
-        rectangle = _rectangle(stage, expand(state.assets), expand(state.points))
+        rectangle = _rectangle(stage, unfold_all(state.assets), unfold_all(state.points))
         self._sql.execute(_SEED_BLOCK, {**rectangle, "model": state.model, "time": now})
 
     def pipeline(self, id_: str) -> StoredPipeline | None:

@@ -25,10 +25,10 @@ from pathlib import Path
 from typing import Final
 
 from bulkstate.emulator.limits import Window, WindowKind
-from bulkstate.emulator.patterns import count
 from bulkstate.emulator.yamlfile import Entry, Fields, open_yaml
 from bulkstate.errors import InputError, Problem
 from bulkstate.model import Pair, PipelineStatus
+from bulkstate.patterns import unfold
 from bulkstate.wire import PAIRS_PER_REQUEST
 
 MEBIBYTE: Final = 1024 * 1024
@@ -233,11 +233,11 @@ def _stages(entry: Entry, of_pipeline: tuple[str, ...]) -> tuple[str, ...]:
 
 def _patterns(entry: Entry) -> tuple[str, ...]:
     patterns = entry.texts()
-    try:
-        for pattern in patterns:
-            count(pattern)
-    except ValueError as error:
-        raise entry.mistake(str(error)) from None
+    for pattern in patterns:
+        try:
+            unfold(pattern)
+        except ValueError as error:
+            raise entry.mistake(f"{pattern!r} {error}") from None
     return patterns
 
 

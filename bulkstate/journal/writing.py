@@ -84,7 +84,9 @@ class Journal(Record):
                 make_tables(connection)
                 connection.execute("INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?)", (*astuple(facts), plan.digest))
                 planfile.write(connection, plan)
-        return cls(connection, path, hop or WriterThread())
+        journal = cls(connection, path, hop or WriterThread())
+        journal.plan = plan  # what was just written needn't be read again
+        return journal
 
     @classmethod
     def resume(cls, directory: Path, *, hop: Hop | None = None) -> Self:

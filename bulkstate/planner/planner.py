@@ -9,14 +9,15 @@ from bulkstate.model import Plan, Rectangle, StagePlan
 from bulkstate.planner.bound import lower_bound
 from bulkstate.planner.digest import digest
 from bulkstate.planner.tiling import Limits, Tiles, Weights, tile, weigh
-from bulkstate.relation import Relation, equal_rows
+from bulkstate.relation import Classes, Relation, equal_rows
 
 
 def plan(relations: Iterable[Relation], *, pairs_per_request: int, bytes_per_request: int) -> Plan:
-    """The requests that delete exactly what the relations select, stage by stage, in the order of the stages.
+    """The requests that delete exactly the relations' targets, stage by stage, in the order of the stages.
 
     No request holds more than `pairs_per_request` pairs nor has a body over `bytes_per_request` bytes; both are at
-    least 1. The same relations, in whatever order, give the same plan. InputError if an ID is too long to be sent.
+    least 1. The same relations, in whatever order, give the same plan. InputError if an ID is too long to be sent, or
+    all that is selected in a stage is kept.
     """
     limits = Limits(pairs_per_request, bytes_per_request)
     planned = [_plan_stage(relation, limits) for relation in sorted(relations, key=lambda relation: relation.stage)]
@@ -26,9 +27,10 @@ def plan(relations: Iterable[Relation], *, pairs_per_request: int, bytes_per_req
 
 def _plan_stage(relation: Relation, limits: Limits) -> tuple[StagePlan, int]:
     classes, weights = equal_rows(relation), weigh(relation)
-    _refuse_unsendable(relation, classes, weights, limits)
-    tiles = [tile(rectangle, weights, limits) for rectangle in classes]
-    pairs = sum(rectangle.pairs for rectangle in classes)
+    _refuse_empty(relation, classes)
+    _refuse_unsendable(relation, classes.rectangles, weights, limits)
+    tiles = [tile(rectangle, weights, limits) for rectangle in classes.rectangles]
+    pairs = sum(rectangle.pairs for rectangle in classes.rectangles)
     stage = StagePlan(
         stage=relation.stage,
         assets=relation.assets,
@@ -36,12 +38,19 @@ def _plan_stage(relation: Relation, limits: Limits) -> tuple[StagePlan, int]:
         rectangles=tuple(rectangle for part in tiles for rectangle in part.rectangles),
         pairs=pairs,
         lower_bound=lower_bound(pairs, limits.pairs),
+        kept_pairs=classes.kept_pairs,
     )
     return stage, _body_bytes(tiles)
 
 
 def _body_bytes(tiles: Iterable[Tiles]) -> int:
     return sum(part.body_bytes for part in tiles)
+
+
+def _refuse_empty(relation: Relation, classes: Classes) -> None:
+    if classes.kept_pairs and not classes.rectangles:
+        message = f"{relation.stage}: all {classes.kept_pairs:,} selected pairs are kept: nothing is left to delete"
+        raise InputError(Problem(message, field="delete.keep", hint="leave out the stage, or correct one of the two"))
 
 
 def _refuse_unsendable(relation: Relation, classes: Iterable[Rectangle], weights: Weights, limits: Limits) -> None:

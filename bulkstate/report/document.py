@@ -56,6 +56,7 @@ class _Document:
     result: str
     chunks: ChunkCounts
     pairs: _Pairs
+    unlisted_pairs: int
     attempts: int
     retries: int
     throttled: int
@@ -80,6 +81,7 @@ def _document(report: Report) -> _Document:
         result=report.result,
         chunks=report.chunks,
         pairs=_Pairs(report.pairs_planned, report.pairs_deleted),
+        unlisted_pairs=report.unlisted_pairs,
         attempts=report.attempts,
         retries=report.retries,
         throttled=report.throttled,

@@ -124,6 +124,7 @@ def fold(record: RunRecord) -> Report:
         seconds=tally.seconds,
         verified=record.verification,
         failures=tuple(_failures(pieces, tally)),
+        unlisted_pairs=plan.unlisted_pairs,
     )
 
 

@@ -35,6 +35,7 @@ class _Document:
     lower_bound: int
     pairs: int
     unlisted_pairs: int
+    kept_pairs: int
     assets: int
     points: int
     body_bytes: int
@@ -50,6 +51,7 @@ def plan_to_json(plan: Plan, forecast_seconds: float) -> bytes:
         lower_bound=plan.lower_bound,
         pairs=plan.pairs,
         unlisted_pairs=plan.unlisted_pairs,
+        kept_pairs=plan.kept_pairs,
         assets=_different([stage.assets for stage in plan.stages]),
         points=_different([stage.points for stage in plan.stages]),
         body_bytes=plan.body_bytes,
@@ -80,6 +82,12 @@ def _lines(plan: Plan, forecast_seconds: float) -> Iterator[Text]:
     size = f"{plan.body_bytes / 1e6:,.1f} MB"
     yield Text(f"Plan {plan.digest[:8]}", "bold")
     yield Text(f"  {plan.pairs:,} pairs in {plan.requests:,} requests; at least {plan.lower_bound:,} are needed")
+    if plan.unlisted_pairs:
+        yield Text(
+            f"  {plan.unlisted_pairs:,} more pairs, neither selected nor kept, are deleted with them", "bold yellow"
+        )
+    if plan.kept_pairs:
+        yield Text(f"  {plan.kept_pairs:,} pairs that were selected are kept")
     yield Text(f"  about {duration(forecast_seconds)} at the configured limits; {size} to send")
     for stage in plan.stages[:STAGES_SHOWN]:
         yield Text(f"  {printable(str(stage.stage))}: {stage.pairs:,} pairs in {len(stage.rectangles):,} requests")

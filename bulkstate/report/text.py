@@ -82,6 +82,8 @@ def _heading(report: Report) -> _Paragraph:
     lines = (
         printable(report.reason),
         f"{_of(report.pairs_deleted, report.pairs_planned, 'pair')} deleted, in {chunks}",
+        f"these chunks held {_count(report.unlisted_pairs, 'more pair')} that nobody listed"
+        * bool(report.unlisted_pairs),
         _pace(report),
         f"run {printable(report.run)}, plan {printable(report.plan[:8])}",
     )

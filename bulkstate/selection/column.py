@@ -15,6 +15,10 @@ class Column:
     ids: list[str]
     codes: NDArray[np.uint32]
 
+    def only(self, rows: NDArray[np.bool_]) -> Column:
+        """The column of some of the rows."""
+        return Column(self.ids, self.codes[rows])
+
     def spelt_out(self) -> list[str]:
         """The ID of every row."""
         return list(map(self.ids.__getitem__, self.codes.tolist()))

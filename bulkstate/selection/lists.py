@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bulkstate.errors import InputError, Problem
+from bulkstate.patterns import unfold
 from bulkstate.selection.files import NamedFile
 from bulkstate.selection.ids import Mistakes, fault, show
 from bulkstate.selection.lines import lines
-from bulkstate.selection.patterns import unfold
 from bulkstate.selection.sources import IdList
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, repeat
+from operator import itemgetter
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from bulkstate.errors import InputError, Problem
 from bulkstate.model import IndexArray, Pair, Stage
-from bulkstate.relation import Block, Relation
+from bulkstate.relation import Block, Relation, Unlisted
 from bulkstate.selection.column import Column
 from bulkstate.selection.inputs import Inputs
 from bulkstate.selection.lists import read_files, read_values, refuse_empty
@@ -42,14 +43,28 @@ class _PairIds:
 _Found: TypeAlias = _BlockIds | _PairIds
 
 
-def select(entries: Iterable[Entry]) -> tuple[Relation, ...]:
-    """What the entries select: one relation for each stage of each pipeline, sorted by stage.
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What the entries for one stage say together, the same source once."""
 
-    Entries for the same stage are merged, and a source of several stages is read once. InputError, with the mistakes of
-    all sources at once, if an ID can't be sent, a file can't be read, or a selection comes out empty.
+    where: tuple[Source, ...]
+    keep: tuple[PairSource, ...]
+    unlisted: Unlisted
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        return (*self.where, *self.keep)
+
+
+def select(entries: Iterable[Entry]) -> tuple[Relation, ...]:
+    """What the entries select and keep: one relation for each stage of each pipeline, sorted by stage.
+
+    Entries for the same stage are merged: what one of them keeps is kept, and unlisted pairs may be deleted only where
+    all of them say so. A source of several stages is read once. InputError, with the mistakes of all sources at once,
+    if an ID can't be sent, a file can't be read, or a selection comes out empty.
     """
     targets = _targets(entries)
-    found = _read_all(tuple(dict.fromkeys(chain.from_iterable(targets.values()))))
+    found = _read_all(dict.fromkeys(source for target in targets.values() for source in target.sources))
     return tuple(_relations(targets, found))
 
 
@@ -63,16 +78,24 @@ def read_pairs(source: PairSource) -> tuple[Pair, ...]:
     return tuple(sorted(set(map(Pair, found.assets.spelt_out(), found.points.spelt_out()))))
 
 
-def _targets(entries: Iterable[Entry]) -> dict[Stage, tuple[Source, ...]]:
-    """What is selected in each stage, the same source once."""
-    targets: dict[Stage, dict[Source, None]] = {}
+def _targets(entries: Iterable[Entry]) -> dict[Stage, _Target]:
+    """What the entries say of each stage."""
+    merged: dict[Stage, list[Entry]] = {}
     for entry in entries:
-        for name in entry.stages:
-            targets.setdefault(Stage(entry.pipeline, name), {}).update(dict.fromkeys(entry.where))
-    empty = [Problem(f"nothing is selected in {stage}") for stage, sources in targets.items() if not sources]
+        for stage in entry.targets:
+            merged.setdefault(stage, []).append(entry)
+    targets = {stage: _target(of_stage) for stage, of_stage in merged.items()}
+    empty = [Problem(f"nothing is selected in {stage}") for stage, target in targets.items() if not target.where]
     if empty or not targets:
         raise InputError(*empty or [Problem("nothing is selected")])
-    return {stage: tuple(sources) for stage, sources in targets.items()}
+    return targets
+
+
+def _target(entries: Sequence[Entry]) -> _Target:
+    where = dict.fromkeys(chain.from_iterable(entry.where for entry in entries))
+    keep = dict.fromkeys(entry.keep for entry in entries if entry.keep is not None)
+    strict = any(entry.unlisted is Unlisted.KEEP for entry in entries)
+    return _Target(tuple(where), tuple(keep), Unlisted.KEEP if strict else Unlisted.MAY_DELETE)
 
 
 def _read_all(sources: Iterable[Source]) -> dict[Source, _Found]:
@@ -113,18 +136,18 @@ def _read_pairs(source: PairSource, inputs: Inputs) -> _PairIds:
     return _PairIds(*read_columns(inputs.tables(source), (source.asset_column, source.point_column)))
 
 
-def _relations(targets: Mapping[Stage, tuple[Source, ...]], found: Mapping[Source, _Found]) -> Iterator[Relation]:
-    """One relation a stage; stages for which the same is selected share all but their name."""
-    made: dict[tuple[Source, ...], Relation] = {}
-    for stage, sources in sorted(targets.items()):
-        if sources not in made:
-            made[sources] = _relation(stage, [found[source] for source in sources])
-        yield replace(made[sources], stage=stage)
+def _relations(targets: Mapping[Stage, _Target], found: Mapping[Source, _Found]) -> Iterator[Relation]:
+    """One relation a stage; stages of which the same is said share all but their name."""
+    made: dict[_Target, Relation] = {}
+    for stage, target in sorted(targets.items(), key=itemgetter(0)):
+        if target not in made:
+            made[target] = _relation(stage, target, found)
+        yield replace(made[target], stage=stage)
 
 
-def _relation(stage: Stage, found: Sequence[_Found]) -> Relation:
-    blocks = [ids for ids in found if isinstance(ids, _BlockIds)]
-    singles = [ids for ids in found if isinstance(ids, _PairIds)]
+def _relation(stage: Stage, target: _Target, found: Mapping[Source, _Found]) -> Relation:
+    selected, kept = ([found[source] for source in sources] for sources in (target.where, target.keep))
+    blocks, singles = _blocks(selected), _singles(selected)
     assets = _Dictionary([*(ids.assets for ids in blocks), *(ids.assets.ids for ids in singles)])
     points = _Dictionary([*(ids.points for ids in blocks), *(ids.points.ids for ids in singles)])
     pairs, repeated = _codes(singles, assets, points)
@@ -135,7 +158,17 @@ def _relation(stage: Stage, found: Sequence[_Found]) -> Relation:
         blocks=tuple(Block(assets.side(ids.assets), points.side(ids.points)) for ids in blocks),
         pairs=pairs,
         duplicates=repeated + sum(ids.duplicates for ids in blocks),
+        kept=_codes([_nameable(ids, assets, points) for ids in _singles(kept)], assets, points)[0],
+        unlisted=target.unlisted,
     )
+
+
+def _blocks(found: Iterable[_Found]) -> list[_BlockIds]:
+    return [ids for ids in found if isinstance(ids, _BlockIds)]
+
+
+def _singles(found: Iterable[_Found]) -> list[_PairIds]:
+    return [ids for ids in found if isinstance(ids, _PairIds)]
 
 
 class _Dictionary:
@@ -146,12 +179,19 @@ class _Dictionary:
         self._positions = dict(zip(self.ids, range(len(self.ids)), strict=True))
 
     def positions(self, ids: Sequence[str]) -> IndexArray:
-        """Where the IDs are, in the order given."""
-        return np.fromiter(map(self._positions.__getitem__, ids), np.int32, len(ids))
+        """Where the IDs are, in the order given; -1 for one that isn't there."""
+        return np.fromiter(map(self._positions.get, ids, repeat(-1)), np.int32, len(ids))
 
     def side(self, ids: Sequence[str]) -> IndexArray:
         """The same, ascending."""
         return np.sort(self.positions(ids))
+
+
+def _nameable(found: _PairIds, assets: _Dictionary, points: _Dictionary) -> _PairIds:
+    """Those of the pairs of which the dictionaries have both IDs: a request can't name the others."""
+    known_assets, known_points = assets.positions(found.assets.ids) >= 0, points.positions(found.points.ids) >= 0
+    rows = known_assets[found.assets.codes] & known_points[found.points.codes]
+    return _PairIds(found.assets.only(rows), found.points.only(rows))
 
 
 def _codes(singles: Sequence[_PairIds], assets: _Dictionary, points: _Dictionary) -> tuple[NDArray[np.int64], int]:

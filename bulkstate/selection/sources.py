@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from bulkstate.model import Stage
+from bulkstate.relation import Unlisted
+
 ASSET_ID: Final = "asset_id"
 POINT_ID: Final = "point_id"
 
@@ -53,8 +56,15 @@ Source: TypeAlias = BlockSource | PairSource
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of `delete`: what `where` selects, in each of `stages` of one pipeline."""
+    """One entry of `delete`: what `where` selects, in each of `stages` of one pipeline, without the pairs of `keep`."""
 
     pipeline: str
     stages: tuple[str, ...]
     where: tuple[Source, ...]
+    keep: PairSource | None = None
+    unlisted: Unlisted = Unlisted.KEEP
+
+    @property
+    def targets(self) -> tuple[Stage, ...]:
+        """The stages that lose state, each once."""
+        return tuple(Stage(self.pipeline, name) for name in dict.fromkeys(self.stages))

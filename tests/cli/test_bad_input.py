@@ -57,7 +57,7 @@ CASES = [
     ("empty ID", '"P{1..5}"', '""', "delete[0].where[0].points[0]"),
     ("space before an ID", '"P{1..5}"', '" P"', "delete[0].where[0].points[0]"),
     ("empty list", '["P{1..5}"]', "[]", "points"),
-    ("keep", "stages:", "keep: x.csv\n    stages:", "delete[0].keep: not built yet"),
+    ("missing keep", "stages:", "keep: x.csv\n    stages:", "x.csv: there is no such file"),
     ("missing list", '["P{1..5}"]', "nowhere.txt", "nowhere.txt"),
 ]
 

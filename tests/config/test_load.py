@@ -8,6 +8,7 @@ import pytest
 
 from bulkstate import config
 from bulkstate.config import Application, AuthStyle, Bearer, Embedded, Gateway, Rate, SecretReference
+from bulkstate.relation import Unlisted
 from bulkstate.selection import STDIN, BlockSource, Entry, IdList, PairSource
 from tests.config.writing import ENVIRON, GOOD, loaded, spoilt
 
@@ -26,7 +27,8 @@ delete:
   - pipeline: p
     stages: [s]
     where: [{assets: "A{1..9}", points: [P1, 'P2']}]
-    unlisted: keep
+    keep: ../do-not-touch.csv
+    unlisted: may_delete
 plan: {}
 limits: {pairs_per_request: 5_000, bytes_per_request: 512KiB, rate: 600/30s, concurrency: 4}
 retry: {attempts: 3, first_delay: 1s, max_delay: 1.5min, split: false}
@@ -62,12 +64,15 @@ def test_selections_keep_their_place(tmp_path: Path) -> None:
 
 def test_every_key_that_is_built(tmp_path: Path) -> None:
     settings = loaded(tmp_path, WHOLE)
+    (entry,) = settings.delete
+    keep = PairSource(tmp_path / "../do-not-touch.csv", f"{tmp_path}/config.yaml:13", "delete[0].keep")
+    assert (entry.keep, entry.unlisted) == (keep, Unlisted.MAY_DELETE)
     auth = Application(SecretReference("ENOS_APP_KEY"), SecretReference("ENOS_APP_SECRET"), AuthStyle.BEARER, "")
     assert settings.gateway == Gateway("http://10.0.0.7:8080/enos", "007", auth, 0.5, None, True)
     assert settings.limits == config.Limits((Rate(600, 30.0),), 5_000, 512 << 10, 4)
     assert settings.retry == config.Retry(3, 1.0, 90.0, False)
     assert settings.safety == config.Safety(50_000_000, 20_000, False, 2700.0)
-    witness = PairSource(tmp_path / "data/witnesses.csv", f"{tmp_path}/config.yaml:18", "verify.witness")
+    witness = PairSource(tmp_path / "data/witnesses.csv", f"{tmp_path}/config.yaml:19", "verify.witness")
     assert settings.verify == config.Verify(2000, witness)
     assert settings.report == config.ReportFiles(tmp_path / "out/report.json")
 

@@ -280,8 +280,6 @@ def test_the_embedded_gateway_makes_up_its_own(tmp_path: Path, name: str) -> Non
 
 
 WHOLE_TREE = {
-    "delete.keep": "keep.csv",
-    "delete.unlisted": "may_delete",
     "limits.rate": "auto",
     "limits.concurrency": "auto",
     "limits.share": "100%",
@@ -294,9 +292,7 @@ def test_what_is_not_built_yet(tmp_path: Path, path: str) -> None:
     section, _, name = path.partition(".")
     key = f"{name}: {WHOLE_TREE.get(path, 'true')}"
     text = GOOD.replace("[20/s, 1000/min]", "auto") if path == "limits.rate" else GOOD
-    if section == "delete":
-        text, field, line = spoilt("    where:", f"    {key}\n    where:"), f"delete[0].{name}", 9
-    elif path == "limits.rate":
+    if path == "limits.rate":
         field, line = path, 13
     elif section == "limits":
         text, field, line = GOOD + f"  {key}\n", path, 14
@@ -399,3 +395,26 @@ def test_a_secret_that_cannot_be_one(tmp_path: Path, variable: str, value: str |
     (told,) = mistakes(tmp_path, GOOD, environ)
     assert told.startswith(f"config.yaml:5: gateway.auth.{variable[5:].lower()}: the environment variable {variable} ")
     assert os.linesep not in told
+
+
+def test_entries_for_one_stage_that_disagree_on_unlisted_pairs(tmp_path: Path) -> None:
+    more = """\
+    unlisted: may_delete
+  - {pipeline: 8a81b5f0-2c5e, stages: [Other_03], where: [{pairs: more.csv}]}
+  - {pipeline: 8a81b5f0-2c5e, stages: [Other_03, LatestRecordMerger_02], where: [{pairs: more.csv}]}
+  - {pipeline: another, stages: [LatestRecordMerger_02], where: [{pairs: more.csv}]}
+limits:
+"""
+    said = (
+        "config.yaml:14: delete[2].unlisted: keep for 8a81b5f0-2c5e/LatestRecordMerger_02, and may_delete in delete[0]"
+        " (config.yaml:7) (entries for the same stage are merged: say the same)"
+    )
+    assert mistakes(tmp_path, spoilt("limits:\n", more)) == [said]
+
+
+@pytest.mark.parametrize("value", ["keep.csv", "'-'", "null"])
+def test_entries_for_one_stage_may_keep_different_pairs(tmp_path: Path, value: str) -> None:
+    entry = (
+        f"  - {{pipeline: 8a81b5f0-2c5e, stages: [LatestRecordMerger_02], where: [{{pairs: a.csv}}], keep: {value}}}"
+    )
+    assert len(loaded(tmp_path, spoilt("limits:\n", f"{entry}\nlimits:\n")).delete) == 2

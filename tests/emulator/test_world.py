@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from bulkstate.emulator.limits import Window, WindowKind
-from bulkstate.emulator.patterns import expand
 from bulkstate.emulator.world import (
     TURBINE_READINGS,
     Credentials,
@@ -22,6 +21,7 @@ from bulkstate.emulator.world import (
 )
 from bulkstate.errors import InputError
 from bulkstate.model import Pair, PipelineStatus
+from bulkstate.patterns import unfold_all
 
 WORLD = """
 organisation: o15504722874071
@@ -70,7 +70,11 @@ def test_a_world_from_a_file(tmp_path: Path) -> None:
         ("id: other", "id: 007", "world.yaml:13: pipelines[1].id: expected text, found 7"),
         ("id: other", "id: 8a81b5f0-2c5e", "world.yaml:6: pipelines: two pipelines have the same id"),
         ("app_secret: not-a-real-one", "", "'app_secret' is missing"),
-        ("{0001..2000}", "{2000..0001}", "pipelines[0].state[0].assets: 'WTG{2000..0001}' stands for 0 IDs"),
+        (
+            "{0001..2000}",
+            "{2000..0001}",
+            "state[0].assets: 'WTG{2000..0001}' counts down from 2000 to 0001",
+        ),
         ("pairs.csv, stages: [LastRecordAppender_01]", "none.csv", "state[1].pairs: "),
         ("stages: [LastRecordAppender_01]}", "stages: [PointSelector_00]}", "'PointSelector_00' holds no state"),
         ("stages: [LastRecordAppender_01]}", "stages: [Merger]}", "the pipeline has no stage 'Merger'"),
@@ -124,26 +128,13 @@ def test_a_pair_that_is_none(tmp_path: Path, line: str, where: str) -> None:
         load_world(tmp_path / "world.yaml")
 
 
-@pytest.mark.parametrize(
-    ("pattern", "ids"),
-    [
-        ("WTG{08..11}", ["WTG08", "WTG09", "WTG10", "WTG11"]),
-        ("{1..2}-{1..2}x", ["1-1x", "1-2x", "2-1x", "2-2x"]),
-        ("plain", ["plain"]),
-        ("{a..b}", ["{a..b}"]),
-    ],
-)
-def test_patterns(pattern: str, ids: list[str]) -> None:
-    assert expand([pattern, pattern]) == ids
-
-
 def test_half_of_the_default_world_is_easily_named() -> None:
     paused, running = default_world().pipelines
     held = sum(
-        len(expand(block.assets)) * len(expand(block.points)) * len(block.stages)
+        len(unfold_all(block.assets)) * len(unfold_all(block.points)) * len(block.stages)
         for pipeline in (paused, running)
         for block in pipeline.state
         if isinstance(block, StateBlock)
     )
     assert held == 1_000_000
-    assert 2 * len(expand(["WTG{0001..5000}"])) * len(expand(TURBINE_READINGS)) == 500_000
+    assert 2 * len(unfold_all(["WTG{0001..5000}"])) * len(unfold_all(TURBINE_READINGS)) == 500_000

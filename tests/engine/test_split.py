@@ -185,7 +185,7 @@ def test_later_chunks_are_cut_before_they_are_sent_also_after_resume() -> None:
         assert len(found.pairs(Verdict.DELETED)) == 1000
         refused = [chunk for chunk, answer in gateway.calls if answer is Answer.TOO_LARGE]
         assert len(refused) <= 3
-        assert len(gateway.calls) == 20 + len(refused)
+        assert len(gateway.calls) <= 20 + len(refused) + 3 * len(stops)
 
 
 def test_a_gateway_that_finds_everything_too_large_is_not_asked_pair_by_pair() -> None:

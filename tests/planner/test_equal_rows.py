@@ -9,7 +9,11 @@ from bulkstate.relation import Block, Relation, equal_rows
 
 
 def relation(
-    assets: int, points: int, blocks: list[tuple[list[int], list[int]]], pairs: list[tuple[int, int]]
+    assets: int,
+    points: int,
+    blocks: list[tuple[list[int], list[int]]],
+    pairs: list[tuple[int, int]],
+    kept: list[tuple[int, int]] | None = None,
 ) -> Relation:
     return Relation(
         Stage("p", "s"),
@@ -17,11 +21,12 @@ def relation(
         tuple(f"p{i:04}" for i in range(points)),
         tuple(Block(np.array(a, np.int32), np.array(p, np.int32)) for a, p in blocks),
         np.array(sorted(a * points + p for a, p in pairs), np.int64),
+        kept=np.array(sorted(a * points + p for a, p in kept or []), np.int64),
     )
 
 
 def classes(of: Relation) -> list[tuple[list[int], list[int]]]:
-    return [(each.assets.tolist(), each.points.tolist()) for each in equal_rows(of)]
+    return [(each.assets.tolist(), each.points.tolist()) for each in equal_rows(of).rectangles]
 
 
 def test_a_row_is_what_it_holds_not_how_it_was_written() -> None:
@@ -48,3 +53,25 @@ def test_runs_of_pairs_with_the_same_bytes_elsewhere_are_different_rows() -> Non
 def test_assets_without_points_are_in_no_class() -> None:
     assert classes(relation(2, 1, [], [(1, 0)])) == [([1], [0])]
     assert classes(relation(2, 1, [], [])) == []
+
+
+def test_what_is_kept_is_taken_out_of_blocks_and_pairs() -> None:
+    of = relation(4, 3, [([0, 1, 2], [0, 1])], [(3, 2)], kept=[(1, 0), (2, 1), (2, 2), (3, 0)])
+    assert classes(of) == [([0], [0, 1]), ([1], [1]), ([2], [0]), ([3], [2])]
+    assert equal_rows(of).kept_pairs == 2
+
+
+def test_rows_that_keeping_makes_equal_are_one_class() -> None:
+    assert classes(relation(3, 3, [([0], [0, 1]), ([1], [0, 2])], [(2, 0)], kept=[(0, 1), (1, 2)])) == [
+        ([0, 1, 2], [0]),
+    ]
+
+
+def test_a_large_block_with_a_few_kept_pairs_is_not_expanded() -> None:
+    block = Block(np.arange(300_000, dtype=np.int32), np.arange(1_000, dtype=np.int32))
+    ids = tuple(map(str, range(300_000))), tuple(map(str, range(1_000)))
+    kept = np.arange(0, 300_000_000, 1_000_001)
+    found = equal_rows(Relation(Stage("p", "s"), *ids, (block,), np.empty(0, np.int64), kept=kept))
+    assert found.kept_pairs == len(kept) == 300
+    assert sum(each.pairs for each in found.rectangles) == 300_000_000 - 300
+    assert len(found.rectangles) == 301

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import TypeVar
 
@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from bulkstate import wire
 from bulkstate.errors import InputError
-from bulkstate.model import Chunk, Plan, Stage
+from bulkstate.model import Chunk, Pair, Plan, Stage
 from bulkstate.planner import plan
-from bulkstate.relation import Block, Relation
+from bulkstate.relation import Block, Relation, Unlisted
 
 T = TypeVar("T")
 STAGE = Stage("8a81b5f0", "LastRecordAppender_01")
@@ -26,14 +26,18 @@ POINTS = ["p", "q.q", "r" * 20, "ß", "t", "u", "v\x7f", "w"]
 
 @dataclass(frozen=True)
 class Selection:
-    """Blocks and pairs in plain Python."""
+    """Blocks, pairs and what is kept, in plain Python."""
 
     blocks: list[tuple[list[str], list[str]]]
     pairs: list[tuple[str, str]]
+    kept: list[tuple[str, str]]
 
-    def target(self) -> set[tuple[str, str]]:
+    def selected(self) -> set[tuple[str, str]]:
         crossed = {(asset, point) for assets, points in self.blocks for asset in assets for point in points}
         return crossed | set(self.pairs)
+
+    def target(self) -> set[tuple[str, str]]:
+        return self.selected() - set(self.kept)
 
 
 def sides(ids: list[str]) -> st.SearchStrategy[list[str]]:
@@ -44,22 +48,27 @@ selections = st.builds(
     Selection,
     blocks=st.lists(st.tuples(sides(ASSETS), sides(POINTS)), max_size=4),
     pairs=st.lists(st.tuples(st.sampled_from(ASSETS), st.sampled_from(POINTS)), max_size=40),
-).filter(lambda selection: bool(selection.blocks or selection.pairs))
+    kept=st.lists(st.tuples(st.sampled_from(ASSETS), st.sampled_from(POINTS)), max_size=20),
+).filter(lambda selection: bool(selection.target()))
 
 limits = st.tuples(st.integers(1, 30), st.integers(170, 330))
 
 
-def relation(selection: Selection, stage: Stage = STAGE) -> Relation:
+def relation(selection: Selection, stage: Stage = STAGE, unlisted: Unlisted = Unlisted.KEEP) -> Relation:
     """Written here once more, slowly, so that it shares nothing with the reading of files."""
-    target = selection.target()
-    assets, points = (tuple(sorted({pair[side] for pair in target})) for side in (0, 1))
+    selected = selection.selected()
+    assets, points = (tuple(sorted({pair[side] for pair in selected})) for side in (0, 1))
 
     def positions(ids: list[str], dictionary: tuple[str, ...]) -> np.ndarray:
         return np.array(sorted(dictionary.index(id_) for id_ in ids), np.int32)
 
-    codes = sorted({assets.index(asset) * len(points) + points.index(point) for asset, point in selection.pairs})
+    def codes(pairs: list[tuple[str, str]]) -> np.ndarray:
+        known = {(asset, point) for asset, point in pairs if asset in assets and point in points}
+        return np.array(sorted(assets.index(a) * len(points) + points.index(p) for a, p in known), np.int64)
+
     blocks = tuple(Block(positions(a, assets), positions(p, points)) for a, p in selection.blocks)
-    return Relation(stage, assets, points, blocks, np.array(codes, np.int64))
+    kept = codes(selection.kept)
+    return Relation(stage, assets, points, blocks, codes(selection.pairs), kept=kept, unlisted=unlisted)
 
 
 def shuffled(items: list[T], random: Random) -> list[T]:
@@ -71,11 +80,37 @@ def covered(made: Plan) -> Counter[tuple[str, str]]:
 
 
 @given(selections, limits)
-def test_every_target_pair_once_and_nothing_else(selection: Selection, limit: tuple[int, int]) -> None:
+def test_every_target_pair_and_nothing_else(selection: Selection, limit: tuple[int, int]) -> None:
     made = plan([relation(selection)], pairs_per_request=limit[0], bytes_per_request=limit[1])
-    assert covered(made) == Counter(selection.target())
+    assert covered(made).keys() == selection.target()
     assert made.pairs == len(selection.target())
+    assert made.kept_pairs == len(selection.selected()) - len(selection.target())
     assert made.unlisted_pairs == 0
+
+
+@given(selections, limits)
+def test_where_unlisted_pairs_may_go_no_kept_one_does(selection: Selection, limit: tuple[int, int]) -> None:
+    free = relation(selection, unlisted=Unlisted.MAY_DELETE)
+    made = plan([free], pairs_per_request=limit[0], bytes_per_request=limit[1])
+    sent = covered(made).keys()
+    assert selection.target() <= sent
+    assert sent.isdisjoint(selection.kept)
+    assert made.unlisted_pairs == len(sent - selection.target())
+
+
+@given(selections)
+def test_what_is_kept_as_a_whole_is_refused(selection: Selection) -> None:
+    whole = replace(selection, kept=sorted(selection.selected()))
+    with pytest.raises(InputError, match=f"{STAGE}: all {len(whole.kept)} selected pairs are kept"):
+        plan([relation(whole)], pairs_per_request=5, bytes_per_request=1_000)
+
+
+@given(selections)
+def test_a_relation_holds_its_target(selection: Selection) -> None:
+    of, further = relation(selection), [Pair("a", "p"), Pair("j", "w"), Pair("nowhere", "p")]
+    for kept, each in ((set(), of), ({(pair.asset, pair.point) for pair in further}, of.keeping(further))):
+        held = {(a, p) for a in [*ASSETS, "nowhere"] for p in POINTS if each.holds(Pair(a, p))}
+        assert held == selection.target() - kept
 
 
 @given(selections, limits)
@@ -91,7 +126,7 @@ def test_every_request_is_within_both_limits(selection: Selection, limit: tuple[
 @given(selections, limits, st.randoms(use_true_random=False))
 def test_the_order_of_the_input_does_not_matter(selection: Selection, limit: tuple[int, int], random: Random) -> None:
     blocks = [(shuffled(assets, random), shuffled(points, random)) for assets, points in selection.blocks]
-    other = Selection(shuffled(blocks, random), shuffled(selection.pairs, random) * 2)
+    other = Selection(shuffled(blocks, random), shuffled(selection.pairs, random) * 2, selection.kept)
     stages = [Stage("p", "a"), Stage("p", "b")]
     one = plan([relation(selection, s) for s in stages], pairs_per_request=limit[0], bytes_per_request=limit[1])
     two = plan([relation(other, s) for s in stages[::-1]], pairs_per_request=limit[0], bytes_per_request=limit[1])
@@ -101,7 +136,7 @@ def test_the_order_of_the_input_does_not_matter(selection: Selection, limit: tup
 
 @given(selections, limits)
 def test_blocks_and_the_pairs_they_stand_for_make_the_same_plan(selection: Selection, limit: tuple[int, int]) -> None:
-    spelt_out = Selection([], sorted(selection.target()))
+    spelt_out = Selection([], sorted(selection.target()), [])
     one, two = (
         plan([relation(each)], pairs_per_request=limit[0], bytes_per_request=limit[1])
         for each in (selection, spelt_out)

@@ -136,3 +136,8 @@ def test_a_long_list_of_failures_is_cut() -> None:
 )
 def test_durations(seconds: float, words: str) -> None:
     assert duration(seconds) == words
+
+
+def test_what_is_deleted_beyond_the_selection_is_said() -> None:
+    assert "these chunks held 1,234 more pairs that nobody listed" in to_text(replace(WHOLE, unlisted_pairs=1_234))
+    assert "nobody listed" not in to_text(WHOLE)

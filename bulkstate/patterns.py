@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from itertools import product
 from math import prod
 from typing import Final
@@ -27,6 +28,11 @@ def unfold(value: str) -> list[str]:
         raise ValueError(f"stands for more than {MOST_IDS:,} IDs")
     form = "%s".join(text.replace("%", "%%") for text in texts)
     return [form % numbers for numbers in product(*(each.numbers() for each in ranges))]
+
+
+def unfold_all(values: Iterable[str]) -> list[str]:
+    """The IDs that several values stand for, ascending, each once. ValueError as `unfold`."""
+    return sorted({id_ for value in values for id_ in unfold(value)})
 
 
 class _Range:

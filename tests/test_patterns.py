@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkstate.selection.patterns import unfold
+from bulkstate.patterns import unfold
 
 
 @pytest.mark.parametrize(

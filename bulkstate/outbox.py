@@ -1,0 +1,53 @@
+"""Outcomes on their way to the recorder: two batches at the most, so that a slow disk holds back the network."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import anyio
+
+from bulkstate.model import Outcome
+
+BATCH: Final = 256
+BATCH_SECONDS: Final = 0.1
+"""Outcomes are put on disk together: so many, or those of so many seconds."""
+
+
+class Outbox:
+    """One reader, many writers. An anyio stream would do the same, at ten times the cost an outcome."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Outcome] = []
+        self._closed = False
+        self._begun = anyio.Event()
+        self._full = anyio.Event()
+        self._taken = anyio.Event()
+
+    async def put(self, outcome: Outcome) -> None:
+        """Hand over an outcome. Waits while two batches are on their way, and can't be cancelled in that."""
+        while len(self._waiting) >= BATCH:
+            with anyio.CancelScope(shield=True):
+                await self._taken.wait()
+        self._waiting.append(outcome)
+        if len(self._waiting) == 1:
+            self._begun.set()
+        if len(self._waiting) == BATCH:
+            self._full.set()
+
+    async def batch(self) -> list[Outcome]:
+        """The next outcomes to be put on disk, at least one; none once the outbox is closed and empty."""
+        await self._begun.wait()
+        with anyio.move_on_after(BATCH_SECONDS):
+            await self._full.wait()
+        batch, self._waiting = self._waiting, []
+        if not self._closed:
+            self._begun, self._full = anyio.Event(), anyio.Event()
+        taken, self._taken = self._taken, anyio.Event()
+        taken.set()
+        return batch
+
+    def close(self) -> None:
+        """Nobody puts anything any more."""
+        self._closed = True
+        self._begun.set()
+        self._full.set()
