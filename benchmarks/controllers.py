@@ -175,7 +175,7 @@ class Impatient(TokenBucket):
 
 
 THROTTLED: Final = (None, {"Error": {"Code": "TooManyRequestsException"}})
-ANSWERED: Final = (None, {})
+ANSWERED: Final[tuple[None, dict[str, object]]] = (None, {})
 """What botocore makes of an answer: the HTTP response, which it can do without, and the parsed document."""
 
 

@@ -42,6 +42,19 @@ class Steps:
         """The greatest of its values."""
         return max(value for _, value in self.table)
 
+    def times(self, factor: float) -> Steps:
+        """So many times the number."""
+        return Steps(tuple((begins, factor * value) for begins, value in self.table))
+
+    def plus(self, other: Steps) -> Steps:
+        """The sum of two numbers; it changes when either does."""
+        times = sorted({begins for begins, _ in self.table + other.table})
+        return Steps(tuple((begins, self.at(begins) + other.at(begins)) for begins in times))
+
+    def less(self, other: Steps) -> Steps:
+        """The number without another."""
+        return self.plus(other.times(-1.0))
+
 
 def steady(value: float) -> Steps:
     """A number that never changes."""
@@ -61,7 +74,7 @@ class Counter(Protocol):
 
 
 class Limit(Protocol):
-    """One limit, as a value."""
+    """One limit, as a value. Where others are to be spared, `others` are the calls a second that they make."""
 
     @property
     def seconds(self) -> float:
@@ -69,59 +82,21 @@ class Limit(Protocol):
         ...
 
     @property
-    def at_once(self) -> int:
-        """Calls that a careful caller, who knows no phase, may begin with at the same moment."""
+    def per_second(self) -> Steps:
+        """Calls a second that it allows in the long run."""
         ...
 
-    def rate(self, now: float) -> float:
-        """Calls a second that it allows in the long run."""
+    def evenly(self, others: Steps) -> Limit:
+        """What is kept by who spends it evenly."""
+        ...
+
+    def anywhere(self, others: Steps) -> Limit:
+        """What is kept by who doesn't know when it began to count."""
         ...
 
     def counter(self, random: Random) -> Counter:
         """A counter that starts with nothing used; `random` decides what nobody was told, such as a phase."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class FixedWindow:
-    """At most `calls` between two edges that are `seconds` apart: what the vendor documents."""
-
-    calls: Steps
-    seconds: float
-
-    @property
-    def at_once(self) -> int:
-        """One: more could be too many, should the window have begun before."""
-        return 1
-
-    def rate(self, now: float) -> float:
-        """Calls a second that it allows in the long run."""
-        return self.calls.at(now) / self.seconds
-
-    def counter(self, random: Random) -> Counter:
-        """A counter whose first edge may come at any time within the first window."""
-        return FixedCounter(self, random.random() * self.seconds)
-
-
-@dataclass(frozen=True, slots=True)
-class SlidingWindow:
-    """At most `calls` in any `seconds`."""
-
-    calls: int
-    seconds: float
-
-    @property
-    def at_once(self) -> int:
-        """One, so that it is spent evenly."""
-        return 1
-
-    def rate(self, now: float) -> float:
-        """Calls a second that it allows in the long run."""
-        return self.calls / self.seconds
-
-    def counter(self, random: Random) -> Counter:
-        """A counter without a phase."""
-        return SlidingCounter(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,38 +111,75 @@ class TokenBucket:
         """It has no window."""
         return 0.0
 
-    @property
-    def at_once(self) -> int:
-        """A whole bucket."""
-        return self.burst
+    def evenly(self, others: Steps) -> Limit:
+        """What others leave, after a whole bucket."""
+        return TokenBucket(self.per_second.less(others), self.burst)
 
-    def rate(self, now: float) -> float:
-        """Tokens a second."""
-        return self.per_second.at(now)
+    def anywhere(self, others: Steps) -> Limit:
+        """The same: it has no beginning."""
+        return self.evenly(others)
 
     def counter(self, random: Random) -> Counter:
         """A full bucket."""
         return BucketCounter(self)
 
 
+@dataclass(frozen=True, slots=True)
+class _Window:
+    calls: Steps
+    seconds: float
+
+    @property
+    def per_second(self) -> Steps:
+        """Calls a second that it allows in the long run."""
+        return self.calls.times(1.0 / self.seconds)
+
+    def evenly(self, others: Steps) -> Limit:
+        """What others leave, one by one."""
+        return TokenBucket(self.per_second.less(others))
+
+    def anywhere(self, others: Steps) -> Limit:
+        """What others leave, in a window that slides."""
+        return SlidingWindow(self.calls.less(others.times(self.seconds)), self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class FixedWindow(_Window):
+    """At most `calls` between two edges that are `seconds` apart: what the vendor documents."""
+
+    def counter(self, random: Random) -> Counter:
+        """A counter whose first edge may come at any time within the first window."""
+        return FixedCounter(self, random.random() * self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class SlidingWindow(_Window):
+    """At most `calls` in any `seconds`."""
+
+    def counter(self, random: Random) -> Counter:
+        """A counter without a phase."""
+        return SlidingCounter(self)
+
+
 class FixedCounter:
     """Counts the calls since the last edge; the first edge comes after `phase` seconds."""
 
-    __slots__ = ("_edge", "_limit", "_used")
+    __slots__ = ("_calls", "_edge", "_seconds", "_used")
 
     def __init__(self, limit: FixedWindow, phase: float) -> None:
-        self._limit = limit
+        self._calls = limit.calls
+        self._seconds = limit.seconds
         self._edge = phase
         self._used = 0
 
     def room_at(self, now: float) -> float:
         """`now`, the next edge, or the time at which the limit changes."""
         if now >= self._edge:
-            self._edge += self._limit.seconds * ((now - self._edge) // self._limit.seconds + 1)
+            self._edge += self._seconds * ((now - self._edge) // self._seconds + 1)
             self._used = 0
-        if self._used < self._limit.calls.at(now):
+        if self._used < self._calls.at(now):
             return now
-        return min(self._edge, self._limit.calls.changes_after(now))
+        return min(self._edge, self._calls.changes_after(now))
 
     def take(self, now: float) -> None:
         """Count it in the window that `room_at` was asked about."""
@@ -181,16 +193,20 @@ class SlidingCounter:
 
     def __init__(self, limit: SlidingWindow) -> None:
         self._limit = limit
-        self._times: deque[float] = deque(maxlen=limit.calls)
+        self._times: deque[float] = deque()
 
     def room_at(self, now: float) -> float:
-        """`now`, or when the oldest of the calls leaves the window."""
-        if len(self._times) < self._limit.calls:
+        """`now`, when enough of the calls leave the window, or the time at which the limit changes."""
+        times, seconds, calls = self._times, self._limit.seconds, int(self._limit.calls.at(now) + ROUNDING)
+        while times and times[0] + seconds <= now:
+            times.popleft()
+        if len(times) < calls:
             return now
-        return max(now, self._times[0] + self._limit.seconds)
+        changes = self._limit.calls.changes_after(now)
+        return min(changes, times[len(times) - calls] + seconds) if calls else changes
 
     def take(self, now: float) -> None:
-        """Remember it, in place of the oldest."""
+        """Remember it."""
         self._times.append(now)
 
 
@@ -221,8 +237,9 @@ class BucketCounter:
 class Others(Protocol):
     """Callers who share the gateway's limits, and never retry."""
 
-    def rate(self, now: float) -> float:
-        """How many calls a second they make on average."""
+    @property
+    def per_second(self) -> Steps:
+        """How many calls they make on average."""
         ...
 
     def times(self, random: Random) -> Iterator[float]:
@@ -235,10 +252,6 @@ class Poisson:
     """Calls that know nothing of each other."""
 
     per_second: Steps
-
-    def rate(self, now: float) -> float:
-        """Calls a second on average."""
-        return self.per_second.at(now)
 
     def times(self, random: Random) -> Iterator[float]:
         """By thinning: as many as the highest rate gives, each kept with the probability that its time asks for."""
@@ -257,9 +270,10 @@ class Bursts:
     calls: int
     seconds: float
 
-    def rate(self, now: float) -> float:
-        """Calls a second on average."""
-        return self.calls / self.seconds
+    @property
+    def per_second(self) -> Steps:
+        """How many calls they make on average."""
+        return steady(self.calls / self.seconds)
 
     def times(self, random: Random) -> Iterator[float]:
         """Bursts without end."""

@@ -54,7 +54,7 @@ def per(calls: float, seconds: float = 1.0) -> FixedWindow:
 
 def told(name: str, *limits: FixedWindow) -> Row:
     """A gateway whose limits are told."""
-    windows = tuple(Window(int(limit.rate(0.0) * limit.seconds), limit.seconds) for limit in limits)
+    windows = tuple(Window(int(limit.calls.at(0.0)), limit.seconds) for limit in limits)
     return Row(f"told {name}", Job(World(limits), told=windows), 98, 0)
 
 
