@@ -51,7 +51,7 @@ class ControlledGate(Gate):
     """The gate, with a controller in front of it. First come, first served."""
 
     def __init__(self, controller: Controller) -> None:
-        super().__init__(Pacer([WIDE_OPEN]), trio.current_time)
+        super().__init__(Pacer([WIDE_OPEN]), trio.current_time, trio.current_time)
         self._controller = controller
         self._line = anyio.Lock(fast_acquire=True)
 

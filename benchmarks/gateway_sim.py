@@ -281,6 +281,9 @@ class Nobody:
     def paused(self, seconds: float, reason: str) -> None:
         """Everybody waits."""
 
+    def held(self, holding: object) -> None:
+        """Something holds the run back."""
+
 
 def same(api: StageStateApi) -> StageStateApi:
     """The API as it is."""
@@ -337,7 +340,8 @@ async def _do(job: Job, seed: str, contestant: Contestant) -> Taken:
     api = caller.between(simulated)
     watch = Watch(Reads(api, caller.gate, PATIENT, random.random), [PIPELINE])
     journal = Memory()
-    equipment = Equipment(api, caller.gate, watch, journal, Nobody(), random.random, trio.current_time)
+    now = trio.current_time
+    equipment = Equipment(api, caller.gate, watch, journal, Nobody(), random.random, now, now)
     await caller.gate.keep(journal)
     with trio.fail_after(FOR_EVER):
         ending = await Engine(equipment, Pace(caller.workers, PATIENT), a_plan(job.calls), range(job.calls)).run()

@@ -23,7 +23,7 @@ class Told:
     """The program with the limits that it is told."""
 
     def caller(self, job: Job, random: Random) -> Caller:
-        return Caller(Gate(Pacer(job.told), trio.current_time), job.workers)
+        return Caller(Gate(Pacer(job.told), trio.current_time, trio.current_time), job.workers)
 
 
 def run(world: World, *windows: Window, calls: int = 300, seed: str = "seed", workers: int = 16) -> Taken:
