@@ -17,8 +17,9 @@ import orjson
 import typer
 from rich.console import Console
 
-from bulkstate import __version__, config, run
+from bulkstate import __version__, config, run, steering
 from bulkstate.brake import Brake
+from bulkstate.control import Command
 from bulkstate.emulator import app as emulator_app
 from bulkstate.emulator.faults import load_faults
 from bulkstate.emulator.world import World, default_world, load_world
@@ -45,6 +46,7 @@ app = typer.Typer(
 
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="The configuration, a YAML file.", show_default=False)]
 RunDir = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run directory.", show_default=False)]
+ASKED_HELP: Final = "status, rate 10/s, concurrency 4, pause, resume or stop."
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, and nothing else there.")]
 
 
@@ -53,6 +55,17 @@ class Format(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+
+
+class Asked(StrEnum):
+    """What `ctl` is for."""
+
+    STATUS = "status"
+    RATE = Command.RATE
+    CONCURRENCY = Command.CONCURRENCY
+    PAUSE = Command.PAUSE
+    RESUME = Command.RESUME
+    STOP = Command.STOP
 
 
 def _version(wanted: bool) -> None:
@@ -149,6 +162,33 @@ def report(
             _write(to_json(folded))
         else:
             show(folded, Console())
+
+
+@app.command()
+def ctl(
+    run_dir: RunDir,
+    command: Annotated[Asked, typer.Argument(metavar="COMMAND", help=ASKED_HELP, show_default=False)],
+    value: Annotated[str, typer.Argument(metavar="[VALUE]", help="10/s, or 4.", show_default=False)] = "",
+    json: Json = False,
+) -> None:
+    """Look at a run while it runs, slow it down, pause it, stop it. It heeds within a second."""
+    with _speaking(json):
+        if command is Asked.STATUS:
+            steering.no_value(value)
+            _show_standing(steering.standing(run_dir), json)
+        else:
+            use = steering.ask(run_dir, Command(command), value)
+            if json:
+                _write(orjson.dumps(use, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+            else:
+                typer.echo(f"asked for: {command} {value}".rstrip())
+
+
+def _show_standing(standing: steering.Standing, json: bool) -> None:
+    if json:
+        _write(orjson.dumps(standing, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    else:
+        typer.echo("\n".join(steering.lines(standing, time.time())))
 
 
 def _sample(text: str) -> config.Sample:

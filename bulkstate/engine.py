@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 import anyio
+from anyio.abc import TaskGroup
 
 from bulkstate.errors import (
     BulkstateError,
@@ -24,6 +25,7 @@ from bulkstate.gate import Gate, GateClosed
 from bulkstate.model import Answer, Attempt, Outcome, Part, Plan, Reply, Stage, Verdict
 from bulkstate.outbox import Outbox
 from bulkstate.pieces import Pieces
+from bulkstate.policy.holding import Moment
 from bulkstate.policy.retry import (
     Again,
     Decision,
@@ -102,8 +104,11 @@ class Engine:
         self._sizing = heritage.sizing
         self._splitting = anyio.Lock()
         self._work = Work(numbers, self._pieces.chunk)
+        self._work.allow(pace.workers)
         self._outbox = Outbox()
         self._crew = anyio.CancelScope()
+        self._tasks: TaskGroup | None = None
+        self._hired = 0
         self._ending: BulkstateError | None = None
         self._refused_stages: dict[Stage, str] = {}
         self._unconfirmed: list[tuple[float, Outcome]] = []
@@ -125,21 +130,53 @@ class Engine:
         self._gate.close()
         self._crew.deadline = min(self._crew.deadline, self._clock() + grace)
 
+    def set_workers(self, workers: int) -> None:
+        """Have so many calls under way at the most, from the next one on. Fewer: none is broken off."""
+        self._work.allow(workers)
+        if self._tasks is not None:
+            self._hire(self._tasks)
+
+    @property
+    def moment(self) -> Moment:
+        """What there is to say of this moment."""
+        gate, work = self._gate, self._work
+        return Moment(
+            gate.paused,
+            gate.held,
+            gate.in_line,
+            gate.window,
+            self._outbox.full,
+            work.at_hand,
+            work.under_way,
+            work.most,
+        )
+
     # ── workers ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _delete(self) -> None:
         async with anyio.create_task_group() as patrol:
             patrol.start_soon(self._patrol)
             with self._crew:
-                async with anyio.create_task_group() as crew:
-                    for _ in range(self._pace.workers):
-                        crew.start_soon(self._work_on)
+                await self._employ()
                 await self._look_once_more()
             patrol.cancel_scope.cancel()
         for job in self._work.left():
             await self._leave(job)
         if self._watch.reason is not None:
             await self._suspect()
+
+    async def _employ(self) -> None:
+        try:
+            async with anyio.create_task_group() as self._tasks:
+                self._hire(self._tasks)
+        finally:
+            self._tasks = None
+
+    def _hire(self, tasks: TaskGroup) -> None:
+        """Workers are never dismissed: those that there is no work for wait."""
+        for _ in range(self._hired, self._work.most):
+            tasks.start_soon(self._work_on)
+        self._hired = max(self._hired, self._work.most)
 
     async def _work_on(self) -> None:
         while (job := await self._work.take()) is not None:

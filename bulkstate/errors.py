@@ -12,6 +12,7 @@
     │   ├── CredentialsLost     the gateway refuses them, and renewing them did not help
     │   ├── GatewayRefused      403, 404 or a redirect: no request will fare better
     │   ├── PipelineNotPaused   the pipeline runs, or may have run, while its state was being deleted
+    │   ├── StoppedByHand       somebody asked for it, with `bulkstate ctl`
     │   └── JournalNotWritable  an outcome could not be put on disk
     └── Interrupted       130 SIGINT, 143 SIGTERM
 
@@ -111,6 +112,10 @@ class GatewayRefused(Stopped):
 
 class PipelineNotPaused(Stopped):
     """A pipeline was found running, or gone, while its state was being deleted."""
+
+
+class StoppedByHand(Stopped):
+    """Somebody asked the run to stop, with `bulkstate ctl`."""
 
 
 class JournalNotWritable(Stopped):

@@ -7,7 +7,7 @@ from typing import Final
 
 import anyio
 
-from bulkstate.policy.pacing import Pacer
+from bulkstate.policy.pacing import Pacer, Window
 from bulkstate.policy.throttling import Throttling
 from bulkstate.ports import Grant, Ledger
 
@@ -37,7 +37,9 @@ class Gate:
         self._clock = clock
         self._throttling = Throttling()
         self._turn = anyio.Lock(fast_acquire=True)
-        self._closed = anyio.Event()
+        self._closed = False
+        self._paused = False
+        self._changed = anyio.Event()
         self._ledger: Ledger | None = None
         self._in_line = 0
         self._left = 0
@@ -58,7 +60,7 @@ class Gate:
 
     def _is_free(self, now: float) -> bool:
         """Let a call through, if nothing holds it back."""
-        if self._needs_grant(now) or self._pacer.ready_at(now) > now:
+        if self._paused or self._needs_grant(now) or self._pacer.ready_at(now) > now:
             return False
         self._left -= 1
         self._spent += 1
@@ -71,7 +73,9 @@ class Gate:
     async def _wait(self) -> None:
         self._be_open()
         while not self._is_free(now := self._clock()):
-            if self._ledger is not None and self._needs_grant(now):
+            if self._paused:
+                await self._changed.wait()
+            elif self._ledger is not None and self._needs_grant(now):
                 await self._renew(self._ledger)
             else:
                 await self._sleep(self._pacer.ready_at(now) - now)
@@ -79,10 +83,10 @@ class Gate:
 
     async def _sleep(self, seconds: float) -> None:
         with anyio.move_on_after(max(seconds, SHORTEST_SLEEP)):
-            await self._closed.wait()
+            await self._changed.wait()
 
     def _be_open(self) -> None:
-        if self._closed.is_set():
+        if self._closed:
             raise GateClosed
 
     async def _renew(self, ledger: Ledger) -> None:
@@ -115,4 +119,49 @@ class Gate:
 
     def close(self) -> None:
         """Let nobody through any more: all who wait, and all who come, get GateClosed."""
-        self._closed.set()
+        self._closed = True
+        self._tell()
+
+    def pause(self) -> None:
+        """Let nobody through until `resume`."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """End a pause."""
+        self._paused = False
+        self._tell()
+
+    def set_rate(self, window: Window) -> None:
+        """Let calls through no faster than this either, and never faster than the configured windows allow."""
+        self._pacer.set_rate(window)
+        self._tell()
+
+    def _tell(self) -> None:
+        """Whoever waits looks again."""
+        changed, self._changed = self._changed, anyio.Event()
+        changed.set()
+
+    @property
+    def paused(self) -> bool:
+        """Nobody is let through, by hand."""
+        return self._paused
+
+    @property
+    def held(self) -> bool:
+        """Nobody is let through for a while, because the gateway refused a call."""
+        return self._pacer.held_until > self._clock()
+
+    @property
+    def in_line(self) -> int:
+        """How many calls wait."""
+        return self._in_line
+
+    @property
+    def window(self) -> Window | None:
+        """The window that the next call waits for, if it waits for one."""
+        return self._pacer.binds(self._clock())
+
+    @property
+    def rate(self) -> float:
+        """Calls a second that are let through at the most."""
+        return self._pacer.rate

@@ -29,6 +29,15 @@ def lock_run(directory: Path) -> Iterator[None]:
         yield
 
 
+def is_in_use(directory: Path) -> bool:
+    """Whether a process works on the run in `directory`."""
+    try:
+        with lock_run(directory):
+            return False
+    except RunInUse:
+        return True
+
+
 @contextmanager
 def lock_pipelines(gateway: str, organisation: str, pipelines: Iterable[str]) -> Iterator[None]:
     """Be the only process of this machine's user that deletes in these pipelines. Raises as `lock_run` does.

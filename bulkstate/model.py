@@ -315,6 +315,45 @@ class Outcome:
     parts: tuple[Part, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What somebody asked of a run `at` UNIX seconds, while it ran: a command of `bulkstate ctl`, or a file PAUSE."""
+
+    at: float
+    command: str
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A run's course over the `seconds` that end at `at` (UNIX seconds).
+
+    `rate` are the deletes sent a second, `limit` as many as were let through at the most; `in_flight` deletes waited
+    for an answer at the end. `refused` of them got a 429. `p50` and `p99` are percentiles of the latency in seconds,
+    0 without an answer. `held_by` is what held the run back most of that time, and `which` limit, if it has a name.
+    """
+
+    at: float
+    seconds: float
+    rate: float
+    limit: float
+    in_flight: int
+    refused: int
+    p50: float
+    p99: float
+    held_by: str
+    which: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What held a run back for a share of its time, from 0 to 1; `which` limit, if it has a name."""
+
+    by: str
+    which: str
+    share: float
+
+
 class RunResult(StrEnum):
     """How a run ended, in one word."""
 
@@ -392,7 +431,8 @@ class Failure:
 class Report:
     """A whole run, folded from its journal. `seconds` run from the first call to the last answer of each session.
 
-    `unlisted_pairs` were planned to be deleted though nobody selected them.
+    `unlisted_pairs` were planned to be deleted though nobody selected them. `held` says what held the run back,
+    most of the time first; `uses` what was asked of it while it ran, in order.
     """
 
     run: str
@@ -411,6 +451,8 @@ class Report:
     verified: Verification | None
     failures: tuple[Failure, ...]
     unlisted_pairs: int = 0
+    held: tuple[Held, ...] = ()
+    uses: tuple[Use, ...] = ()
 
     @property
     def requests_per_second(self) -> float:

@@ -7,9 +7,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import AbstractContextManager, asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from random import Random, random
 from shutil import rmtree
+from typing import Final
+
+import anyio
 
 from bulkstate import __version__, checks, config, verification
 from bulkstate.brake import Brake
@@ -27,8 +31,10 @@ from bulkstate.errors import (
     Refused,
     Stopped,
 )
+from bulkstate.helm import Helm
 from bulkstate.journal import Ending, Journal, RunFacts, existing, make_run_directory
 from bulkstate.locks import lock_pipelines, lock_run
+from bulkstate.logbook import Logbook
 from bulkstate.model import Chunk, Pair, Plan, Report, RunResult, Stage, Verdict, Verification
 from bulkstate.pieces import Pieces
 from bulkstate.planner.planner import plan as plan_requests
@@ -46,6 +52,11 @@ Agree = Callable[[Plan], Awaitable[None]]
 Audience = Callable[[Pieces, Sequence[int]], AbstractContextManager[Observer]]
 """Makes whatever shows people how the chunks with these numbers are being sent."""
 
+HELM_SECONDS: Final = 1.0
+"""How often a run looks what is asked of it."""
+
+LOGBOOK_SECONDS: Final = 0.25
+"""How often it looks what holds it back."""
 
 Witnesses = Sequence[tuple[Stage, Pair]]
 """Pairs outside the target that must outlive the run."""
@@ -209,6 +220,7 @@ class _Session:
     settings: Settings
     connection: Connection
     brake: Brake
+    helm: Helm
 
 
 @asynccontextmanager
@@ -221,8 +233,35 @@ async def _session(begun: _Beginning) -> AsyncIterator[_Session]:
     with lock_pipelines(*identity(settings, journal.directory), _pipelines(journal.plan)), begun.brake.around():
         async with connect(settings, begun.environ, journal.directory, grants) as connection:
             await connection.gate.keep(journal)
-            yield _Session(journal, settings, connection, begun.brake)
+            helm = Helm(journal.directory, connection.gate, begun.brake, journal, time.time)
+            await helm.look()
+            async with _beside(helm.look, HELM_SECONDS, begun.brake):
+                yield _Session(journal, settings, connection, begun.brake, helm)
             await connection.gate.settle()
+
+
+@asynccontextmanager
+async def _beside(look: Callable[[], Awaitable[None]], every: float, brake: Brake) -> AsyncIterator[None]:
+    """Within this block there is a look every so many seconds. A full disk ends the run."""
+
+    async def look_again_and_again() -> None:
+        while True:
+            await anyio.sleep(every)
+            try:
+                await look()
+            except JournalNotWritable as reason:
+                brake.pull(reason)
+
+    ending: BulkstateError | None = None
+    async with anyio.create_task_group() as looking:
+        looking.start_soon(look_again_and_again)
+        try:
+            yield
+        except BulkstateError as error:
+            ending = error
+        looking.cancel_scope.cancel()
+    if ending is not None:
+        raise ending
 
 
 async def _carry_out(
@@ -271,13 +310,17 @@ async def _delete(session: _Session, numbers: Sequence[int], audience: Audience)
     every = settings.safety.status_every if settings.safety.require_paused else None
     pace = Pace(settings.limits.concurrency, retry_policy(settings), every)
     watch = Watch(connection.reads, _pipelines(journal.plan))
+    gate, clock = connection.gate, connection.clock
     with audience(journal.pieces(), numbers) as observer:
-        equipment = Equipment(
-            connection.client, connection.gate, watch, journal, observer, random, time.time, connection.clock
-        )
+        logbook = Logbook(observer, journal, journal.directory, gate, time.time, clock)
+        equipment = Equipment(connection.client, gate, watch, journal, logbook, random, time.time, clock)
         engine = Engine(equipment, pace, journal.plan, numbers, Heritage(journal.parts(), journal.sizing()))
-        with session.brake.gently(engine):
-            return await engine.run()
+        with session.brake.gently(engine), session.helm.steering(engine):
+            async with _beside(partial(logbook.look, engine), LOGBOOK_SECONDS, session.brake):
+                ending = await engine.run()
+            with suppress(JournalNotWritable):  # the run has ended for that reason
+                await logbook.close(engine)
+            return ending
 
 
 async def _read_back(session: _Session, sample: Sample) -> str:

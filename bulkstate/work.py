@@ -18,6 +18,8 @@ from bulkstate.policy.retry import Tries
 MOST_WAITING: Final = 1024
 """Where so many chunks wait for a retry the gateway is in trouble: fresh ones wait too, in the plan, and spare it."""
 
+ANY_NUMBER: Final = 1 << 30
+
 
 @dataclass(slots=True)
 class Job:
@@ -77,7 +79,9 @@ class Work:
         self._waiting: list[tuple[float, int, Job]] = []
         self._parts: list[Job] = []
         self._order = count()
+        self._exhausted = False
         self._under_way = 0
+        self._most = ANY_NUMBER
         self._idle = 0
         self._closed = False
         self._changed = anyio.Event()
@@ -85,7 +89,7 @@ class Work:
     async def take(self) -> Job | None:
         """The next job, as soon as there is one; None once nothing is left, or after `close`."""
         while not self._closed:
-            job = self._next()
+            job = self._next() if self._under_way < self._most else None
             if job is not None:
                 self._under_way += 1
                 return job
@@ -105,6 +109,7 @@ class Work:
         if self._parts:
             return self._parts.pop()
         chunk = next(self._fresh, None)
+        self._exhausted = chunk is None
         return None if chunk is None else Job(chunk)
 
     async def _wait(self) -> None:
@@ -116,7 +121,7 @@ class Work:
             self._idle -= 1
 
     def _until_due(self) -> float | None:
-        if not self._waiting:
+        if not self._waiting or self._under_way >= self._most:
             return None
         return max(SHORTEST_SLEEP, self._waiting[0][0] - anyio.current_time())
 
@@ -144,6 +149,26 @@ class Work:
         if self._idle:
             changed, self._changed = self._changed, anyio.Event()
             changed.set()
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether there may be a chunk that could be sent now."""
+        return bool(self._first or self._parts) or not (self._exhausted or len(self._waiting) >= MOST_WAITING)
+
+    @property
+    def under_way(self) -> int:
+        """How many jobs were taken and not yet put back or down."""
+        return self._under_way
+
+    @property
+    def most(self) -> int:
+        """How many may be under way at once."""
+        return self._most
+
+    def allow(self, most: int) -> None:
+        """Let so many be under way at once, from the next one on."""
+        self._most = most
+        self._announce()
 
     def close(self) -> None:
         """Hand out nothing more."""

@@ -22,15 +22,18 @@ from bulkstate.model import (
     Pair,
     Part,
     Plan,
+    Point,
     Reply,
     RunResult,
     Span,
     Stage,
+    Use,
     Verdict,
     Verification,
 )
 from bulkstate.pieces import Pieces
 from bulkstate.planner.digest import digest as plan_digest
+from bulkstate.policy.holding import By
 from bulkstate.policy.sizing import Sizing
 from bulkstate.ports import Grant
 from bulkstate.wire import Code
@@ -222,6 +225,20 @@ class Record:
         done = [_VERDICT_NUMBERS[Verdict.DELETED], _VERDICT_NUMBERS[Verdict.SPLIT]]
         chunks: list[int] = np.flatnonzero(~np.isin(self.verdicts(), done)).tolist()
         return chunks
+
+    def uses(self) -> tuple[Use, ...]:
+        """What somebody asked of the run while it ran, in order."""
+        with reading(self.path):
+            rows = self._connection.execute("SELECT at, command, value FROM use ORDER BY seq")
+            return tuple(Use(*row) for row in rows)
+
+    def points(self) -> tuple[Point, ...]:
+        """The run's course, in order: a few thousand points at the most, however long it ran."""
+        query = """SELECT at, seconds, rate, call_limit, in_flight, refused, p50, p99, held_by, which
+            FROM point ORDER BY seq"""
+        with reading(self.path):
+            points = (Point(*row) for row in self._connection.execute(query))
+            return tuple(replace(point, held_by=By(point.held_by)) for point in points)
 
     def grants(self, since: float) -> tuple[Grant, ...]:
         """The grants made at `since` or later, and the last one in any case, in the order they were made."""

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import astuple
 from pathlib import Path
 from sqlite3 import Connection
+from threading import Lock
 from typing import Final, Protocol, Self, TypeAlias
 
 import anyio
@@ -23,12 +24,13 @@ from bulkstate.journal.tables import (
     transaction,
     writing,
 )
-from bulkstate.model import Outcome, Pair, Part, Plan, Stage, Verification
+from bulkstate.model import Outcome, Pair, Part, Plan, Point, Stage, Use, Verification
 from bulkstate.ports import Grant
 
 _TO_RESUME: Final = "To go on with it: bulkstate resume RUN_DIR. To start anew: name another run directory."
 _INSERT_OUTCOME: Final = "INSERT INTO outcome VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT_PART: Final = "INSERT INTO part VALUES (?, ?, ?, ?, ?, ?)"
+_INSERT_POINT: Final = "INSERT INTO point VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT_GRANT: Final = "INSERT INTO call_grant VALUES (NULL, ?, ?, ?)"
 
 Rows: TypeAlias = Sequence[tuple[object, ...]]
@@ -61,13 +63,15 @@ class WriterThread:
 class Journal(Record):
     """A run's journal, to be written by one process. It is a `ports.Journal`.
 
-    `record` and `grant` are for the run's tasks; the other writes are short, and made while no task of the run works.
+    `record`, `grant`, `used` and `plot` are for the run's tasks. The other writes are short, and made where they are;
+    one that is under way in a thread is waited for.
     """
 
     def __init__(self, connection: Connection, path: Path, hop: Hop) -> None:
         super().__init__(connection, path)
         self._hop = hop
         self._session = 0
+        self._one_at_a_time = Lock()
 
     @classmethod
     def create(cls, directory: Path, plan: Plan, facts: RunFacts, *, hop: Hop | None = None) -> Self:
@@ -111,6 +115,14 @@ class Journal(Record):
         """Put a grant on disk. JournalNotWritable if that fails."""
         await self._hop(lambda: self._insert(_INSERT_GRANT, [(grant.at, grant.calls, grant.spent)]))
 
+    async def used(self, use: Use) -> None:
+        """Put on disk what somebody asked. JournalNotWritable if that fails."""
+        await self._hop(lambda: self._insert("INSERT INTO use VALUES (NULL, ?, ?, ?)", [astuple(use)]))
+
+    async def plot(self, point: Point) -> None:
+        """Put a point of the run's course on disk. JournalNotWritable if that fails."""
+        await self._hop(lambda: self._insert(_INSERT_POINT, [astuple(point)]))
+
     def agree(self, at: float) -> None:
         """Somebody agreed to the plan."""
         self._insert("INSERT INTO agreement VALUES (?)", [(at,)])
@@ -141,7 +153,7 @@ class Journal(Record):
         self._insert_all({statement: rows})
 
     def _insert_all(self, statements: Mapping[str, Rows]) -> None:
-        with writing(self.path), transaction(self._connection):
+        with self._one_at_a_time, writing(self.path), transaction(self._connection):
             for statement, rows in statements.items():
                 self._connection.executemany(statement, rows)
 

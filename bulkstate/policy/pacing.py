@@ -67,6 +67,22 @@ class _Count:
         self._starts.append(at)
 
 
+class _Metronome:
+    """One call an interval, evenly. No interval: no pace."""
+
+    __slots__ = ("_beat", "interval")
+
+    def __init__(self, interval: float) -> None:
+        self.interval = interval
+        self._beat = float("-inf")
+
+    def ready_at(self) -> float:
+        return self._beat + self.interval
+
+    def sent(self, at: float) -> None:
+        self._beat = max(self._beat + self.interval, at - CATCH_UP)
+
+
 class Pacer:
     """The arithmetic of pacing. Whoever is first in line asks `ready_at`, waits till then, asks again, and says `sent`.
 
@@ -76,9 +92,11 @@ class Pacer:
     def __init__(self, windows: Sequence[Window], history: Iterable[tuple[float, int]] = ()) -> None:
         shortest = min(windows, key=lambda window: window.seconds)
         self.windows: Final = tuple(windows)
-        self._interval = max(window.guarded / window.calls for window in windows if window.seconds == shortest.seconds)
+        interval = max(window.guarded / window.calls for window in windows if window.seconds == shortest.seconds)
+        self._even = _Metronome(interval)
+        self._by_hand: Window | None = None
+        self._own = _Metronome(0.0)
         self._counts = [_Count(window) for window in windows]
-        self._due = float("-inf")
         self._held_until = float("-inf")
         for at, calls in history:
             self._remember(at, calls)
@@ -90,8 +108,8 @@ class Pacer:
 
     @property
     def rate(self) -> float:
-        """Calls a second at the most, over the shortest window."""
-        return 1.0 / self._interval
+        """Calls a second at the most, over the shortest window, or by hand."""
+        return 1.0 / max(self._even.interval, self._own.interval)
 
     @property
     def held_until(self) -> float:
@@ -100,17 +118,33 @@ class Pacer:
 
     def ready_at(self, now: float) -> float:
         """When the next call may start: `now` or earlier means at once."""
-        ready = max(self._due, self._held_until)
+        ready = max(self._even.ready_at(), self._own.ready_at(), self._held_until)
         for count in self._counts:
             ready = max(ready, count.ready_at())
         return ready
 
     def sent(self, now: float) -> None:
         """Count a call that starts now."""
-        self._due = max(self._due, now - CATCH_UP) + self._interval
+        self._even.sent(now)
+        self._own.sent(now)
         for count in self._counts:
             count.sent(now)
 
     def hold(self, until: float) -> None:
         """No call before `until`. A hold is never shortened by another."""
         self._held_until = max(self._held_until, until)
+
+    def set_rate(self, window: Window) -> None:
+        """Pace no faster than this as well, from the next call on: evenly, without counting. The windows stay."""
+        self._by_hand = window
+        self._own.interval = window.guarded / window.calls
+
+    def binds(self, now: float) -> Window | None:
+        """The window that the next call waits for, if it waits for one; of windows that agree, the shortest."""
+        ready = self.ready_at(now)
+        if ready <= now or ready == self._held_until:
+            return None
+        if ready == self._own.ready_at():
+            return self._by_hand
+        waiting = [w for w, count in zip(self.windows, self._counts, strict=True) if count.ready_at() == ready]
+        return min(waiting or self.windows, key=lambda window: window.seconds)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Protocol
@@ -11,12 +11,15 @@ from typing import Protocol
 from bulkstate.model import (
     ChunkCounts,
     Failure,
+    Held,
     Outcome,
     Plan,
+    Point,
     Report,
     RunResult,
     Stage,
     StageReport,
+    Use,
     Verdict,
     Verification,
 )
@@ -57,6 +60,14 @@ class RunRecord(Protocol):
 
     def records(self) -> Iterator[tuple[int, Outcome]]:
         """Everything that was recorded, in order: the session's number and the outcome."""
+        ...
+
+    def points(self) -> Sequence[Point]:
+        """The run's course, in order."""
+        ...
+
+    def uses(self) -> Sequence[Use]:
+        """What was asked of it while it ran, in order."""
         ...
 
     def undeleted(self) -> list[int]:
@@ -125,6 +136,8 @@ def fold(record: RunRecord) -> Report:
         verified=record.verification,
         failures=tuple(_failures(pieces, tally)),
         unlisted_pairs=plan.unlisted_pairs,
+        held=tuple(_held(record.points())),
+        uses=tuple(record.uses()),
     )
 
 
@@ -169,3 +182,14 @@ def _failures(pieces: Pieces, tally: _Tally) -> Iterator[Failure]:
     for number, outcome in sorted(tally.failures.items()):
         stage, rectangle = pieces.place(number)
         yield Failure(number, stage.stage, rectangle.pairs, outcome)
+
+
+def _held(points: Sequence[Point]) -> Iterator[Held]:
+    """Shares of the time that the points cover, the largest first."""
+    seconds: dict[tuple[str, str], float] = {}
+    for point in points:
+        cause = point.held_by, point.which
+        seconds[cause] = seconds.get(cause, 0.0) + point.seconds
+    total = sum(seconds.values())
+    for cause, part in sorted(seconds.items(), key=lambda item: -item[1]):
+        yield Held(*cause, part / total if total else 0.0)

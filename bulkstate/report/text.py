@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from io import StringIO
 from typing import Final, TypeAlias
 
@@ -15,10 +16,13 @@ from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from bulkstate.model import ChunkCounts, Report, RunResult, StageReport, Verdict, Verification
+from bulkstate.model import ChunkCounts, Held, Report, RunResult, StageReport, Use, Verdict, Verification
+from bulkstate.policy.holding import By, Holding
 from bulkstate.report.failures import Kind, kinds
 
 _KINDS_SHOWN: Final = 8
+_LEAST_SHARE: Final = 0.05
+_USES_SHOWN: Final = 20
 
 _HEADINGS: Final = {
     RunResult.DELETED: ("✓ Deleted", "bold green"),
@@ -65,6 +69,8 @@ def _paragraphs(report: Report) -> Iterator[_Paragraph]:
     yield from map(_kind, found[:_KINDS_SHOWN])
     if unlisted := list(_unlisted(report, found)):
         yield unlisted
+    if report.uses:
+        yield list(_by_hand(report.uses))
     yield list(_read_back(report.verified))
 
 
@@ -85,6 +91,7 @@ def _heading(report: Report) -> _Paragraph:
         f"these chunks held {_count(report.unlisted_pairs, 'more pair')} that nobody listed"
         * bool(report.unlisted_pairs),
         _pace(report),
+        "; ".join(_held(report.held)),
         f"run {printable(report.run)}, plan {printable(report.plan[:8])}",
     )
     return [Text(*_HEADINGS[report.result]), *(_indented(line) for line in lines if line)]
@@ -96,6 +103,14 @@ def _pace(report: Report) -> str:
         return "no request was sent"
     pace = f"{_count(calls, 'request')} in {duration(report.seconds)}, {report.requests_per_second:,.1f} a second"
     return f"{pace}; {_trouble(report)}"
+
+
+def _held(shares: Sequence[Held]) -> Iterator[str]:
+    """What held the run back, for a twentieth of its time at least."""
+    for held in shares:
+        if held.share >= _LEAST_SHARE:
+            cause = printable(str(Holding(By(held.by), held.which)))
+            yield f"held back by {cause}: {held.share:.0%} of the time"
 
 
 def _trouble(report: Report | StageReport) -> str:
@@ -172,6 +187,15 @@ def _unlisted(report: Report, found: Sequence[Kind]) -> Iterator[Text]:
     unreached = report.chunks.not_sent - recorded
     if unreached:
         yield Text(f"{_count(unreached, 'chunk')} not sent: their turn never came.", "bold yellow")
+
+
+def _by_hand(uses: Sequence[Use]) -> Iterator[Text]:
+    """What was asked of the run while it ran; of very much, the latest."""
+    earlier = len(uses) - _USES_SHOWN
+    yield Text(f"By hand, and {earlier:,} times before:" if earlier > 0 else "By hand:")
+    for use in uses[-_USES_SHOWN:]:
+        at = datetime.fromtimestamp(use.at, UTC)
+        yield Text(f"  {at:%Y-%m-%d %H:%M:%S} UTC  {printable(f'{use.command} {use.value}')}")
 
 
 def _read_back(verified: Verification | None) -> Iterator[Text]:
