@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 import time
@@ -17,7 +18,7 @@ import orjson
 import typer
 from rich.console import Console
 
-from bulkstate import __version__, config, run, steering
+from bulkstate import __version__, config, run, savedplan, steering
 from bulkstate.brake import Brake
 from bulkstate.control import Command
 from bulkstate.emulator import app as emulator_app
@@ -27,8 +28,10 @@ from bulkstate.errors import BulkstateError, InputError, Interrupted, NotConfirm
 from bulkstate.journal import RESUMED, RETRIED, Record
 from bulkstate.model import Plan
 from bulkstate.pieces import Pieces
+from bulkstate.planner.difference import compare
 from bulkstate.ports import Observer
 from bulkstate.report import fold, show, to_json, to_text, write_failures
+from bulkstate.report.differences import show_comparison
 from bulkstate.report.planned import plan_to_json, show_plan
 from bulkstate.telemetry import LineProgress, LiveProgress, LogStyle, log_style, set_up_logging
 
@@ -47,6 +50,10 @@ app = typer.Typer(
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="The configuration, a YAML file.", show_default=False)]
 RunDir = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run directory.", show_default=False)]
 ASKED_HELP: Final = "status, rate 10/s, concurrency 4, pause, resume or stop."
+NewRunDir = Annotated[
+    Path | None, typer.Option("--run-dir", help="Where the run keeps its journal.", show_default=False)
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Don't ask: the plan is agreed to.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, and nothing else there.")]
 
 
@@ -88,38 +95,68 @@ def _options(
 
 
 @app.command("run")
-def run_(
-    config_file: Config,
-    yes: Annotated[bool, typer.Option("--yes", help="Don't ask: the plan is agreed to.")] = False,
-    run_dir: Annotated[
-        Path | None, typer.Option("--run-dir", help="Where the run keeps its journal.", show_default=False)
-    ] = None,
-    json: Json = False,
-) -> None:
+def run_(config_file: Config, yes: Yes = False, run_dir: NewRunDir = None, json: Json = False) -> None:
     """Plan, check, delete, verify, report."""
     with _speaking(json):
-        settings = config.load(config_file, os.environ)
-        prepared = run.prepare(settings)
-        agree = _agreement(settings, yes)
-        directory = run_dir or run.run_directory(prepared.plan)
-
-        async def work(brake: Brake) -> run.Finished:
-            return await run.start(prepared, directory, os.environ, agree, _audience, brake)
-
-        _end(_attend(work), json, settings.report.json)
+        _carry_out(run.prepare(config.load(config_file, os.environ)), yes, run_dir, json)
 
 
 @app.command()
-def plan(config_file: Config, json: Json = False) -> None:
+def plan(
+    config_file: Config,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="PLAN", help="Save it, for `apply`. Replaces an older saved plan only."),
+    ] = None,
+    old_file: Annotated[
+        Path | None,
+        typer.Option("--diff", metavar="OLD", help="Say what it deletes otherwise than this saved plan."),
+    ] = None,
+    json: Json = False,
+) -> None:
     """Show what would be sent, and how few requests it could take. Calls nobody."""
     with _speaking(json):
         settings = config.load(config_file, os.environ)
-        prepared = run.prepare(settings)
-        forecast = run.forecast_seconds(settings, prepared.plan)
+        old = None if old_file is None else savedplan.read(old_file).plan
+        made = (run.prepare(settings) if output is None else run.save(settings, output)).plan
+        forecast = run.forecast_seconds(settings, made)
+        comparison = None if old is None else compare(old, made)
         if json:
-            _write(plan_to_json(prepared.plan, forecast))
-        else:
-            show_plan(prepared.plan, forecast, Console())
+            _write(plan_to_json(made, forecast, comparison))
+            return
+        show_plan(made, forecast, Console())
+        if comparison is not None:
+            show_comparison(comparison, Console())
+        if output is not None:
+            typer.echo(f" Saved. To carry it out: bulkstate apply {shlex.quote(str(output))}")
+
+
+@app.command()
+def apply(
+    plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="A saved plan.", show_default=False)],
+    yes: Yes = False,
+    run_dir: NewRunDir = None,
+    even_if_stale: Annotated[
+        bool, typer.Option("--even-if-stale", help="Also if a file that the plan was made of has changed since.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Carry out a saved plan, exactly as it is, with the configuration that it was made with."""
+    with _speaking(json):
+        saved = savedplan.read(plan_file)
+        if not even_if_stale:
+            savedplan.refuse_stale(saved)
+        _carry_out(run.restore(saved, os.environ), yes, run_dir, json)
+
+
+def _carry_out(prepared: run.Prepared, yes: bool, run_dir: Path | None, json: bool) -> None:
+    agree = _agreement(prepared.settings, yes)
+    directory = run_dir or run.run_directory(prepared.plan)
+
+    async def work(brake: Brake) -> run.Finished:
+        return await run.start(prepared, directory, os.environ, agree, _audience, brake)
+
+    _end(_attend(work), json, prepared.settings.report.json)
 
 
 @app.command()

@@ -22,6 +22,7 @@ import aiohttp
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
+from multidict import CIMultiDict
 from yarl import URL
 
 from bulkstate import __version__, wire
@@ -32,6 +33,9 @@ from bulkstate.model import Answer, Attempt, Chunk, Pair, PipelinePage, Reply, T
 T = TypeVar("T")
 
 MEBIBYTE: Final = 1024 * 1024
+
+_FOREIGN: Final = (aiohttp.ClientError, OSError)
+"""What aiohttp and the system raise; a timeout is an OSError."""
 CONNECT_SECONDS: Final = 10.0
 """Most seconds until a connection stands, names looked up and TLS agreed."""
 
@@ -91,14 +95,22 @@ class Client:
         )
 
     async def __aenter__(self) -> Self:
+        self._connector = _Connector(limit=0, ssl=self._tls or True)
         self._session = aiohttp.ClientSession(
-            connector=_Connector(limit=0, ssl=self._tls or True),
+            connector=self._connector,
             timeout=_timeouts(self._timeout),
             cookie_jar=aiohttp.DummyCookieJar(),
             proxy=self._proxy,
             # A reply is never inflated: a small one that grows to gigabytes would take the process with it.
             auto_decompress=False,
             headers={"Accept-Encoding": "identity", "User-Agent": f"bulkstate/{__version__}"},
+        )
+        # Never sent: it says whereto a connection is wanted, in the same words as the calls, for the pool to match.
+        self._any_call = ClientRequest(
+            "POST",
+            URL(self._base, encoded=True),
+            loop=asyncio.get_running_loop(),
+            proxy=self._proxy,
         )
         return self
 
@@ -121,19 +133,53 @@ class Client:
 
     async def renew(self, refused_at: float) -> bool:
         """Have credentials younger than `refused_at` (loop seconds), made once for all who wait. False: none."""
-        return await self._credentials.renew(refused_at)
+        if not self._credentials.doubt(refused_at):
+            return False
+        while not self._credentials.are_good():
+            if await self._credentials.obtain(self._next_turn) is not None:
+                return False
+        return True
 
     async def _call(self, request: wire.Request, call: _Call[T]) -> Attempt[T]:
-        refusal = await self._credentials.ready()
+        try:
+            refusal = await self._turn()
+        except _FOREIGN as error:
+            return Attempt(self._unreached(error), self._clock(), 0.0)
         if refusal is not None:
             return _unsent(refusal)
-        await self._acquire()
-        # A token that ended while the pacer held the call is refused by the gateway, and then renewed by the engine.
         return await self._exchange(request, self._credentials.headers(request), call)
 
-    async def _ask(self, compose: Callable[[], wire.Request]) -> Attempt[Token]:
-        await self._acquire()
-        return await self._exchange(compose(), {}, _TOKEN)
+    async def _turn(self) -> Attempt[Token] | None:
+        """Come to a turn with good credentials: None; else the call to the token service that brought none.
+
+        A token may end while the pacer holds the call: then the turn that comes is spent on a new one. Were another
+        turn asked for it, a slow pacer could let every token end in the queue.
+        """
+        turn = self._next_turn
+        while True:
+            if not self._credentials.are_good():
+                refusal = await self._credentials.obtain(turn)
+                if refusal is not None:
+                    return refusal
+            await self._next_turn()
+            if self._credentials.are_good():
+                return None
+            turn = _at_hand
+
+    async def _next_turn(self) -> None:
+        """Wait for the pacer with a connection at hand: what connects after its turn arrives late, and the next calls
+        too close behind it for the gateway's windows."""
+        if self._proxy is not None:
+            # aiohttp tells connections apart by these headers too, and adds to them when it connects.
+            self._any_call.proxy_headers = CIMultiDict(self._session.headers)
+        connection = await self._connector.connect(self._any_call, [], self._session.timeout)
+        try:
+            await self._acquire()
+        finally:
+            connection.release()
+
+    async def _ask(self, request: wire.Request) -> Attempt[Token]:
+        return await self._exchange(request, {}, _TOKEN)
 
     async def _exchange(self, request: wire.Request, headers: dict[str, str], call: _Call[T]) -> Attempt[T]:
         if request.body:
@@ -152,7 +198,7 @@ class Client:
                 reply = await self._reply(response, call)
             finally:
                 response.release()
-        except (aiohttp.ClientError, OSError) as error:
+        except _FOREIGN as error:
             reply = self._absence(error)
         return Attempt(self._scrubbed(reply), sent_at, self._clock() - sent_at, len(request.body))
 
@@ -171,6 +217,15 @@ class Client:
             return reply
         return replace(reply, retry_after=wire.retry_after(wish, response.headers.get("Date"), self._wall()))
 
+    def _unreached(self, error: Exception) -> Reply[Any]:
+        """Nothing was sent: there was no connection to send it on."""
+        if isinstance(error, TimeoutError):
+            error = aiohttp.ConnectionTimeoutError()
+        answer, message = _meaning(error, self._timeout)
+        if answer is Answer.UNANSWERED:
+            return Reply(Answer.UNREACHED, message="the connection was lost before anything was sent")
+        return Reply(answer, message=message)
+
     def _absence(self, error: Exception) -> Reply[Any]:
         answer, message = _meaning(error, self._timeout)
         return Reply(answer, message=message)
@@ -182,6 +237,10 @@ class Client:
         if message == reply.message and request_id == reply.request_id:
             return reply
         return replace(reply, message=message, request_id=request_id)
+
+
+async def _at_hand() -> None:
+    """The turn for a call that has it already."""
 
 
 # ── requests ──────────────────────────────────────────────────────────────────────────────────────────────────────

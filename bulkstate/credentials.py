@@ -80,16 +80,23 @@ def _require_printable(name: str, secret: str) -> None:
 class Credentials(Protocol):
     """What the client needs of whoever makes its headers."""
 
-    async def ready(self) -> Attempt[Token] | None:
-        """Have a token at hand. None if there is one; else the call to the token service that didn't bring one."""
+    def are_good(self) -> bool:
+        """Can a call be made with them now?"""
         ...
 
-    async def renew(self, refused_at: float) -> bool:
-        """Have a token that was obtained after `refused_at` (loop seconds). False if there is none."""
+    async def obtain(self, turn: Callable[[], Awaitable[None]]) -> Attempt[Token] | None:
+        """Make new ones by one call, for which the pacer gives its `turn`; once for all who ask at the same time.
+
+        None if that went well, or left something else to try; else the call to the token service that brought nothing.
+        """
+        ...
+
+    def doubt(self, refused_at: float) -> bool:
+        """The gateway refused a call that was sent at `refused_at` (loop seconds). False if no others can be made."""
         ...
 
     def headers(self, request: wire.Request) -> dict[str, str]:
-        """The headers that make `request` ours, if it is sent now. Only after `ready` has been None."""
+        """The headers that make `request` ours, if it is sent now. Only while they are good."""
         ...
 
     def hide(self, text: str) -> str:
@@ -104,10 +111,14 @@ class FixedCredentials:
         self._headers = {"Authorization": _authorization(auth.prefix, auth.token)}
         self._forms = _forms(auth.token)
 
-    async def ready(self) -> None:
-        """Nothing to wait for."""
+    def are_good(self) -> bool:
+        """As good as they will ever be."""
+        return True
 
-    async def renew(self, refused_at: float) -> bool:
+    async def obtain(self, turn: Callable[[], Awaitable[None]]) -> None:
+        """Nothing to make."""
+
+    def doubt(self, refused_at: float) -> bool:
         """Nobody here can make another."""
         return False
 
@@ -130,8 +141,8 @@ class _Held:
     ends_at: float
 
 
-AskTokenService: TypeAlias = Callable[[Callable[[], wire.Request]], Awaitable[Attempt[Token]]]
-"""Makes one paced call of the request, which is composed only when the pacer has let it go: it holds the time."""
+AskTokenService: TypeAlias = Callable[[wire.Request], Awaitable[Attempt[Token]]]
+"""Makes one call, for which the pacer has given its turn already."""
 
 
 class TokenCredentials:
@@ -149,24 +160,32 @@ class TokenCredentials:
         self._wall = wall
         self._lock = anyio.Lock()
         self._held: _Held | None = None
-        self._last: Attempt[Token] | None = None
+        self._asked = 0
+        self._refusal: Attempt[Token] | None = None
         self._timestamp = 0
         # A gateway may still quote a token that was replaced while the call was under way.
         self._tokens: deque[str] = deque(maxlen=4)
         self._forms = _forms(auth.app_secret, auth.app_key)
 
-    async def ready(self) -> Attempt[Token] | None:
-        """Renew the token if it is missing or near its end."""
-        if self._held is not None and self._clock() < self._held.renew_at:
-            return None
-        attempt = await self._renewed()
-        return None if attempt.reply.answer is Answer.OK else attempt
+    def are_good(self) -> bool:
+        """There is a token, and it isn't near its end."""
+        return self._held is not None and self._clock() < self._held.renew_at
 
-    async def renew(self, refused_at: float) -> bool:
-        """Renew the token if it is older than `refused_at`. False if the token service gave none."""
+    async def obtain(self, turn: Callable[[], Awaitable[None]]) -> Attempt[Token] | None:
+        """Ask for a token, or wait for whoever is asking: one call, and everybody gets its answer, good or bad."""
+        before = self._asked
+        async with self._lock:
+            if self._asked == before:
+                await turn()
+                self._refusal = await self._ask_once()
+                self._asked += 1
+            return self._refusal
+
+    def doubt(self, refused_at: float) -> bool:
+        """A token that is older than `refused_at` has to be renewed."""
         if self._held is not None and self._held.obtained_at <= refused_at:
             self._held = replace(self._held, renew_at=-inf)
-        return await self.ready() is None
+        return True
 
     def headers(self, request: wire.Request) -> dict[str, str]:
         """`apim-*` headers or `Authorization`, as the style says."""
@@ -180,23 +199,18 @@ class TokenCredentials:
         """`text` without key, secret and the last few tokens."""
         return _without(self._forms, text)
 
-    async def _renewed(self) -> Attempt[Token]:
-        """The answer to the first token call that ends after now: ours, or that of whoever was before us."""
-        before = self._last
-        async with self._lock:
-            if self._last is None or self._last is before:
-                self._last = await self._obtain()
-            return self._last
-
-    async def _obtain(self) -> Attempt[Token]:
+    async def _ask_once(self) -> Attempt[Token] | None:
         """Asking for a token before the old one ends brings the old one again (enos-api): so refresh that first."""
         held = self._held
-        if held is not None and self._clock() < held.ends_at:
-            attempt = await self._ask(lambda: self._refresh(held.value))
-            # After a 429 the whole run pauses, and only the engine can see to that.
-            if attempt.reply.answer in (Answer.OK, Answer.THROTTLED):
-                return self._keep(attempt)
-        return self._keep(await self._ask(self._get))
+        if held is None or self._clock() >= held.ends_at:
+            attempt = self._keep(await self._ask(self._get()))
+            return None if attempt.reply.answer is Answer.OK else attempt
+        attempt = self._keep(await self._ask(self._refresh(held.value)))
+        if attempt.reply.answer is Answer.THROTTLED:
+            return attempt  # the whole run pauses, and only the engine can see to that
+        if attempt.reply.answer is not Answer.OK:
+            self._held = replace(held, renew_at=-inf, ends_at=-inf)  # the next turn asks for a new one
+        return None
 
     def _get(self) -> wire.Request:
         return wire.get_token(self._auth.app_key, self._auth.app_secret, self._next_timestamp())

@@ -277,8 +277,11 @@ class Engine:
         """Put on disk whatever is handed over, until nobody is left to do so. Whoever waits for it can't be cancelled,
         so it can't be either: it ends with the crew."""
         with anyio.CancelScope(shield=True):
-            while batch := await self._outbox.batch():
-                await self._write(batch)
+            try:
+                while batch := await self._outbox.batch():
+                    await self._write(batch)
+            finally:
+                self._outbox.close()
 
     async def _write(self, batch: list[Outcome]) -> None:
         try:

@@ -6,6 +6,8 @@
     │   ├── GuardExceeded       more pairs or requests than `safety` allows
     │   ├── CheckFailed         a pre-flight check, such as a pipeline that isn't paused
     │   ├── NotConfirmed        no `--yes`, or a `no` at the question
+    │   ├── PlanAltered         a saved plan isn't as it was saved
+    │   ├── PlanStale           an input of a saved plan has changed
     │   ├── RunExists           the run directory is there already
     │   └── RunInUse            another process works on the run directory, or on the pipeline
     ├── Stopped           5   stopped early; the run directory can be resumed
@@ -86,6 +88,14 @@ class CheckFailed(Refused):
 
 class NotConfirmed(Refused):
     """Nobody agreed to the plan."""
+
+
+class PlanAltered(Refused):
+    """A saved plan isn't what it was when it was saved."""
+
+
+class PlanStale(Refused):
+    """An input that a saved plan was made of has changed since, or is gone."""
 
 
 class RunExists(Refused):

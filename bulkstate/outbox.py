@@ -30,7 +30,7 @@ class Outbox:
 
     async def put(self, outcome: Outcome) -> None:
         """Hand over an outcome. Waits while two batches are on their way, and can't be cancelled in that."""
-        while len(self._waiting) >= BATCH:
+        while len(self._waiting) >= BATCH and not self._closed:
             with anyio.CancelScope(shield=True):
                 await self._taken.wait()
         self._waiting.append(outcome)
@@ -52,7 +52,8 @@ class Outbox:
         return batch
 
     def close(self) -> None:
-        """Nobody puts anything any more."""
+        """Nobody puts anything any more, or nobody takes it: whoever waits is let go."""
         self._closed = True
         self._begun.set()
         self._full.set()
+        self._taken.set()

@@ -76,7 +76,7 @@ class Reads:
         tries = Tries()
         while True:
             attempt = await call()
-            tries = tries.and_then(attempt.reply)
+            tries = tries.after(attempt.reply)
             match decide(self._retry, tries, attempt.reply, self._random()):
                 case Yield():
                     self._gate.refused(attempt.sent_at, attempt.reply.retry_after)

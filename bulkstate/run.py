@@ -43,7 +43,8 @@ from bulkstate.ports import Observer
 from bulkstate.reads import ReadFailed
 from bulkstate.relation import Relation, of_pairs
 from bulkstate.report.fold import fold
-from bulkstate.selection import PairSource, read_pairs, select
+from bulkstate.savedplan import SavedPlan, refuse_to_overwrite, write
+from bulkstate.selection import PairSource, Source, fingerprints, read_pairs, select
 from bulkstate.watch import Watch
 
 Agree = Callable[[Plan], Awaitable[None]]
@@ -89,6 +90,31 @@ def prepare(settings: Settings) -> Prepared:
     plan = _planned(settings, [relation.keeping(witnesses) for relation in relations])
     _guard(plan, settings.safety)
     return Prepared(settings, plan, tuple((stage.stage, pair) for pair in witnesses for stage in plan.stages))
+
+
+def save(settings: Settings, path: Path) -> Prepared:
+    """Prepare, and put what came of it into the file at `path`, to be restored. Raises what `prepare` does."""
+    refuse_to_overwrite(path)
+    # Before the files are read: should one change in between, the plan is stale, rather than of something else.
+    inputs = fingerprints(_sources(settings))
+    prepared = prepare(settings)
+    document = config.to_document(settings)
+    write(SavedPlan(prepared.plan, document, tuple(prepared.witnesses), inputs, time.time(), __version__), path)
+    return prepared
+
+
+def restore(saved: SavedPlan, environ: Mapping[str, str]) -> Prepared:
+    """What was saved, to be carried out. InputError if a secret is missing; GuardExceeded."""
+    settings = config.from_document(saved.configuration, environ, "the plan's settings")
+    _guard(saved.plan, settings.safety)
+    return Prepared(settings, saved.plan, saved.witnesses)
+
+
+def _sources(settings: Settings) -> Iterator[Source]:
+    for entry in settings.delete:
+        yield from entry.sources
+    if settings.verify.witness is not None:
+        yield settings.verify.witness
 
 
 def _witness_pairs(source: PairSource | None, targets: Sequence[Relation]) -> Sequence[Pair]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
 from typing import Final
@@ -37,11 +37,11 @@ class Job:
         self.last = attempt
         self.first_sent_at = attempt.sent_at if self.first_sent_at is None else self.first_sent_at
         self.throttled += reply.answer is Answer.THROTTLED
-        self.tries = self.tries.and_then(reply)
+        self.tries = self.tries.after(reply)
 
     def cut_off(self) -> None:
         """An attempt was under way when the run ended: it may have arrived."""
-        self.tries = replace(self.tries, attempts=self.tries.attempts + 1, unanswered=True)
+        self.tries = self.tries.after(Reply(Answer.UNANSWERED))
 
     @property
     def if_left(self) -> Verdict:

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-GUARD_SHARE: Final = 0.01
+GUARD_SHARE: Final = 0.016
 LONGEST_GUARD: Final = 0.25
-"""The guard is a hundredth of a window, at most a quarter of a second: what a network may shift two calls by."""
+"""The guard is 1.6 % of a window, at most a quarter of a second: what a network may shift two calls by."""
 
 CATCH_UP: Final = 0.004
 """Seconds that a late timer may make up for. Less than the guard of any window, so no window ever overflows by it."""
@@ -44,9 +44,9 @@ class Window:
 
 def forecast(windows: Sequence[Window], calls: int) -> float:
     """Seconds from the first of so many calls to the last, if nothing but the windows holds them back."""
-    shortest = min(windows, key=lambda window: window.seconds)
-    full = [max(0, calls - 1) // window.calls * window.guarded for window in windows]
-    return max(max(0, calls - 1) / shortest.rate, *full)
+    interval = 1.0 / min(windows, key=lambda window: window.seconds).rate
+    later = max(0, calls - 1)
+    return max(later // window.calls * window.guarded + later % window.calls * interval for window in windows)
 
 
 class _Count:

@@ -35,8 +35,8 @@ class Tries:
     """What a call has been through, the latest attempt included.
 
     `attempts` leaves out the throttled ones. `unanswered`: some attempt may have arrived and was never answered.
-    `renewed`: credentials were renewed for it once already. `doubts`: so many of the latest answers in a row were
-    undecided, all with the same `doubt`, a status and a code.
+    `renewed`: it was the credentials that the attempt before was refused for, and they have been renewed since.
+    `doubts`: so many of the latest answers in a row were undecided, all with the same `doubt`, a status and a code.
     """
 
     attempts: int = 0
@@ -45,16 +45,15 @@ class Tries:
     doubts: int = 0
     doubt: tuple[int | None, int | None] | None = None
 
-    def and_then(self, reply: Reply[object]) -> Tries:
-        """With one more attempt, and what came of it. A throttled one is none."""
+    def after(self, reply: Reply[object]) -> Tries:
+        """The same with one more attempt. Whatever shows that the credentials were accepted makes them new again."""
         if reply.answer is Answer.THROTTLED:
             return self
         unanswered = self.unanswered or reply.answer is Answer.UNANSWERED
-        if reply.answer is not Answer.UNDECIDED:
-            return Tries(self.attempts + 1, unanswered, self.renewed)
-        doubt = reply.status, reply.code
-        doubts = self.doubts + 1 if doubt == self.doubt else 1
-        return Tries(self.attempts + 1, unanswered, self.renewed, doubts, doubt)
+        renewed = self.renewed and reply.answer is Answer.CREDENTIALS
+        doubt = (reply.status, reply.code) if reply.answer is Answer.UNDECIDED else None
+        doubts = 0 if doubt is None else self.doubts + 1 if doubt == self.doubt else 1
+        return Tries(self.attempts + 1, unanswered, renewed, doubts, doubt)
 
 
 @dataclass(frozen=True, slots=True)

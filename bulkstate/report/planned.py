@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import compress
 from typing import Final
 
+import numpy as np
 import orjson
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from bulkstate.model import Plan, StagePlan
-from bulkstate.report.text import duration, printable
+from bulkstate.model import IndexArray, Plan, StagePlan
+from bulkstate.planner.difference import Comparison
+from bulkstate.report.differences import document as difference_document
+from bulkstate.report.text import counted, duration, printable
 
 STAGES_SHOWN: Final = 20
 
@@ -43,22 +48,28 @@ class _Document:
     stages: tuple[_Stage, ...]
 
 
-def plan_to_json(plan: Plan, forecast_seconds: float) -> bytes:
-    """The plan as one JSON document, UTF-8, ending in a newline."""
-    document = _Document(
+def plan_to_json(plan: Plan, forecast_seconds: float, comparison: Comparison | None = None) -> bytes:
+    """The plan as one JSON document, UTF-8, ending in a newline; with `diff` if it was compared with an older one."""
+    fields = asdict(_document(plan, forecast_seconds))
+    if comparison is not None:
+        fields["diff"] = asdict(difference_document(comparison))
+    return orjson.dumps(fields, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def _document(plan: Plan, forecast_seconds: float) -> _Document:
+    return _Document(
         plan=plan.digest,
         requests=plan.requests,
         lower_bound=plan.lower_bound,
         pairs=plan.pairs,
         unlisted_pairs=plan.unlisted_pairs,
         kept_pairs=plan.kept_pairs,
-        assets=_different([stage.assets for stage in plan.stages]),
-        points=_different([stage.points for stage in plan.stages]),
+        assets=_named((each.assets, (chunk.assets for chunk in each.rectangles)) for each in plan.stages),
+        points=_named((each.points, (chunk.points for chunk in each.rectangles)) for each in plan.stages),
         body_bytes=plan.body_bytes,
         forecast_seconds=round(forecast_seconds, 1),
         stages=tuple(map(_stage, plan.stages)),
     )
-    return orjson.dumps(asdict(document), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
 def _stage(plan: StagePlan) -> _Stage:
@@ -66,10 +77,14 @@ def _stage(plan: StagePlan) -> _Stage:
     return _Stage(plan.stage.pipeline, plan.stage.name, len(plan.rectangles), bound, plan.pairs)
 
 
-def _different(dictionaries: list[tuple[str, ...]]) -> int:
-    """How many different IDs there are. Stages that share a selection share its dictionaries."""
-    distinct = {id(ids): ids for ids in dictionaries}
-    return len(set().union(*distinct.values()))
+def _named(sides: Iterable[tuple[tuple[str, ...], Iterable[IndexArray]]]) -> int:
+    """How many different IDs chunks name. Stages may share dictionaries, and tiles of a grid share their sides."""
+    dictionaries: dict[int, tuple[tuple[str, ...], NDArray[np.bool_]]] = {}
+    for ids, arrays in sides:
+        _, named = dictionaries.setdefault(id(ids), (ids, np.zeros(len(ids), np.bool_)))
+        for positions in {id(each): each for each in arrays}.values():
+            named[positions] = True
+    return len(set().union(*(compress(ids, named.tolist()) for ids, named in dictionaries.values())))
 
 
 def show_plan(plan: Plan, forecast_seconds: float, console: Console) -> None:
@@ -81,15 +96,19 @@ def show_plan(plan: Plan, forecast_seconds: float, console: Console) -> None:
 def _lines(plan: Plan, forecast_seconds: float) -> Iterator[Text]:
     size = f"{plan.body_bytes / 1e6:,.1f} MB"
     yield Text(f"Plan {plan.digest[:8]}", "bold")
-    yield Text(f"  {plan.pairs:,} pairs in {plan.requests:,} requests; at least {plan.lower_bound:,} are needed")
+    yield Text(f"  {_size(plan.pairs, plan.requests)}; at least {plan.lower_bound:,} are needed")
     if plan.unlisted_pairs:
         yield Text(
-            f"  {plan.unlisted_pairs:,} more pairs, neither selected nor kept, are deleted with them", "bold yellow"
+            f"  and {counted(plan.unlisted_pairs, 'pair')} beyond the selection, which nobody keeps", "bold yellow"
         )
     if plan.kept_pairs:
-        yield Text(f"  {plan.kept_pairs:,} pairs that were selected are kept")
+        yield Text(f"  {counted(plan.kept_pairs, 'pair')} kept, though selected")
     yield Text(f"  about {duration(forecast_seconds)} at the configured limits; {size} to send")
     for stage in plan.stages[:STAGES_SHOWN]:
-        yield Text(f"  {printable(str(stage.stage))}: {stage.pairs:,} pairs in {len(stage.rectangles):,} requests")
+        yield Text(f"  {printable(str(stage.stage))}: {_size(stage.pairs, len(stage.rectangles))}")
     if len(plan.stages) > STAGES_SHOWN:
         yield Text(f"  … and {len(plan.stages) - STAGES_SHOWN:,} more stages")
+
+
+def _size(pairs: int, requests: int) -> str:
+    return f"{counted(pairs, 'pair')} in {counted(requests, 'request')}"

@@ -88,7 +88,7 @@ def _heading(report: Report) -> _Paragraph:
     lines = (
         printable(report.reason),
         f"{_of(report.pairs_deleted, report.pairs_planned, 'pair')} deleted, in {chunks}",
-        f"these chunks held {_count(report.unlisted_pairs, 'more pair')} that nobody listed"
+        f"these chunks held {counted(report.unlisted_pairs, 'more pair')} that nobody listed"
         * bool(report.unlisted_pairs),
         _pace(report),
         "; ".join(_held(report.held)),
@@ -101,7 +101,7 @@ def _pace(report: Report) -> str:
     calls = report.attempts + report.throttled
     if not calls:
         return "no request was sent"
-    pace = f"{_count(calls, 'request')} in {duration(report.seconds)}, {report.requests_per_second:,.1f} a second"
+    pace = f"{counted(calls, 'request')} in {duration(report.seconds)}, {report.requests_per_second:,.1f} a second"
     return f"{pace}; {_trouble(report)}"
 
 
@@ -114,7 +114,7 @@ def _held(shares: Sequence[Held]) -> Iterator[str]:
 
 
 def _trouble(report: Report | StageReport) -> str:
-    return f"{_count(report.retries, 'retry', 'retries')}, {report.throttled:,} throttled"
+    return f"{counted(report.retries, 'retry', 'retries')}, {report.throttled:,} throttled"
 
 
 def _stages(stages: Sequence[StageReport]) -> Iterator[RenderableType]:
@@ -139,7 +139,7 @@ def _chunks(counts: ChunkCounts) -> str:
 
 
 def _of(done: int, planned: int, noun: str) -> str:
-    return f"all {_count(planned, noun)}" if done == planned > 1 else f"{done:,} of {_count(planned, noun)}"
+    return f"all {counted(planned, noun)}" if done == planned > 1 else f"{done:,} of {counted(planned, noun)}"
 
 
 def duration(seconds: float) -> str:
@@ -150,13 +150,14 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
-def _count(number: int, noun: str, plural: str = "") -> str:
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number and what it counts, such as `1 pair` or `2,000 pairs`; `plural` where an s doesn't make one."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {plural or noun + 's'}"
 
 
 def _kind(kind: Kind) -> _Paragraph:
-    head = Text(f"{_count(kind.chunks, 'chunk')} {kind.verdict.value.replace('_', ' ')}", "bold yellow")
-    pairs = f"{_count(kind.pairs, 'pair')}; {_MEANINGS[kind.verdict]}"
+    head = Text(f"{counted(kind.chunks, 'chunk')} {kind.verdict.value.replace('_', ' ')}", "bold yellow")
+    pairs = f"{counted(kind.pairs, 'pair')}; {_MEANINGS[kind.verdict]}"
     lines = (_indented(line) for line in (pairs, ", ".join(_answer(kind))) if line)
     return [head, *lines, _indented(", ".join(_examples(kind)), "dim")]
 
@@ -182,11 +183,11 @@ def _unlisted(report: Report, found: Sequence[Kind]) -> Iterator[Text]:
     """What isn't deleted, and isn't among the kinds that are shown."""
     unseen = len(found) - _KINDS_SHOWN
     if unseen > 0:
-        yield Text(f"And {_count(unseen, 'other kind')} of failure: the JSON report lists them.")
+        yield Text(f"And {counted(unseen, 'other kind')} of failure: the JSON report lists them.")
     recorded = sum(failure.outcome.verdict is Verdict.NOT_SENT for failure in report.failures)
     unreached = report.chunks.not_sent - recorded
     if unreached:
-        yield Text(f"{_count(unreached, 'chunk')} not sent: their turn never came.", "bold yellow")
+        yield Text(f"{counted(unreached, 'chunk')} not sent: their turn never came.", "bold yellow")
 
 
 def _by_hand(uses: Sequence[Use]) -> Iterator[Text]:
@@ -203,15 +204,15 @@ def _read_back(verified: Verification | None) -> Iterator[Text]:
         yield Text("Nothing was read back.", "dim")
         return
     if verified.sampled and verified.remaining:
-        found = f"{verified.remaining:,} of {_count(verified.sampled, 'pair')} read back still have state."
+        found = f"{verified.remaining:,} of {counted(verified.sampled, 'pair')} read back still have state."
         yield Text(found, "bold red")
     elif verified.sampled:
-        yield Text(f"{_count(verified.sampled, 'pair')} read back: none has state any more.", "green")
+        yield Text(f"{counted(verified.sampled, 'pair')} read back: none has state any more.", "green")
     if verified.witnesses_lost:
-        lost = f"{verified.witnesses_lost:,} of {_count(verified.witnesses, 'witness pair')} lost their state."
+        lost = f"{verified.witnesses_lost:,} of {counted(verified.witnesses, 'witness pair')} lost their state."
         yield Text(f"{lost} They are outside the target.", "bold red")
     elif verified.witnesses:
-        yield Text(f"{_count(verified.witnesses, 'witness pair')} outside the target: all still have state.", "green")
+        yield Text(f"{counted(verified.witnesses, 'witness pair')} outside the target: all still have state.", "green")
 
 
 def _next_steps(report: Report) -> Iterator[tuple[Text, str]]:

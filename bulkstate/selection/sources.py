@@ -65,6 +65,11 @@ class Entry:
     unlisted: Unlisted = Unlisted.KEEP
 
     @property
+    def sources(self) -> tuple[Source, ...]:
+        """All that is read for this entry."""
+        return self.where if self.keep is None else (*self.where, self.keep)
+
+    @property
     def targets(self) -> tuple[Stage, ...]:
         """The stages that lose state, each once."""
         return tuple(Stage(self.pipeline, name) for name in dict.fromkeys(self.stages))

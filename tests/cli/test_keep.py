@@ -27,7 +27,8 @@ def test_no_kept_pair_is_sent(bulkstate: Bulkstate, gateway: Gateway) -> None:
     configure(bulkstate, gateway, "A07,P3\nA07,P4\nA20,P5\nA99,P1\n")
     document = bulkstate("plan", "config.yaml", "--json").document
     assert (document["pairs"], document["kept_pairs"], document["unlisted_pairs"]) == (97, 3, 0)
-    assert "3 pairs that were selected are kept" in bulkstate("plan", "config.yaml").out
+    assert (document["assets"], document["points"]) == (20, 5)
+    assert "3 pairs kept, though selected" in bulkstate("plan", "config.yaml").out
     assert gateway.calls == []
     done = bulkstate("run", "config.yaml", "--yes", "--json")
     assert done.exit_code == 0, done.err

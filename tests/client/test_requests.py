@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from hashlib import sha256
 
 import pytest
@@ -25,6 +26,28 @@ NOW = 1572574909.697
 
 def at_noon(url: str, auth: Auth, gate: Gate) -> Client:
     return Client(url, ORG, auth, gate.acquire, wall=lambda: NOW)
+
+
+async def test_the_pacer_is_asked_with_a_connection_at_hand() -> None:
+    """A call that connected after its turn would arrive late, and the next ones too close behind it (law 5)."""
+    async with gateway(saying(http(DELETED))) as server:
+
+        async def acquire() -> None:
+            await asyncio.sleep(0.05)
+            assert server.connections == 1
+
+        async with Client(server.url, ORG, Bearer(TOKEN), acquire) as api:
+            assert (await api.delete(CHUNK)).reply.answer is Answer.OK
+            assert (await api.delete(CHUNK)).reply.answer is Answer.OK
+
+
+async def test_without_a_connection_no_turn_is_spent() -> None:
+    gate = Gate()
+    async with gateway(saying(http(DELETED))) as server:
+        url = server.url
+    async with client(url, gate=gate) as api:
+        assert (await api.delete(CHUNK)).reply.answer is Answer.UNREACHED
+    assert gate.passed == 0
 
 
 async def test_a_delete_with_a_bearer_token() -> None:

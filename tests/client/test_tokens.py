@@ -102,6 +102,28 @@ async def test_a_short_life_has_a_margin_of_a_tenth(age: float, renewed: bool) -
     assert ("refresh" in paths(server)) is renewed
 
 
+async def test_a_token_that_ends_in_the_queue_is_renewed_by_the_turn_that_comes() -> None:
+    """Ten calls wait for a pacer that lets one through every two seconds; a token lives for five."""
+    clock = Clock()
+    turn = asyncio.Lock()
+    passed: list[float] = []
+
+    async def acquire() -> None:
+        async with turn:
+            clock.now += 2
+            passed.append(clock.now)
+            await asyncio.sleep(0.03)
+
+    async with (
+        gateway(service(token_answer("tok", 5))) as server,
+        Client(server.url, ORG, APP, acquire, timeout=1.0, clock=clock, wall=lambda: 1.5e9) as api,
+    ):
+        attempts = await asyncio.gather(*(api.delete(CHUNK) for _ in range(10)))
+    assert {attempt.reply.answer for attempt in attempts} == {Answer.OK}
+    assert paths(server).count("stage-state") == 10
+    assert len(passed) <= 30
+
+
 async def test_a_token_that_has_ended_is_not_refreshed() -> None:
     clock = Clock()
     async with gateway(service(token_answer("tok-1"))) as server, client(server, clock) as api:

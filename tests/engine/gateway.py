@@ -74,14 +74,19 @@ class World:
         self._at_token_service = anyio.Lock()
 
     def fill(self) -> None:
-        """Give state to every pair of the plan."""
+        """Give state to every pair of the plan, and to others in the same stages."""
         for chunk in self.plan.chunks():
-            self.state.setdefault(chunk.stage, set()).update(pairs_of(chunk))
+            self.state.setdefault(chunk.stage, set()).update(pairs_of(chunk), bystanders_of(chunk))
 
     @property
-    def empty(self) -> bool:
-        """No pair has state any more."""
-        return not any(self.state.values())
+    def planned_left(self) -> bool:
+        """Some pair of the plan has state."""
+        return any(self.state[chunk.stage] & pairs_of(chunk) for chunk in self.plan.chunks())
+
+    @property
+    def bystanders_left(self) -> bool:
+        """Every pair beside the plan has state."""
+        return all(bystanders_of(chunk) <= self.state[chunk.stage] for chunk in self.plan.chunks())
 
     def deletes(self, since: int = 0) -> list[Call]:
         """The deletes from the call with that place on."""
@@ -181,6 +186,12 @@ def _answered(call: Call, answer: Answer) -> None:
 
 def pairs_of(chunk: Chunk) -> frozenset[Pair]:
     return frozenset(Pair(asset, point) for asset in chunk.assets for point in chunk.points)
+
+
+def bystanders_of(chunk: Chunk) -> frozenset[Pair]:
+    """Pairs that share assets or points with the chunk's, and are none of the plan's."""
+    pairs = {Pair(asset, "other") for asset in chunk.assets} | {Pair("other", point) for point in chunk.points}
+    return frozenset(pairs)
 
 
 def pipelines_of(plan: Plan) -> list[str]:

@@ -169,10 +169,52 @@ def reopen(
     return journal, assemble(world, journal, settings, journal.pending(again), history)
 
 
-def left_behind(directory: Path, copy: Path) -> Path:
-    """The run directory as a kill -9 leaves it, on another machine: nothing was closed, nothing folded in."""
-    shutil.copytree(directory, copy, ignore=shutil.ignore_patterns("*-shm"))
-    return copy
+class Killed(BaseException):
+    """The machine is gone."""
+
+
+class Machine:
+    """Writes inline, until it is killed: at `at` seconds from now, or around its write number `write`.
+
+    Then `copy` holds the run directory as a kill -9 leaves it: nothing was closed, nothing folded in.
+    """
+
+    def __init__(self, directory: Path, copy: Path, at: float, write: int, written: bool) -> None:
+        self.directory, self.copy = directory, copy
+        self.at, self.write, self.written = anyio.current_time() + at, write, written
+        self.writes = 0
+        self.dead = False
+
+    async def __call__(self, work: Callable[[], None]) -> None:
+        if self.dead:
+            raise Killed
+        self.writes += 1
+        if self.writes == self.write and not self.written:
+            self.die()
+        work()
+        if self.writes == self.write:
+            self.die()
+
+    def die(self) -> None:
+        shutil.copytree(self.directory, self.copy, ignore=shutil.ignore_patterns("*-shm"))
+        self.dead = True
+        raise Killed
+
+    async def until_killed(self, run: Callable[[], Awaitable[BulkstateError | None]]) -> BulkstateError | None:
+        """What ended the run, None if it was killed."""
+        ending = None
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._wait)
+                ending = await run()
+                tasks.cancel_scope.cancel()
+        except* (Killed, anyio.BrokenResourceError):
+            assert self.dead
+        return ending
+
+    async def _wait(self) -> None:
+        await anyio.sleep_until(self.at)
+        self.die()
 
 
 def last_records(directory: Path) -> dict[int, Outcome]:

@@ -216,3 +216,25 @@ def test_a_slow_journal_holds_back_the_network(seconds: float) -> None:
     with a_folder() as folder:
         virtually(main, Path(folder, "run"))
     assert 256 < max(in_memory) <= 2 * 256 + 16
+
+
+def test_a_recorder_that_fails_for_a_reason_nobody_foresaw_lets_everybody_go() -> None:
+    """A bug ends the run as itself, and no worker waits for ever for somebody to take its outcome."""
+    world = World(a_plan(2000), say=Say(Answer.OK, 0.001, 0, True))
+
+    class Bug(Exception):
+        pass
+
+    async def broken(work: Callable[[], None]) -> None:
+        await anyio.sleep(10.0)
+        raise Bug
+
+    async def main(directory: Path) -> None:
+        journal = create(directory, world.plan, broken)
+        try:
+            await assemble(world, journal, Settings(workers=16)).run()
+        finally:
+            journal.close()
+
+    with a_folder() as folder, pytest.RaisesGroup(Bug, flatten_subgroups=True):
+        virtually(main, Path(folder, "run"))

@@ -80,7 +80,7 @@ def test_a_search_for_bad_pairs_ends_where_nothing_is_deleted_any_more() -> None
 def tries(*replies: Reply[bool]) -> Tries:
     found = Tries()
     for reply in replies:
-        found = found.and_then(reply)
+        found = found.after(reply)
     return found
 
 

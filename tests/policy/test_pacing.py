@@ -1,0 +1,85 @@
+"""The pacer's arithmetic, over any pattern of calls: an hour of running in milliseconds."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from bulkstate.policy.pacing import CATCH_UP, Pacer, Window, forecast
+
+from ..engine.gateway import most_in_a_window
+
+lengths = st.sampled_from([1.0, 2.0, 7.5, 60.0, 3600.0])
+windows = st.lists(st.builds(Window, st.integers(1, 60), lengths), min_size=1, max_size=3)
+arrivals = st.lists(st.sampled_from([0.0, 0.0, 0.0, 0.000_4, 0.003, 0.02, 0.7, 5.0, 90.0]), min_size=1, max_size=120)
+"""How long after the one before each call comes: mostly at once, sometimes there is nothing to do."""
+
+
+def paced(pacer: Pacer, pauses: list[float], late: float = 0.0) -> list[float]:
+    """When calls start that come so long after each other, and whose timers are late."""
+    now, times = 0.0, []
+    for pause in pauses:
+        now += pause
+        ready = pacer.ready_at(now)
+        now = ready + late if ready > now else now
+        pacer.sent(now)
+        times.append(now)
+    return times
+
+
+@given(windows, arrivals, st.floats(0.0, 0.1))
+def test_no_window_ever_holds_more_calls_than_it_allows(limits: list[Window], pauses: list[float], late: float) -> None:
+    times = paced(Pacer(limits), pauses, late)
+    for window in limits:
+        assert most_in_a_window(times, window.guarded - 1e-6) <= window.calls
+
+
+@given(windows, arrivals, st.lists(st.tuples(st.floats(-4000.0, 0.0), st.integers(1, 9)), max_size=30).map(sorted))
+def test_calls_of_earlier_sessions_count(
+    limits: list[Window], pauses: list[float], earlier: list[tuple[float, int]]
+) -> None:
+    past = [at for at, calls in earlier for _ in range(calls)]
+    times = paced(Pacer(limits, earlier), pauses)
+    for window in limits:
+        for number, at in enumerate(times):
+            in_window = [one for one in past + times[: number + 1] if one > at - window.seconds]
+            assert len(in_window) <= window.calls
+
+
+@given(st.integers(1, 500), lengths)
+def test_the_shortest_window_is_paced_evenly(calls: int, seconds: float) -> None:
+    window = Window(calls, seconds)
+    times = paced(Pacer([window, Window(10_000, 86_400.0)]), [0.0] * 200)
+    drift = [at - number / window.rate for number, at in enumerate(times)]
+    assert max(drift) - min(drift) <= CATCH_UP + 1e-6
+
+
+@given(st.integers(1, 2000), lengths, st.floats(0.0, CATCH_UP * 0.9))
+def test_late_timers_cost_nothing_in_the_long_run(calls: int, seconds: float, late: float) -> None:
+    window = Window(calls, seconds)
+    times = paced(Pacer([window]), [0.0] * 3000, late)
+    assert (len(times) - 1) / (times[-1] - times[0]) >= 0.98 * calls / seconds
+
+
+@given(windows, st.lists(st.floats(-10.0, 5000.0), min_size=1, max_size=8))
+def test_a_hold_is_never_shortened(limits: list[Window], holds: list[float]) -> None:
+    pacer = Pacer(limits)
+    for until in holds:
+        pacer.hold(until)
+    assert pacer.held_until == max(holds)
+    assert pacer.ready_at(0.0) == max(holds)
+
+
+@given(st.integers(1, 20), st.integers(1, 300), lengths, st.integers(1, 600))
+def test_a_forecast_is_what_it_takes(few: int, many: int, seconds: float, calls: int) -> None:
+    limits = [Window(few, 1.0), Window(many, seconds)]
+    assume(len({window.seconds for window in limits}) == 2)
+    assume(few <= many)
+    times = paced(Pacer(limits), [0.0] * calls)
+    assert times[-1] - times[0] == pytest.approx(forecast(limits, calls), abs=0.02 + CATCH_UP * (1 + calls // many))
+
+
+def test_a_window_shows_itself_as_it_is_written() -> None:
+    shown = [str(Window(20, seconds)) for seconds in (1.0, 60.0, 3600.0, 86_400.0, 7.5)]
+    assert shown == ["20/s", "20/min", "20/h", "20/d", "20/7.5s"]

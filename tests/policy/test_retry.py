@@ -1,0 +1,99 @@
+"""What an answer means: the table of docs/architecture.md, row by row, from the bytes to the decision."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulkstate.model import Answer, Reply, Verdict
+from bulkstate.policy.retry import (
+    Again,
+    Decision,
+    Renew,
+    RetryPolicy,
+    Settle,
+    StopRun,
+    StopStage,
+    Tries,
+    Yield,
+    decide,
+)
+from bulkstate.wire import read_delete
+
+POLICY = RetryPolicy(attempts=3, first_delay=2.0, max_delay=60.0)
+
+TABLE: list[tuple[int, bytes, Decision]] = [
+    (200, b'{"code": 0, "msg": "OK", "data": true}', Settle(Verdict.DELETED)),
+    (429, b"slow down", Yield()),
+    (500, b"", Again(1.0)),
+    (502, b"", Again(1.0)),
+    (503, b"", Again(1.0)),
+    (504, b"", Again(1.0)),
+    (200, b"<html>", Again(1.0)),
+    (200, b'{"code": 0, "data": tr', Again(1.0)),
+    (200, b'{"code": 0, "data": false}', Again(1.0)),
+    (200, b'{"code": 0}', Again(1.0)),
+    (200, b'{"code": 61199, "msg": "anything else"}', Again(1.0)),
+    (200, b'{"code": 1005}', Again(1.0)),
+    (200, b'{"code": 42}', Again(1.0)),
+    (200, b'{"code": 61105}', Settle(Verdict.REFUSED)),
+    (413, b"", Settle(Verdict.REFUSED)),
+    (401, b"", Renew()),
+    (200, b'{"code": 1203}', Renew()),
+    (200, b'{"apim_status": 4011}', Renew()),
+    (200, b'{"apim_status": 4012}', Renew()),
+    (200, b'{"code": 61102}', Settle(Verdict.REFUSED)),
+    (400, b"", Settle(Verdict.REFUSED)),
+    (200, b'{"code": 61106}', StopStage()),
+    (200, b'{"code": 61107}', StopStage()),
+    (403, b"", StopRun()),
+    (404, b"", StopRun()),
+    (302, b"", StopRun()),
+]
+
+
+@pytest.mark.parametrize(("status", "body", "decision"), TABLE)
+def test_the_table(status: int, body: bytes, decision: Decision) -> None:
+    assert decide(POLICY, Tries(1), read_delete(status, body), 0.5) == decision
+
+
+@pytest.mark.parametrize("answer", [Answer.UNANSWERED, Answer.UNREACHED])
+def test_no_answer_is_asked_again(answer: Answer) -> None:
+    assert decide(POLICY, Tries(1), Reply(answer), 0.5) == Again(1.0)
+
+
+@pytest.mark.parametrize("answer", [Answer.UNAVAILABLE, Answer.UNDECIDED, Answer.UNREACHED, Answer.UNANSWERED])
+@pytest.mark.parametrize(("unanswered", "verdict"), [(False, Verdict.EXHAUSTED), (True, Verdict.UNKNOWN)])
+def test_when_attempts_are_used_up_an_unanswered_one_leaves_it_open(
+    answer: Answer, unanswered: bool, verdict: Verdict
+) -> None:
+    assert decide(POLICY, Tries(3, unanswered), Reply(answer), 0.5) == Settle(verdict)
+
+
+def test_credentials_are_renewed_once() -> None:
+    reply: Reply[bool] = Reply(Answer.CREDENTIALS)
+    assert decide(POLICY, Tries(1), reply, 0.5) == Renew()
+    assert decide(POLICY, Tries(2, renewed=True), reply, 0.5) == StopRun()
+
+
+@given(st.sampled_from(Answer), st.integers(1, 50), st.booleans(), st.booleans(), st.floats(0, 1, exclude_max=True))
+def test_every_answer_is_decided_and_only_ok_is_deleted(
+    answer: Answer, attempts: int, unanswered: bool, renewed: bool, jitter: float
+) -> None:
+    decision = decide(POLICY, Tries(attempts, unanswered, renewed), Reply(answer), jitter)
+    assert (decision == Settle(Verdict.DELETED)) == (answer is Answer.OK)
+    if attempts >= POLICY.attempts:
+        assert not isinstance(decision, Again)
+
+
+@given(
+    st.builds(RetryPolicy, st.integers(1, 100), st.floats(1e-3, 100.0), st.floats(0.0, 1000.0)),
+    st.integers(1, 10_000),
+    st.floats(0, 1, exclude_max=True),
+)
+def test_a_delay_is_between_nothing_and_a_bound_that_doubles(policy: RetryPolicy, attempts: int, jitter: float) -> None:
+    bound = min(policy.max_delay, policy.first_delay * 2.0 ** min(attempts - 1, 100))
+    assert 0.0 <= policy.delay(attempts, jitter) <= bound
+    assert policy.delay(attempts, 0.0) == 0.0
+    assert policy.delay(attempts, 0.5) == pytest.approx(bound / 2)
