@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 import trio
-from gateway_limits import Counter, Limit, Others
+from gateway_limits import Counter, Limit, Others, TokenBucket, steady
 from trio.testing import MockClock
 
 from bulkstate.engine import Engine, Equipment, Pace
@@ -93,6 +93,12 @@ class Load:
         """Seconds for a call that makes it so many."""
         return self.seconds * max(1.0, working / self.knee)
 
+    @property
+    def limit(self) -> Limit | None:
+        """What it lets through at the most, as a limit: so many at once, and then as many as are done."""
+        at_once = int(min(self.knee, self.most))
+        return TokenBucket(steady(at_once / self.seconds), at_once) if self.seconds else None
+
 
 @dataclass(frozen=True, slots=True)
 class World:
@@ -136,10 +142,10 @@ class Tally:
     ended: float = 0.0
 
 
-def counters(world: World, seed: str) -> list[Counter]:
-    """The world's limits with nothing used; their phases are the seed's."""
+def counters(limits: Sequence[Limit], seed: str) -> list[Counter]:
+    """Limits with nothing used; their phases are the seed's."""
     phases = Random(f"{seed} phases")
-    return [limit.counter(phases) for limit in world.limits]
+    return [limit.counter(phases) for limit in limits]
 
 
 class Gateway:
@@ -147,7 +153,7 @@ class Gateway:
 
     def __init__(self, world: World, seed: str) -> None:
         self._world = world
-        self._counters = counters(world, seed)
+        self._counters = counters(world.limits, seed)
         self._others: Iterator[float] = merge(
             *(others.times(Random(f"{seed} others {number}")) for number, others in enumerate(world.others))
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from gateway_limits import FixedWindow, Limit, Poisson, Steps, TokenBucket, steady
-from gateway_sim import Job, World, counters
+from gateway_sim import Job, Load, World, counters
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from omniscient import least, paced, starts
@@ -28,7 +28,7 @@ window_jobs = st.builds(
 
 def knocking(job: Job, seed: str) -> float:
     """When the last call of someone passes who knocks once a tick until he is let in."""
-    doors = counters(job.world, seed)
+    doors = counters(job.world.limits, seed)
     passed, now = 0, 0.0
     while True:
         while max(door.room_at(now) for door in doors) <= now:
@@ -50,7 +50,7 @@ def test_nobody_who_knocks_all_the_time_is_through_sooner(job: Job, seed: str) -
 
 @given(jobs, st.integers(0, 9).map(str))
 def test_who_is_paced_is_never_refused(job: Job, seed: str) -> None:
-    doors = counters(job.world, seed)
+    doors = counters(job.world.limits, seed)
     for number, start in enumerate(starts(job), 1):
         now = start + number * SLACK
         for door in doors:
@@ -113,9 +113,15 @@ def test_where_others_call_nobody_can_say_what_is_least() -> None:
     assert least(Job(World((FixedWindow(steady(9), 1.0),), (Poisson(steady(1)),))), "seed") is None
 
 
+def test_work_that_is_done_so_many_at_once_is_a_limit() -> None:
+    world = World((FixedWindow(steady(1_000_000), 1.0),), one_way=AT_ONCE, load=Load(0.5, 2))
+    assert paced(Job(world, 100)) == pytest.approx(50 * 0.5)
+    assert least(Job(world, 100), "seed") == pytest.approx(50 * 0.5)
+
+
 def test_phases_are_the_seeds() -> None:
     window = FixedWindow(steady(1), 60.0)
-    first, again, other = (counters(World((window,)), seed)[0] for seed in ("a", "a", "b"))
+    first, again, other = (counters([window], seed)[0] for seed in ("a", "a", "b"))
     for counter in (first, again, other):
         counter.room_at(0.0)
         counter.take(0.0)
