@@ -25,7 +25,7 @@ from aiohttp.tracing import Trace
 from multidict import CIMultiDict
 from yarl import URL
 
-from bulkstate import __version__, wire
+from bulkstate import __version__, ratelimits, wire
 from bulkstate.credentials import Auth, Bearer, Credentials, FixedCredentials, TokenCredentials
 from bulkstate.errors import InputError, Problem
 from bulkstate.model import Answer, Attempt, Chunk, Pair, PipelinePage, Reply, Token
@@ -209,13 +209,15 @@ class Client:
             reply = replace(reply, message=_redirection(response))
         if reply.answer is Answer.UNAVAILABLE and "Content-Encoding" in response.headers:
             reply = replace(reply, message=_COMPRESSED)
-        return self._with_retry_after(reply, response)
+        return self._with_limits(reply, response)
 
-    def _with_retry_after(self, reply: Reply[T], response: ClientResponse) -> Reply[T]:
-        wish = response.headers.get("Retry-After")
-        if wish is None:
+    def _with_limits(self, reply: Reply[T], response: ClientResponse) -> Reply[T]:
+        headers = response.headers
+        wish, date = headers.get("Retry-After"), headers.get("Date")
+        limits = ratelimits.read(headers, lambda: wire.said_at(date, self._wall()))
+        if wish is None and not limits:
             return reply
-        return replace(reply, retry_after=wire.retry_after(wish, response.headers.get("Date"), self._wall()))
+        return replace(reply, retry_after=wire.retry_after(wish, date, self._wall()), limits=limits)
 
     def _unreached(self, error: Exception) -> Reply[Any]:
         """Nothing was sent: there was no connection to send it on."""
@@ -393,7 +395,7 @@ def _unsent(refusal: Attempt[Token]) -> Attempt[Any]:
     reply = refusal.reply
     answer = _WITHOUT_TOKEN.get(reply.answer, reply.answer)
     message = f"token service: {reply.message or reply.answer}"
-    unsent: Reply[Any] = Reply(answer, reply.status, reply.code, message, reply.request_id, None, reply.retry_after)
+    unsent: Reply[Any] = replace(reply, answer=answer, message=message, data=None)
     return Attempt(unsent, refusal.sent_at, refusal.seconds)
 
 

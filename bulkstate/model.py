@@ -207,11 +207,23 @@ class Answer(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What an answer's headers say of one of the gateway's limits: of `limit` calls in `seconds`, `remaining` are left
+    until a new window begins, `reset_after` seconds from the answer. None: not told. Numbers are finite, 0 or more."""
+
+    limit: float | None = None
+    seconds: float | None = None
+    remaining: float | None = None
+    reset_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Reply(Generic[T_co]):
     """One answer, or its absence, in the project's words.
 
     `status` is HTTP's and `code` the JSON's, None where there was none. `data` is the payload of an `OK` answer.
-    `retry_after` is the gateway's wish in seconds from the answer, None if it named none.
+    `retry_after` is the gateway's wish in seconds from the answer, None if it named none. `limits` are what its headers
+    say of its limits, which may be anything but the truth.
     """
 
     answer: Answer
@@ -221,6 +233,7 @@ class Reply(Generic[T_co]):
     request_id: str | None = None
     data: T_co | None = None
     retry_after: float | None = None
+    limits: tuple[Told, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
