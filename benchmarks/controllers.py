@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from itertools import count
 from random import Random
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import anyio
 import trio
@@ -67,21 +67,16 @@ class ControlledGate(Gate):
             await trio.sleep(max(seconds, TICK))
             seconds = self._controller.wait(trio.current_time())
 
-    def refused(self, sent_at: float, retry_after: float | None) -> float:
+    def answered(self, attempt: Attempt[Any]) -> None:
         """Tell the controller, and pause nobody."""
-        self._controller.answered(trio.current_time(), sent_at, True)
-        return 0.0
-
-    def accepted(self, sent_at: float) -> None:
-        """Tell the controller."""
-        self._controller.answered(trio.current_time(), sent_at, False)
+        refused = attempt.reply.answer is Answer.THROTTLED
+        self._controller.answered(trio.current_time(), attempt.sent_at, refused)
 
 
 class Insistent:
     """`ports.StageStateApi` whose workers see to their refused calls themselves: each sleeps, and calls again."""
 
-    def __init__(self, gate: Gate, backoff: Callable[[int], float], api: StageStateApi) -> None:
-        self._gate = gate
+    def __init__(self, backoff: Callable[[int], float], api: StageStateApi) -> None:
         self._backoff = backoff
         self._api = api
         self.get, self.pipelines, self.renew = api.get, api.pipelines, api.renew
@@ -92,7 +87,6 @@ class Insistent:
             attempt = await self._api.delete(chunk)
             if attempt.reply.answer is not Answer.THROTTLED:
                 break
-            self._gate.refused(attempt.sent_at, attempt.reply.retry_after)
             await trio.sleep(self._backoff(attempts))
         return attempt
 
@@ -100,7 +94,7 @@ class Insistent:
 def insistent(controller: Controller, backoff: Callable[[int], float]) -> Caller:
     """Fixed workers, each with its own retries."""
     gate = ControlledGate(controller)
-    return Caller(gate, WORKERS, partial(Insistent, gate, backoff))
+    return Caller(gate, WORKERS, partial(Insistent, backoff))
 
 
 class Unpaced:

@@ -9,7 +9,7 @@ sequence of its own: two ways to pace meet the same gateway and the same others.
 from __future__ import annotations
 
 from collections import Counter as Census
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from heapq import merge
@@ -195,14 +195,15 @@ LOST: Final[Reply[bool]] = Reply(Answer.UNANSWERED)
 
 
 class SimulatedApi:
-    """`ports.StageStateApi` to one gateway: like the real client it waits for the gate before every call."""
+    """`ports.StageStateApi` to one gateway: like the real client it waits for the gate before every call, and tells it
+    how the call ended."""
 
-    def __init__(self, world: World, seed: str, acquire: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, world: World, seed: str, gate: Gate) -> None:
         self._world = world
         self._gateway = Gateway(world, seed)
         self._delays = Random(f"{seed} delays")
         self._losses = Random(f"{seed} losses")
-        self._acquire = acquire
+        self._gate = gate
         self.tally = Tally()
 
     async def delete(self, chunk: Chunk) -> Attempt[bool]:
@@ -223,12 +224,14 @@ class SimulatedApi:
         return False
 
     async def _call(self, accepted: Reply[Any]) -> Attempt[Any]:
-        await self._acquire()
+        await self._gate.acquire()
         sent_at = trio.current_time()
         self.tally.calls += 1
         reply = await self._exchange(sent_at, accepted)
         self.tally.ended = trio.current_time()
-        return Attempt(reply, sent_at, self.tally.ended - sent_at, BODY_BYTES)
+        attempt = Attempt(reply, sent_at, self.tally.ended - sent_at, BODY_BYTES)
+        self._gate.answered(attempt)
+        return attempt
 
     async def _exchange(self, sent_at: float, accepted: Reply[Any]) -> Reply[Any]:
         out, back = self._delay(), self._delay()
@@ -342,9 +345,9 @@ def simulate(job: Job, seed: str, contestant: Contestant) -> Taken:
 async def _do(job: Job, seed: str, contestant: Contestant) -> Taken:
     random = Random(f"{seed} caller")
     caller = contestant.caller(job, random)
-    simulated = SimulatedApi(job.world, seed, caller.gate.acquire)
+    simulated = SimulatedApi(job.world, seed, caller.gate)
     api = caller.between(simulated)
-    watch = Watch(Reads(api, caller.gate, PATIENT, random.random), [PIPELINE])
+    watch = Watch(Reads(api, PATIENT, random.random), [PIPELINE])
     journal = Memory()
     now = trio.current_time
     equipment = Equipment(api, caller.gate, watch, journal, Nobody(), random.random, now, now)

@@ -50,7 +50,7 @@ def policies(calls: int) -> None:
     for _ in range(calls):
         paced.ready_at(now)
         paced.sent(now)
-        throttling.accepted(now)
+        throttling.answered(now, now, False)
         decide(retry, tries, ANSWERED, 0.5)
         now += STEP
 

@@ -59,10 +59,15 @@ def _loop_time() -> float:
     return asyncio.get_running_loop().time()
 
 
+def _tell_nobody(attempt: Attempt[Any]) -> None:
+    """Whoever doesn't pace needn't know how calls end."""
+
+
 class Client:
     """The gateway at `url`, for organisation `org`: an async context manager around one keep-alive session.
 
-    `acquire` returns when the next call may start; it is awaited before every call. `timeout` is in seconds, for one
+    `acquire` returns when the next call may start; it is awaited before every call. `answered` is told how each call
+    ended that came to its turn. `timeout` is in seconds, for one
     whole exchange. `ca_pem` is the text of certificates that are trusted besides the system's. `clock` is the event
     loop's, `wall` UNIX time, both in seconds. InputError if `url`, `ca_pem` or a proxy variable makes no sense.
 
@@ -77,6 +82,7 @@ class Client:
         auth: Auth,
         acquire: Callable[[], Awaitable[None]],
         *,
+        answered: Callable[[Attempt[Any]], None] = _tell_nobody,
         timeout: float = 30.0,
         ca_pem: str | None = None,
         clock: Callable[[], float] = _loop_time,
@@ -85,6 +91,7 @@ class Client:
         self._base = _checked_base(url)
         self._org = org
         self._acquire = acquire
+        self._answered = answered
         self._timeout = timeout
         self._clock = clock
         self._wall = wall
@@ -200,7 +207,9 @@ class Client:
                 response.release()
         except _FOREIGN as error:
             reply = self._absence(error)
-        return Attempt(self._scrubbed(reply), sent_at, self._clock() - sent_at, len(request.body))
+        attempt = Attempt(self._scrubbed(reply), sent_at, self._clock() - sent_at, len(request.body))
+        self._answered(attempt)
+        return attempt
 
     async def _reply(self, response: ClientResponse, call: _Call[T]) -> Reply[T]:
         body = await _read_at_most(call.most_bytes, response)

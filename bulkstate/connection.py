@@ -85,7 +85,7 @@ async def connect(
         _address(settings.gateway, environ, directory) as address,
         _client(settings, address, gate, clock) as client,
     ):
-        yield Connection(gate, client, Reads(client, gate, retry_policy(settings), random), clock)
+        yield Connection(gate, client, Reads(client, retry_policy(settings), random), clock)
 
 
 def _history(grants: Sequence[Grant], now: float) -> list[tuple[float, int]]:
@@ -119,6 +119,7 @@ def _client(settings: Settings, address: Address, gate: Gate, clock: Callable[[]
         address.organisation,
         address.auth,
         gate.acquire,
+        answered=gate.answered,
         timeout=settings.gateway.timeout,
         ca_pem=address.ca_pem,
         clock=clock,

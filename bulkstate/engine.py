@@ -111,10 +111,12 @@ class Engine:
         self._hired = 0
         self._ending: BulkstateError | None = None
         self._refused_stages: dict[Stage, str] = {}
+        self._left = len(numbers)
         self._unconfirmed: list[tuple[float, Outcome]] = []
 
     async def run(self) -> BulkstateError | None:
         """Work until every chunk has its outcome, or the run has to end: returns what ended it early. Call it once."""
+        self._expect(0)
         async with anyio.create_task_group() as recorder:
             recorder.start_soon(self._record)
             try:
@@ -142,8 +144,8 @@ class Engine:
         gate, work = self._gate, self._work
         return Moment(
             gate.paused,
-            gate.held,
             gate.in_line,
+            gate.gateway_limit,
             gate.window,
             self._outbox.full,
             work.at_hand,
@@ -200,8 +202,6 @@ class Engine:
             return
         attempt = await self._attempt(job)
         self._observer.attempted(attempt)
-        if attempt.reply.answer is not Answer.THROTTLED:
-            self._gate.accepted(attempt.sent_at)
         if self._is_doubtful(job, attempt) and await self._inspect(attempt.sent_at):
             self._work.put_first(job)
             return
@@ -231,8 +231,7 @@ class Engine:
             case Settle(verdict):
                 await self._settle(job, verdict)
             case Yield():
-                seconds = self._gate.refused(attempt.sent_at, attempt.reply.retry_after)
-                self._observer.paused(seconds, "the gateway's rate limit")
+                self._observer.paused(self._gate.wait, "the gateway's rate limit")
                 self._work.put_first(job)
             case Renew():
                 await self._api.renew(attempt.sent_at)
@@ -257,7 +256,13 @@ class Engine:
         if verdict is Verdict.DELETED and self._pace.status_every is not None:
             self._unconfirmed.append((now, outcome))
         await self._outbox.put(outcome)
+        self._expect(-1)
         self._work.put_down()
+
+    def _expect(self, more: int) -> None:
+        """There are so many more chunks to be sent than there were: the gate is told."""
+        self._left += more
+        self._gate.expect(self._left)
 
     async def _split(self, job: Job, message: str = "") -> None:
         """Go on with parts of a job's chunk, once its record names them. Numbers reach the journal in their order."""
@@ -265,6 +270,7 @@ class Engine:
             parts = self._pieces.split(job.chunk.number, self._sizing.cut(job.chunk))
             split = job.outcome(Verdict.SPLIT, self._wall() - self._clock(), message)
             await self._outbox.put(replace(split, parts=parts))
+        self._expect(len(parts) - 1)
         tries = Tries(unanswered=job.tries.unanswered)
         self._work.divide([Job(self._pieces.chunk(part.number), tries) for part in parts])
 

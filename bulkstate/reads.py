@@ -9,7 +9,6 @@ from typing import TypeVar
 
 import anyio
 
-from bulkstate.gate import Gate
 from bulkstate.model import Answer, Attempt, Chunk, Pair, Pipeline, Reply, Span
 from bulkstate.policy.retry import Again, Renew, RetryPolicy, Tries, Yield, decide
 from bulkstate.policy.sizing import halves
@@ -41,14 +40,13 @@ def describe(reply: Reply[object]) -> str:
 
 
 class Reads:
-    """The gateway's reading calls, with retries. Every one of them goes through the gate like a delete.
+    """The gateway's reading calls, with retries.
 
     `random` gives uniform numbers in [0, 1).
     """
 
-    def __init__(self, api: StageStateApi, gate: Gate, retry: RetryPolicy, random: Callable[[], float]) -> None:
+    def __init__(self, api: StageStateApi, retry: RetryPolicy, random: Callable[[], float]) -> None:
         self._api = api
-        self._gate = gate
         self._retry = retry
         self._random = random
 
@@ -79,15 +77,13 @@ class Reads:
             tries = tries.after(attempt.reply)
             match decide(self._retry, tries, attempt.reply, self._random()):
                 case Yield():
-                    self._gate.refused(attempt.sent_at, attempt.reply.retry_after)
+                    pass  # the gate knows, and makes the next call wait
                 case Renew():
                     await self._api.renew(attempt.sent_at)
                     tries = replace(tries, renewed=True)
                 case Again(delay):
-                    self._gate.accepted(attempt.sent_at)
                     await anyio.sleep(delay)
                 case _:
-                    self._gate.accepted(attempt.sent_at)
                     return attempt.reply
 
 

@@ -6,39 +6,46 @@ the slower of the limit felt within a second (`short`) and every longer window (
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import inf
+from typing import Final
 
-from bulkstate.policy.binding import Binding, By
+from bulkstate.model import Told
 from bulkstate.policy.door import Door, Loss
 from bulkstate.policy.evidence import Budget, RoundTrip
 from bulkstate.policy.learnt import Learnt, LearntQuota
 from bulkstate.policy.pacing import CATCH_UP, Metronome
 from bulkstate.policy.quota import Edge, Quota
 from bulkstate.policy.short import SECOND, ShortLimit
-from bulkstate.policy.told import Told, hold_for
 
-LONGER = 1.1 * SECOND
+LONGER: Final = 1.1 * SECOND
 """Seconds for which a door must have been shut for certain before a window longer than a second is thought of."""
 
-LOSS = 2.0
+LOSS: Final = 2.0
 """Refused calls that a look over a long window's quota costs."""
 
-FINE = 0.06
+FINE: Final = 0.06
 """The share of a window to which the time is searched at which its door opens."""
 
-LIES = 2
+LONGEST_HOLD: Final = 3600.0
+"""Seconds for which a `Retry-After` is honoured. One that says more may be a slip: single probes find out."""
+
+LIES: Final = 2
 """Headers that a gateway's own answers contradicted so often are no longer listened to."""
 
 
-NOTHING = Learnt()
+_NAMES: Final = {1.0: "second", 60.0: "minute", 3600.0: "hour", 86400.0: "day"}
+
+NOTHING: Final = Learnt()
 """What is known of a gateway that was never called."""
 
 
 class Pilot:
-    """Rate control for an unknown gateway. `remaining` is what the job still has to do, in calls, if that is known."""
+    """Rate control for a gateway whose limits are unknown. It starts with what was learnt of them, and leaves all but
+    `share` of what it believes is there to others."""
 
-    def __init__(self, remaining: int | None = None, share: float = 1.0, learnt: Learnt = NOTHING) -> None:
-        self._budget = Budget(remaining=remaining)
+    def __init__(self, share: float = 1.0, learnt: Learnt = NOTHING) -> None:
+        self._budget = Budget()
         self._share = share
         self._short = ShortLimit(self._budget, learnt.rate)
         self._quotas = [Quota(q.limit, q.seconds, Edge(q.edge, q.edge), known=True) for q in learnt.quotas]
@@ -52,14 +59,14 @@ class Pilot:
         self._lies = 0
         self._pace.interval = 1.0 / self._short.rate
 
-    @property
-    def remaining(self) -> int | None:
-        """Calls that the job still has to do."""
-        return self._budget.remaining
-
-    @remaining.setter
-    def remaining(self, calls: int | None) -> None:
+    def expect(self, calls: int) -> None:
+        """So many calls are left to be made."""
         self._budget.remaining = calls
+
+    @property
+    def rate(self) -> float:
+        """Calls a second at which it sends, while no door is shut."""
+        return 1.0 / self._pace.interval
 
     def learnt(self) -> Learnt:
         """What is known by now."""
@@ -70,7 +77,7 @@ class Pilot:
         """The earliest time at which the next call may start: now or later, and later the longer a probe takes."""
         if self._door is not None and self._door.shut:
             return max(now, self._door.ready_at)
-        return max(now, self._pace.due, self._room_at)
+        return max(now, self._pace.ready_at(), self._room_at)
 
     def sent(self, now: float) -> None:
         """A call starts now."""
@@ -81,30 +88,35 @@ class Pilot:
             if not self._door.open:
                 self._door.sent(now)
                 return
-            self._conclude(now)
-        if self._binder is None and now <= self._pace.due + max(CATCH_UP, 0.5 * self._pace.interval):
+            self._conclude(now, self._door)
+        if self._binder is None and now <= self._pace.ready_at() + max(CATCH_UP, 0.5 * self._pace.interval):
             self._short.advance(self._pace.interval, self._round_trip.seconds)
         self._pace.sent(now)
         self._retime(now)
 
     def answered(
-        self, now: float, sent_at: float, throttled: bool, retry_after: float | None = None, told: Told | None = None
+        self, now: float, sent_at: float, throttled: bool, retry_after: float | None = None, told: Sequence[Told] = ()
     ) -> None:
-        """A call was answered: by a 429, or by anything else. `retry_after` in seconds, `told` what its headers say."""
+        """A call was answered: by a 429, or by anything else. `retry_after` in seconds, `told` what its headers say:
+        lies, where all limits have calls left while it answers 429."""
         if throttled:
             self._refused(now, sent_at)
             self._pause(now, retry_after, told)
         else:
             self._accepted(now, sent_at)
-        if told is not None and self._lies < LIES:
-            self._heed(now, throttled, told)
+        left = [each.remaining for each in told if each.remaining is not None]
+        if throttled and left and min(left) > 0:
+            self._lies += 1
+        for each in told:
+            if self._lies < LIES:
+                self._heed(now, each)
 
-    def binds(self, now: float) -> Binding:
-        """Which of the gateway's limits holds a call back, if one does."""
-        if self._binder is not None or self._room_at > now:
-            quota = self._binder or max(self._quotas, key=lambda q: q.seconds)
-            return Binding(By.GATEWAY_LIMIT, quota.limit, quota.seconds if quota.known else None)
-        return Binding(By.GATEWAY_LIMIT, self._short.learnt, SECOND)
+    def binds(self, now: float) -> str:
+        """Which of the gateway's windows holds a call back, in words."""
+        if self._binder is None and self._room_at <= now:
+            return per(SECOND)
+        quota = self._binder or max(self._quotas, key=lambda q: q.seconds)
+        return per(quota.seconds) if quota.known else "a window of a length that isn't known yet"
 
     def lost(self, now: float, sent_at: float) -> None:
         """A call will never be answered."""
@@ -121,7 +133,7 @@ class Pilot:
             if self._door.passed(sent_at):
                 self._lies += 1
             if sent_at >= self._door.read_at:
-                self._conclude(now)
+                self._conclude(now, self._door)
 
     def _refused(self, now: float, sent_at: float) -> None:
         self._budget.refused += 1
@@ -147,22 +159,19 @@ class Pilot:
             self._short.loses()
             self._retime(now)
 
-    def _pause(self, now: float, retry_after: float | None, told: Told | None) -> None:
+    def _pause(self, now: float, retry_after: float | None, told: Sequence[Told]) -> None:
         """A 429 said for how long: nothing is sent until then, unless it has turned out not to mean it."""
-        seconds = hold_for(retry_after, told)
+        seconds = _hold_for(retry_after, told)
         if seconds is None or self._lies >= LIES or self._door is None:
             return
         if not self._door.shut:
             self._shut(now, self._door)
         self._door.hold(now + seconds)
 
-    def _heed(self, now: float, throttled: bool, told: Told) -> None:
-        """Headers name a window: keep to it. One that has calls left while it answers 429 tells lies."""
-        if throttled and told.remaining is not None and told.remaining > 0:
-            self._lies += 1
-        if not told.whole:
+    def _heed(self, now: float, told: Told) -> None:
+        """Headers name a window: keep to it."""
+        if not (told.limit and told.seconds):
             return
-        assert told.limit is not None and told.seconds is not None
         if told.seconds <= 1.5 * SECOND:
             self._short.told(told.limit / told.seconds)
             return
@@ -178,9 +187,7 @@ class Pilot:
         least_gap = max((FINE * quota.seconds for quota in self._quotas if quota.running_out), default=0.0)
         door.close(now, self._round_trip.seconds, hints, least_gap)
 
-    def _conclude(self, now: float) -> None:
-        door = self._door
-        assert door is not None
+    def _conclude(self, now: float, door: Door) -> None:
         self._door = None
         self._settled_at = now
         if door.shut:
@@ -228,3 +235,16 @@ class Pilot:
                 rate, self._binder = bound, quota
             self._room_at = max(self._room_at, quota.ready_at(self._share))
         self._pace.interval = 1.0 / rate
+
+
+def per(seconds: float) -> str:
+    """A window of that length, in words."""
+    return f"per {_NAMES.get(seconds) or f'{seconds:.3g} s'}"
+
+
+def _hold_for(retry_after: float | None, told: Sequence[Told]) -> float | None:
+    """Seconds without a call after a 429 with these headers; None if they say nothing usable. Of several limits it is
+    one that has no calls left."""
+    resets = (each.reset_after for each in told if each.reset_after is not None and not each.remaining)
+    said = retry_after if retry_after is not None else max(resets, default=None)
+    return said if said is not None and 0.0 < said <= LONGEST_HOLD else None

@@ -7,29 +7,30 @@ run back: a caller who is busy elsewhere learns nothing about the gateway.
 from __future__ import annotations
 
 from math import exp
+from typing import Final
 
-START = 40.0
+START: Final = 40.0
 """Calls a second that a search starts with."""
 
-DOUBLING = 0.25
+DOUBLING: Final = 0.25
 """Seconds in which a search doubles the rate, as long as few calls are under way."""
 
-SLOWEST_DOUBLING = 20.0
+SLOWEST_DOUBLING: Final = 20.0
 """The same at the most: a gateway without a limit, or far away, is found out as well."""
 
-OVERSHOOT = 0.015
+OVERSHOOT: Final = 0.015
 """How far above its floor a cruise goes in one period, beside one call, to see whether the limit is still there."""
 
-PATIENCE = 1.0
+PATIENCE: Final = 1.0
 """Seconds above the limit that was, before it counts as gone: a window of a second must have had time to run out."""
 
-SLOPE = 0.3
+SLOPE: Final = 0.3
 """How fast the rate goes on growing meanwhile: this share of the overshoot in a period."""
 
-LOOK = 0.15
+LOOK: Final = 0.15
 """The part of a period, at its end, in which the rate nears and passes what was the limit."""
 
-TAKE_OFF = 3.0
+TAKE_OFF: Final = 3.0
 """Seconds in which the rate grows e-fold once the limit turned out to be gone."""
 
 

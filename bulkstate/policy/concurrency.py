@@ -8,20 +8,23 @@ seen lately, for the latency of a gateway that isn't busy.
 from __future__ import annotations
 
 from math import inf, sqrt
+from typing import Final
 
-WINDOW_SECONDS, WINDOW_CALLS = 0.25, 10
+WINDOW_SECONDS: Final = 0.25
+WINDOW_CALLS: Final = 10
 """A mean is taken over at least so long and so many calls."""
 
-TOLERANCE = 1.25
+TOLERANCE: Final = 1.25
 """A mean so many times the least is no queue yet."""
 
-LEAST_GRADIENT = 0.7
+LEAST_GRADIENT: Final = 0.7
 """A window shrinks the limit to this share at most; so does an epoch of overload."""
 
-FORGET = 0.002
+FORGET: Final = 0.002
 """By which share the least latency grows in each window, so that a gateway may become slower for good."""
 
-FIRST_TRUCE, LONGEST_TRUCE = 2.0, 60.0
+FIRST_TRUCE: Final = 2.0
+LONGEST_TRUCE: Final = 60.0
 """Seconds without growth after overload; doubled each time that it comes back at the same place."""
 
 

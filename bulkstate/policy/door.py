@@ -4,29 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf
+from typing import Final
 
-FIRST_GAP = 0.13
+FIRST_GAP: Final = 0.13
 """Seconds between probes in the first second of a shut door."""
 
-GAP_SHARE = 0.4
+GAP_SHARE: Final = 0.4
 """Later, a probe waits for this share of the time that the door has been shut already,"""
 
-LONG, LONG_GAP_SHARE = 8.0, 0.8
+LONG: Final = 8.0
+LONG_GAP_SHARE: Final = 0.8
 """after so many seconds for this one: a window of a minute needn't be known to the second,"""
 
-LONGEST_GAP = 1200.0
+LONGEST_GAP: Final = 1200.0
 """or for so many seconds at most: a day that ran out is noticed 20 minutes late at worst."""
 
-COARSE = 1.05
+COARSE: Final = 1.05
 """`Retry-After` is in whole seconds: the door may open so much earlier."""
 
-LOST = 8.0
+LOST: Final = 8.0
 """Round trips after which a probe counts as lost and another may go."""
 
-AMONG = 0.2
+AMONG: Final = 0.2
 """The share of accepted calls among refused ones that makes a loss a thinning; less is the jitter of an edge."""
 
-RUN, RUN_SECONDS = 3, 0.03
+RUN: Final = 3
+RUN_SECONDS: Final = 0.03
 """So many refused calls without an accepted one between them, sent over so many seconds, shut the door."""
 
 

@@ -17,7 +17,7 @@ class By(StrEnum):
     YOUR_LIMIT = "your_limit"
     """A configured rate, or one that was set by hand."""
     GATEWAY_LIMIT = "gateway_limit"
-    """The gateway refuses calls (429), so nobody calls for a while."""
+    """The gateway refused calls (429): nobody calls for a while, or no faster than it seems to allow."""
     GATEWAY_SLOW = "gateway_slow"
     """All calls that may be under way at once are, or wait to be repeated; nothing else is left to be sent."""
     MACHINE = "machine"
@@ -48,14 +48,14 @@ class Holding:
 class Moment:
     """What gate and engine know of a moment.
 
-    `held`: the gateway's refusal holds everybody. `in_line` calls wait at the gate, the first of them for `window`
-    unless that is None. `full`: outcomes wait for the disk. `at_hand`: there is a chunk that could be sent. So many are
-    `under_way`, those in line included, of the `most` that may be.
+    `in_line` calls wait at the gate, the first of them for `gateway_limit`, in words that may be empty, or `window`,
+    unless both are None. `full`: outcomes wait for the disk. `at_hand`: there is a chunk that could be sent. So
+    many are `under_way`, those in line included, of the `most` that may be.
     """
 
     paused: bool
-    held: bool
     in_line: int
+    gateway_limit: str | None
     window: Window | None
     full: bool
     at_hand: bool
@@ -72,8 +72,8 @@ def holding(moment: Moment) -> Holding:
     """What holds the run back: the first in the order of who could do something about it."""
     if moment.paused:
         return Holding(By.PAUSE)
-    if moment.held:
-        return Holding(By.GATEWAY_LIMIT)
+    if moment.in_line and moment.gateway_limit is not None:
+        return Holding(By.GATEWAY_LIMIT, moment.gateway_limit)
     if moment.in_line and moment.window is not None:
         return Holding(By.YOUR_LIMIT, str(moment.window))
     if moment.full or moment.in_line or (moment.at_hand and moment.under_way < moment.most):

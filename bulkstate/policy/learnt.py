@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from math import isfinite
+from typing import Final
 
-VERSION = 1
+VERSION: Final = 1
 """Of the form in which it is kept."""
 
 

@@ -4,31 +4,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil, inf
+from typing import Final
 
 from bulkstate.policy.evidence import Tally
 
-ROUND = (
+ROUND: Final = (
     *(2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 12.0, 15.0, 20.0, 30.0, 60.0, 90.0, 120.0, 180.0, 240.0),
     *(300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 10800.0, 14400.0, 21600.0, 43200.0, 86400.0, 604800.0, 2592000.0),
 )
 """Window lengths that people choose, s."""
 
-USUAL = (10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 86400.0)
+USUAL: Final = (10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 86400.0)
 """Those worth a look of their own before the length is known, s."""
 
-LIKELY = 0.01
+LIKELY: Final = 0.01
 """A length so close (as a share) to the least that is possible would be a coincidence."""
 
-SLIDES = 3
+SLIDES: Final = 3
 """Refusals in the middle of a window after which it slides: what isn't used at once can't be caught up with."""
 
-SHORTEST = 1.0
+SHORTEST: Final = 1.0
 """Seconds below which no window counts as long."""
 
-GROWTH = 0.01
+GROWTH: Final = 0.01
 """By how much more is spent than believed after one window without a refusal; three times it with every further one."""
 
-SLACK_SHARE, SLACK_SECONDS = 0.02, 0.05
+SLACK_SHARE: Final = 0.02
+SLACK_SECONDS: Final = 0.05
 """Two sightings of an edge are of the same one if they are apart by no more than this share of the window and this."""
 
 

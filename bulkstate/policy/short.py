@@ -4,36 +4,38 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf
+from typing import Final
 
 from bulkstate.policy.climb import PATIENCE, Cruise, Search
 from bulkstate.policy.door import Loss
 from bulkstate.policy.evidence import Accepted, Budget
 
-SECOND = 1.0
+SECOND: Final = 1.0
 """The window that is taken for granted, s, until a door stays shut for longer."""
 
-CUT = 0.012
+CUT: Final = 0.012
 """What a loss takes off the rate at which it happened, before anything is known of its depth."""
 
-BELOW = 0.99
+BELOW: Final = 0.99
 """The share of what a second was seen to hold that is used from then on."""
 
-LEAST_RATE = 0.5
+LEAST_RATE: Final = 0.5
 """Calls a second below which nothing is cut: slower limits are windows of more than a second."""
 
-SHORTEST_PERIOD, LONGEST_PERIOD = 4.0, 60.0
+SHORTEST_PERIOD: Final = 4.0
+LONGEST_PERIOD: Final = 60.0
 """Seconds between two looks over the limit."""
 
-EARLY = 0.35
+EARLY: Final = 0.35
 """A loss within this part of a period comes too early for a sharp limit."""
 
-NOISY = 0.010
+NOISY: Final = 0.010
 """The share of calls that may be refused, beside the budget, where the limit is all noise: less costs more calls."""
 
-TRUST = 4
+TRUST: Final = 4
 """The trust in a single loss is (1 - noise) to this power."""
 
-WIDEST = 1.6
+WIDEST: Final = 1.6
 """A first loss whose window isn't known leaves a doubt about the limit up to so many times what it showed."""
 
 

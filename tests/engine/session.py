@@ -122,9 +122,9 @@ def assemble(
 ) -> Session:
     """A session that sends the chunks `numbers`, all by default."""
     gate = Gate(Pacer(settings.windows, history), wall)
-    api = ScriptedApi(world, gate.acquire)
+    api = ScriptedApi(world, gate)
     random = Random(settings.seed).random
-    watch = Watch(Reads(api, gate, settings.retry, random), pipelines_of(world.plan))
+    watch = Watch(Reads(api, settings.retry, random), pipelines_of(world.plan))
     witness = Witness()
     equipment = Equipment(api, gate, watch, journal, witness, random, wall)
     pace = Pace(settings.workers, settings.retry, settings.status_every)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from io import StringIO
 from pathlib import Path
@@ -56,17 +56,19 @@ class Capped:
 class Api:
     """One session's way to it."""
 
-    def __init__(self, gateway: Capped, acquire: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, gateway: Capped, gate: Gate) -> None:
         self._gateway = gateway
-        self._acquire = acquire
+        self._gate = gate
 
     async def delete(self, chunk: Chunk) -> Attempt[bool]:
-        await self._acquire()
+        await self._gate.acquire()
         sent_at = anyio.current_time()
         reply = self._gateway.answer(chunk)
         self._gateway.calls.append((chunk, reply.answer))
         await anyio.sleep(self._gateway.latency)
-        return Attempt(reply, sent_at, self._gateway.latency, len(wire.stage_state_body(chunk)))
+        attempt = Attempt(reply, sent_at, self._gateway.latency, len(wire.stage_state_body(chunk)))
+        self._gate.answered(attempt)
+        return attempt
 
     async def get(self, chunk: Chunk) -> Attempt[frozenset[Pair]]:
         raise NotImplementedError
@@ -80,8 +82,8 @@ class Api:
 
 def an_engine(gateway: Capped, journal: Journal, workers: int, policy: RetryPolicy) -> Engine:
     gate = Gate(Pacer([Window(1000, 1.0)]), wall)
-    api = Api(gateway, gate.acquire)
-    watch = Watch(Reads(api, gate, policy, lambda: 0.5), ())
+    api = Api(gateway, gate)
+    watch = Watch(Reads(api, policy, lambda: 0.5), ())
     equipment = Equipment(api, gate, watch, journal, Witness(), lambda: 0.5, wall)
     heritage = Heritage(journal.parts(), journal.sizing())
     return Engine(equipment, Pace(workers, policy), journal.plan, journal.pending(), heritage)

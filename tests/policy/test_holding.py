@@ -12,7 +12,7 @@ from bulkstate.policy.holding import By, Holding, Moment, holding
 from bulkstate.policy.pacing import Pacer, Window
 from bulkstate.policy.series import Latencies, spacing
 
-BUSY = Moment(False, False, 3, Window(20, 1.0), False, True, 4, 4)
+BUSY = Moment(False, 3, None, Window(20, 1.0), False, True, 4, 4)
 
 
 @pytest.mark.parametrize(
@@ -20,8 +20,10 @@ BUSY = Moment(False, False, 3, Window(20, 1.0), False, True, 4, 4)
     [
         (BUSY, Holding(By.YOUR_LIMIT, "20/s")),
         (replace(BUSY, window=Window(1000, 60.0)), Holding(By.YOUR_LIMIT, "1000/min")),
-        (replace(BUSY, paused=True, held=True), Holding(By.PAUSE)),
-        (replace(BUSY, held=True), Holding(By.GATEWAY_LIMIT)),
+        (replace(BUSY, paused=True, gateway_limit=""), Holding(By.PAUSE)),
+        (replace(BUSY, gateway_limit=""), Holding(By.GATEWAY_LIMIT)),
+        (replace(BUSY, gateway_limit="per minute"), Holding(By.GATEWAY_LIMIT, "per minute")),
+        (replace(BUSY, in_line=0, gateway_limit=""), Holding(By.GATEWAY_SLOW)),
         (replace(BUSY, window=None), Holding(By.MACHINE)),
         (replace(BUSY, in_line=0), Holding(By.GATEWAY_SLOW)),
         (replace(BUSY, in_line=0, full=True), Holding(By.MACHINE)),

@@ -83,8 +83,14 @@ def virtually(main: Callable[[], Awaitable[Any]]) -> Any:
     return trio.run(main, clock=MockClock(autojump_threshold=0))
 
 
-async def unpaced() -> None:
-    """A gate that stands open."""
+class Unpaced(Gate):
+    """A gate that stands open, whatever the answers are."""
+
+    def __init__(self) -> None:
+        super().__init__(Pacer(), trio.current_time)
+
+    def answered(self, attempt: Attempt[Any]) -> None:
+        pass
 
 
 def attempts(world: World, calls: int, gap: float) -> list[Attempt[bool]]:
@@ -92,7 +98,7 @@ def attempts(world: World, calls: int, gap: float) -> list[Attempt[bool]]:
     made: list[Attempt[bool]] = []
 
     async def all_of_them() -> None:
-        api = SimulatedApi(world, "seed", unpaced)
+        api = SimulatedApi(world, "seed", Unpaced())
         chunk = a_plan(1).chunk(0)
 
         async def one() -> None:
@@ -180,7 +186,7 @@ def test_others_take_their_part_of_the_limit() -> None:
 
 def test_reads_pass_the_same_gate_and_limits() -> None:
     async def read() -> tuple[list[Answer], SimulatedApi]:
-        api = SimulatedApi(World((FixedWindow(steady(1), 1_000.0),)), "seed", unpaced)
+        api = SimulatedApi(World((FixedWindow(steady(1), 1_000.0),)), "seed", Unpaced())
         page, state = await api.pipelines(1), await api.get(a_plan(1).chunk(0))
         assert page.reply.data is not None
         assert [row.id for row in page.reply.data.pipelines] == [PIPELINE]
