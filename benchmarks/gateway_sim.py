@@ -299,14 +299,19 @@ def same(api: StageStateApi) -> StageStateApi:
     return api
 
 
+def nothing() -> None:
+    """Nothing is left to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who does a job: the gate that its calls go through, how many are under way at the most, and, where it isn't the
-    engine that sees to refused calls, what stands between the engine and the API."""
+    engine that sees to refused calls, what stands between the engine and the API. `done` is called in the end."""
 
     gate: Gate
     workers: int
     between: Callable[[StageStateApi], StageStateApi] = same
+    done: Callable[[], None] = nothing
 
 
 class Contestant(Protocol):
@@ -356,6 +361,7 @@ async def _do(job: Job, seed: str, contestant: Contestant) -> Taken:
         ending = await Engine(equipment, Pace(caller.workers, PATIENT), a_plan(job.calls), range(job.calls)).run()
     if ending is not None:
         raise ending
+    caller.done()
     tally = simulated.tally
     deleted = journal.verdicts[Verdict.DELETED]
     return Taken(tally.ended, tally.calls, tally.accepted, tally.refused, tally.overloaded, tally.lost, deleted)

@@ -28,6 +28,7 @@ from gateway_sim import Caller, Contestant, Job, World, simulate
 from omniscient import least, paced
 
 from bulkstate.gate import Gate
+from bulkstate.policy.adaptive import NOTHING, Pilot
 from bulkstate.policy.pacing import Pacer, Window
 
 MINUTE: Final = 60.0
@@ -111,13 +112,23 @@ ROWS: Final = (
 COMPARED_QUICKLY: Final = "37/s"
 
 
-class Configured:
-    """The program, paced by the limits that it is told; by one far too high where it is told none."""
+class Program:
+    """The program: paced by the limits that it is told, or with `rate: auto` where it is told none. What it learnt in
+    one job it starts the next with."""
+
+    def __init__(self) -> None:
+        self._learnt = NOTHING
 
     def caller(self, job: Job, random: Random) -> Caller:
-        """Engine, gate and pacer as a run has them."""
-        windows = job.told or (Window(100_000, 1.0),)
-        return Caller(Gate(Pacer(windows), trio.current_time, trio.current_time), job.workers)
+        """Engine, gate, pacer and pilot as a run has them."""
+        pilot = None if job.told else Pilot(learnt=self._learnt)
+        gate = Gate(Pacer(job.told), trio.current_time, trio.current_time, pilot)
+        return Caller(gate, job.workers, done=lambda: self._keep(pilot))
+
+    def _keep(self, pilot: Pilot | None) -> None:
+        """A new job begins at 0 on a new clock; nobody knows how much later that is."""
+        if pilot is not None:
+            self._learnt = pilot.learnt().shifted(-trio.current_time())
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +139,7 @@ class Way:
     make: Callable[[], Contestant]
 
 
-PROGRAM: Final = Way("bulkstate", Configured)
+PROGRAM: Final = Way("bulkstate", Program)
 OTHERS: Final = (
     Way("fixed workers, full jitter", FullJitter),
     Way("AIMD × 0.9", AimdCaller),
