@@ -1,17 +1,17 @@
 """Other ways to find a limit, for comparison: fixed workers with full jitter, AIMD, and botocore's adaptive mode.
 
-They do the same job by the same engine. Each stands in front of the program's own gate, which is wide open behind it.
+They do the same job by the same engine and gate; what follows the gateway's answers is theirs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
+from math import inf
 from random import Random
-from typing import Any, Final, Protocol
+from typing import Final
 
-import anyio
 import trio
 from botocore.exceptions import CapacityNotAvailableError
 from botocore.retries.adaptive import ClientRateLimiter, RateClocker
@@ -20,57 +20,47 @@ from botocore.retries.standard import ExponentialBackoff, RetryContext, RetryEve
 from botocore.retries.throttling import CubicCalculator
 from gateway_sim import Caller, Job
 
-from bulkstate.gate import Gate
-from bulkstate.model import Answer, Attempt, Chunk
-from bulkstate.policy.pacing import Pacer, Window
+from bulkstate.gate import Follower, Gate
+from bulkstate.model import Answer, Attempt, Chunk, Told
+from bulkstate.policy.pacing import CATCH_UP, Pacer
 from bulkstate.policy.retry import RetryPolicy
 from bulkstate.ports import StageStateApi
 
 WORKERS: Final = 32
 """Calls under way at the most, for all of them."""
 
-TICK: Final = 1e-6
-"""Seconds that a wait takes at least: a smaller sum may not move a virtual clock at all."""
 
-WIDE_OPEN: Final = Window(1_000_000_000, 1.0)
+class Heedless:
+    """A gate's `Follower` that lets every call start at once, and learns nothing."""
+
+    rate = inf
+
+    def ready_at(self, now: float) -> float:
+        """At any time."""
+        return now
+
+    def sent(self, now: float) -> None:
+        """A call starts now."""
+
+    def answered(
+        self, now: float, sent_at: float, throttled: bool, retry_after: float | None, told: Sequence[Told]
+    ) -> None:
+        """A call was answered."""
+
+    def lost(self, now: float, sent_at: float) -> None:
+        """A call will never be answered."""
+
+    def expect(self, calls: int) -> None:
+        """So many calls are left to be made."""
+
+    def binds(self, now: float) -> str:
+        """Nobody knows."""
+        return ""
 
 
-class Controller(Protocol):
-    """Decides when a call may start, from how earlier ones were answered. Times are loop seconds."""
-
-    def wait(self, now: float) -> float:
-        """Take a turn: 0; or the seconds after which to ask again."""
-        ...
-
-    def answered(self, now: float, sent_at: float, refused: bool) -> None:
-        """A call that started at `sent_at` got a 429, or another answer."""
-        ...
-
-
-class ControlledGate(Gate):
-    """The gate, with a controller in front of it. First come, first served."""
-
-    def __init__(self, controller: Controller) -> None:
-        super().__init__(Pacer([WIDE_OPEN]), trio.current_time, trio.current_time)
-        self._controller = controller
-        self._line = anyio.Lock(fast_acquire=True)
-
-    async def acquire(self) -> None:
-        """Wait until the controller gives a turn."""
-        async with self._line:
-            await self._be_given_a_turn()
-        await super().acquire()
-
-    async def _be_given_a_turn(self) -> None:
-        seconds = self._controller.wait(trio.current_time())
-        while seconds > 0:
-            await trio.sleep(max(seconds, TICK))
-            seconds = self._controller.wait(trio.current_time())
-
-    def answered(self, attempt: Attempt[Any]) -> None:
-        """Tell the controller, and pause nobody."""
-        refused = attempt.reply.answer is Answer.THROTTLED
-        self._controller.answered(trio.current_time(), attempt.sent_at, refused)
+def gate_with(follower: Follower) -> Gate:
+    """The program's own gate, with somebody else to follow the answers."""
+    return Gate(Pacer(()), trio.current_time, trio.current_time, follower)
 
 
 class Insistent:
@@ -91,56 +81,43 @@ class Insistent:
         return attempt
 
 
-def insistent(controller: Controller, backoff: Callable[[int], float]) -> Caller:
-    """Fixed workers, each with its own retries."""
-    gate = ControlledGate(controller)
-    return Caller(gate, WORKERS, partial(Insistent, backoff))
-
-
-class Unpaced:
-    """Every call at once."""
-
-    def wait(self, now: float) -> float:
-        """Never."""
-        return 0.0
-
-    def answered(self, now: float, sent_at: float, refused: bool) -> None:
-        """Learn nothing from it."""
-
-
 class FullJitter:
     """Fixed workers and nothing else; a refused call is repeated after a delay drawn as Brooker (2015) does it."""
 
     def caller(self, job: Job, random: Random) -> Caller:
         """Workers without a pace."""
         policy = RetryPolicy(first_delay=0.5, max_delay=20.0)
-        return insistent(Unpaced(), lambda attempts: policy.delay(attempts, random.random()))
+        between = partial(Insistent, lambda attempts: policy.delay(attempts, random.random()))
+        return Caller(gate_with(Heedless()), WORKERS, between)
 
 
-class Aimd:
+class Aimd(Heedless):
     """A rate that grows by a call a second every second and shrinks to nine tenths at a refusal.
 
     Until the first refusal it grows by itself every second. Calls that started before a cut are one refusal with it.
     """
 
     def __init__(self) -> None:
-        self._rate = 10.0
+        self.rate = 10.0
         self._due = 0.0
         self._cut_at: float | None = None
 
-    def wait(self, now: float) -> float:
-        """Evenly; nothing is made up for."""
-        if self._due > now:
-            return self._due - now
-        self._due = now + 1.0 / self._rate
-        return 0.0
+    def ready_at(self, now: float) -> float:
+        """Evenly."""
+        return self._due
 
-    def answered(self, now: float, sent_at: float, refused: bool) -> None:
+    def sent(self, now: float) -> None:
+        """A late call is made up for by a few milliseconds, as the pacer does it."""
+        self._due = max(self._due, now - CATCH_UP) + 1.0 / self.rate
+
+    def answered(
+        self, now: float, sent_at: float, throttled: bool, retry_after: float | None, told: Sequence[Told]
+    ) -> None:
         """Grow or cut."""
-        if not refused:
-            self._rate += 1.0 if self._cut_at is None else 1.0 / self._rate
+        if not throttled:
+            self.rate += 1.0 if self._cut_at is None else 1.0 / self.rate
         elif self._cut_at is None or sent_at > self._cut_at:
-            self._rate *= 0.9
+            self.rate *= 0.9
             self._cut_at = now
 
 
@@ -149,7 +126,7 @@ class AimdCaller:
 
     def caller(self, job: Job, random: Random) -> Caller:
         """Workers whose calls share one rate."""
-        return Caller(ControlledGate(Aimd()), WORKERS)
+        return Caller(gate_with(Aimd()), WORKERS)
 
 
 class VirtualClock(Clock):
@@ -173,7 +150,7 @@ ANSWERED: Final[tuple[None, dict[str, object]]] = (None, {})
 """What botocore makes of an answer: the HTTP response, which it can do without, and the parsed document."""
 
 
-class Botocore:
+class Botocore(Heedless):
     """`retry_mode="adaptive"`: botocore's own limiter, put together as its `register_retry_handler` does it."""
 
     def __init__(self) -> None:
@@ -187,18 +164,27 @@ class Botocore:
             throttling_detector=self.detector,
             clock=clock,
         )
+        self._has_token = False
 
-    def wait(self, now: float) -> float:
-        """Until the bucket holds a whole token, at its present rate; never before the first refusal."""
-        try:
-            self._limiter.on_sending_request(request=None)
-        except CapacityNotAvailableError:
-            return (1.0 - self._bucket.available_capacity) / self._bucket.max_rate
-        return 0.0
+    def ready_at(self, now: float) -> float:
+        """As soon as the bucket gave a token, which is kept for the next call; never later before the first refusal."""
+        if not self._has_token:
+            try:
+                self._limiter.on_sending_request(request=None)
+            except CapacityNotAvailableError:
+                return now + (1.0 - float(self._bucket.available_capacity)) / float(self._bucket.max_rate)
+            self._has_token = True
+        return now
 
-    def answered(self, now: float, sent_at: float, refused: bool) -> None:
+    def sent(self, now: float) -> None:
+        """Spend the token."""
+        self._has_token = False
+
+    def answered(
+        self, now: float, sent_at: float, throttled: bool, retry_after: float | None, told: Sequence[Told]
+    ) -> None:
         """Tell the limiter as botocore's `needs-retry` event does."""
-        response = THROTTLED if refused else ANSWERED
+        response = THROTTLED if throttled else ANSWERED
         context: dict[str, object] = {"context": {}}
         self._limiter.on_receiving_response(
             response=response, operation=None, attempts=1, caught_exception=None, request_dict=context
@@ -210,11 +196,10 @@ class BotocoreCaller:
 
     def caller(self, job: Job, random: Random) -> Caller:
         """Workers as threads of a client would be."""
-        controller = Botocore()
-        backoff = ExponentialBackoff(random=random.random, throttling_detector=controller.detector)
+        follower = Botocore()
+        backoff = ExponentialBackoff(random=random.random, throttling_detector=follower.detector)
 
         def delay(attempts: int) -> float:
-            seconds: float = backoff.delay_amount(RetryContext(attempts, parsed_response=THROTTLED[1]))
-            return seconds
+            return float(backoff.delay_amount(RetryContext(attempts, parsed_response=THROTTLED[1])))
 
-        return insistent(controller, delay)
+        return Caller(gate_with(follower), WORKERS, partial(Insistent, delay))
