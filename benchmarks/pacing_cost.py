@@ -2,8 +2,9 @@
 
     python benchmarks/pacing_cost.py [--calls 100000] [--rounds 5]
 
-`pacer`: the arithmetic of one turn, without a loop. `policies`: the same with what is decided about its answer. `gate`:
-a whole turn on the event loop. `aiolimiter`: a turn of that library, in the same run. Each the best of some rounds.
+`pacer`: the arithmetic of one turn, without a loop. `policies`: the same with the pilot, and with what is decided about
+the answer. `gate`: a whole turn on the event loop. `aiolimiter`: a turn of that library, in the same run. Each is the
+best of some rounds.
 """
 
 from __future__ import annotations
@@ -20,15 +21,19 @@ from machine import machine
 
 from bulkstate.gate import Gate
 from bulkstate.model import Answer, Reply
+from bulkstate.policy.adaptive import Pilot
+from bulkstate.policy.learnt import Learnt, LearntQuota
 from bulkstate.policy.pacing import Pacer, Window
 from bulkstate.policy.retry import RetryPolicy, Tries, decide
-from bulkstate.policy.throttling import Throttling
 
 WINDOWS: Final = (Window(1_000_000, 1.0), Window(50_000_000, 60.0))
 """Far above what any machine calls: nothing waits, and both windows are counted."""
 
 STEP: Final = 2e-6
 """Seconds from one turn to the next where the clock is an argument: the pacer is always ready."""
+
+LEARNT: Final = Learnt(1_000_000.0, (LearntQuota(50_000_000.0, 60.0, 0.0),))
+"""What the pilot starts with: the same limits, learnt."""
 
 ANSWERED: Final = Reply(Answer.OK, 200, 0, data=True)
 
@@ -44,13 +49,16 @@ def pacer(calls: int) -> None:
 
 
 def policies(calls: int) -> None:
-    """Turns of the pacer, each with an answer and what to do about it."""
-    paced, throttling, retry, tries = Pacer(WINDOWS), Throttling(), RetryPolicy(), Tries(1)
+    """Turns of the pacer and the pilot, each with an answer and what to do about it."""
+    paced, pilot, retry, tries = Pacer(WINDOWS), Pilot(learnt=LEARNT), RetryPolicy(), Tries(1)
+    pilot.expect(calls)
     now = 0.0
     for _ in range(calls):
         paced.ready_at(now)
+        pilot.ready_at(now)
         paced.sent(now)
-        throttling.answered(now, now, False)
+        pilot.sent(now)
+        pilot.answered(now, now, False, None, ())
         decide(retry, tries, ANSWERED, 0.5)
         now += STEP
 
