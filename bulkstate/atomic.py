@@ -1,7 +1,8 @@
-"""Small files that are whole whenever somebody reads them."""
+"""Small files that are whole whenever somebody reads them, and where those of a user are kept."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Final
@@ -33,3 +34,15 @@ def read(path: Path) -> bytes | None:
     if len(content) > LARGEST:
         raise ValueError(f"it is larger than {LARGEST:,} bytes")
     return content
+
+
+def state_folder(name: str) -> Path:
+    """A folder for state that outlives a run: the same for every run of this user. OSError if there can't be one."""
+    chosen = os.environ.get("XDG_STATE_HOME", "")
+    try:
+        base = Path(chosen) if Path(chosen).is_absolute() else Path.home() / ".local" / "state"
+    except RuntimeError as error:
+        raise OSError(str(error)) from error
+    folder = base / "bulkstate" / name
+    folder.mkdir(0o700, parents=True, exist_ok=True)
+    return folder

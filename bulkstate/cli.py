@@ -54,6 +54,10 @@ NewRunDir = Annotated[
     Path | None, typer.Option("--run-dir", help="Where the run keeps its journal.", show_default=False)
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Don't ask: the plan is agreed to.")]
+StateFile = Annotated[
+    Path | None,
+    typer.Option("--state", help="What is known of the gateway from other runs, if not in the usual place."),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, and nothing else there.")]
 
 
@@ -95,10 +99,12 @@ def _options(
 
 
 @app.command("run")
-def run_(config_file: Config, yes: Yes = False, run_dir: NewRunDir = None, json: Json = False) -> None:
+def run_(
+    config_file: Config, yes: Yes = False, run_dir: NewRunDir = None, state: StateFile = None, json: Json = False
+) -> None:
     """Plan, check, delete, verify, report."""
     with _speaking(json):
-        _carry_out(run.prepare(config.load(config_file, os.environ)), yes, run_dir, json)
+        _carry_out(run.prepare(config.load(config_file, os.environ)), yes, run_dir, state, json)
 
 
 @app.command()
@@ -139,6 +145,7 @@ def apply(
     even_if_stale: Annotated[
         bool, typer.Option("--even-if-stale", help="Also if a file that the plan was made of has changed since.")
     ] = False,
+    state: StateFile = None,
     json: Json = False,
 ) -> None:
     """Carry out a saved plan, exactly as it is, with the configuration that it was made with."""
@@ -146,15 +153,15 @@ def apply(
         saved = savedplan.read(plan_file)
         if not even_if_stale:
             savedplan.refuse_stale(saved)
-        _carry_out(run.restore(saved, os.environ), yes, run_dir, json)
+        _carry_out(run.restore(saved, os.environ), yes, run_dir, state, json)
 
 
-def _carry_out(prepared: run.Prepared, yes: bool, run_dir: Path | None, json: bool) -> None:
+def _carry_out(prepared: run.Prepared, yes: bool, run_dir: Path | None, state: Path | None, json: bool) -> None:
     agree = _agreement(prepared.settings, yes)
     directory = run_dir or run.run_directory(prepared.plan)
 
     async def work(brake: Brake) -> run.Finished:
-        return await run.start(prepared, directory, os.environ, agree, _audience, brake)
+        return await run.start(prepared, directory, os.environ, agree, _audience, brake, state)
 
     _end(_attend(work), json, prepared.settings.report.json)
 
@@ -165,13 +172,14 @@ def resume(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Also send what was refused, and what ran out of attempts.")
     ] = False,
+    state: StateFile = None,
     json: Json = False,
 ) -> None:
     """Go on with a run. Asks nothing: the run was agreed to."""
 
     async def work(brake: Brake) -> run.Finished:
         again = RETRIED if retry_failed else RESUMED
-        return await run.resume(run_dir, os.environ, again, _audience, brake)
+        return await run.resume(run_dir, os.environ, again, _audience, brake, state)
 
     with _speaking(json):
         _end(_attend(work), json, None)
@@ -240,13 +248,14 @@ def _sample(text: str) -> config.Sample:
 def verify(
     run_dir: RunDir,
     sample: Annotated[str, typer.Option(help="How many pairs to read back, or all.")] = "2000",
+    state: StateFile = None,
     json: Json = False,
 ) -> None:
     """Read back what a run deleted, through Get Stage State."""
     pairs = _sample(sample)
 
     async def work(brake: Brake) -> run.Finished:
-        return await run.verify(run_dir, os.environ, pairs, brake)
+        return await run.verify(run_dir, os.environ, pairs, brake, state)
 
     with _speaking(json):
         _end(_attend(work), json, None)
@@ -323,7 +332,7 @@ async def _agreed(_plan: Plan) -> None:
     return
 
 
-async def _ask(plan: Plan, forecast: float) -> None:
+async def _ask(plan: Plan, forecast: float | None) -> None:
     console = Console(stderr=True)
     show_plan(plan, forecast, console)
     unlisted = f", and of {plan.unlisted_pairs:,} that nobody listed" if plan.unlisted_pairs else ""

@@ -17,7 +17,7 @@ import anyio
 
 from bulkstate import __version__, checks, config, verification
 from bulkstate.brake import Brake
-from bulkstate.config import Sample, Settings
+from bulkstate.config import AUTO, MOST_CONCURRENCY, Auto, Sample, Settings
 from bulkstate.connection import Connection, connect, identity, retry_policy, windows
 from bulkstate.engine import Engine, Equipment, Heritage, Pace
 from bulkstate.errors import (
@@ -32,19 +32,21 @@ from bulkstate.errors import (
     Stopped,
 )
 from bulkstate.helm import Helm
-from bulkstate.journal import Ending, Journal, RunFacts, existing, make_run_directory
+from bulkstate.journal import Ending, Journal, RunFacts, existing, make_run_directory, sent_history
 from bulkstate.locks import lock_pipelines, lock_run
 from bulkstate.logbook import Logbook
 from bulkstate.model import Chunk, Pair, Plan, Report, RunResult, Stage, Verdict, Verification
 from bulkstate.pieces import Pieces
 from bulkstate.planner.planner import plan as plan_requests
+from bulkstate.policy.concurrency import ConcurrencyPilot
 from bulkstate.policy.pacing import forecast
-from bulkstate.ports import Observer
+from bulkstate.ports import Grant, Observer
 from bulkstate.reads import ReadFailed
 from bulkstate.relation import Relation, of_pairs
 from bulkstate.report.fold import fold
 from bulkstate.savedplan import SavedPlan, refuse_to_overwrite, write
 from bulkstate.selection import PairSource, Source, fingerprints, read_pairs, select
+from bulkstate.statefile import StateFile, default_path
 from bulkstate.watch import Watch
 
 Agree = Callable[[Plan], Awaitable[None]]
@@ -58,6 +60,11 @@ HELM_SECONDS: Final = 1.0
 
 LOGBOOK_SECONDS: Final = 0.25
 """How often it looks what holds it back."""
+MEMORY_SECONDS: Final = 300.0
+"""How often it leaves to other runs what it called."""
+
+REMEMBERED: Final = 3600.0
+"""Windows of so many seconds and more are remembered across runs."""
 
 Witnesses = Sequence[tuple[Stage, Pair]]
 """Pairs outside the target that must outlive the run."""
@@ -146,9 +153,11 @@ def _guard(plan: Plan, safety: config.Safety) -> None:
             )
 
 
-def forecast_seconds(settings: Settings, plan: Plan) -> float:
-    """How long sending the plan takes at the configured limits, in seconds, if every call succeeds at once."""
-    return forecast(windows(settings), plan.requests)
+def forecast_seconds(settings: Settings, plan: Plan) -> float | None:
+    """How long sending the plan takes at the limits that are known, in seconds, if every call succeeds at once; None if
+    none is known."""
+    known = windows(settings)
+    return forecast(known, plan.requests) if known else None
 
 
 def run_directory(plan: Plan) -> Path:
@@ -168,11 +177,18 @@ async def check(settings: Settings, environ: Mapping[str, str], brake: Brake) ->
 
 
 async def start(
-    prepared: Prepared, directory: Path, environ: Mapping[str, str], agree: Agree, audience: Audience, brake: Brake
+    prepared: Prepared,
+    directory: Path,
+    environ: Mapping[str, str],
+    agree: Agree,
+    audience: Audience,
+    brake: Brake,
+    state: Path | None = None,
 ) -> Finished:
     """Carry out a plan in a new run directory, which is taken away again if nobody agrees to the plan.
 
-    Refused before the first delete; InputError; later endings are in what is returned.
+    `state` is a file for what is known of the gateway from other runs, unless it is the usual one. Refused before the
+    first delete; InputError; later endings are in what is returned.
     """
     make_run_directory(directory)
     agreed = False
@@ -187,7 +203,7 @@ async def start(
 
     try:
         with lock_run(directory), closing(_new_journal(directory, prepared)) as journal:
-            begun = _Beginning(journal, prepared.settings, environ, brake)
+            begun = _Beginning(journal, prepared.settings, environ, brake, state)
             return await _carry_out(begun, come_to_agreement, range(prepared.plan.requests), audience)
     finally:
         if not agreed:
@@ -195,7 +211,12 @@ async def start(
 
 
 async def resume(
-    directory: Path, environ: Mapping[str, str], again: frozenset[Verdict], audience: Audience, brake: Brake
+    directory: Path,
+    environ: Mapping[str, str],
+    again: frozenset[Verdict],
+    audience: Audience,
+    brake: Brake,
+    state: Path | None = None,
 ) -> Finished:
     """Go on with a run: send the chunks that have no record, or whose verdict is in `again` (law 4)."""
     existing(directory)
@@ -203,17 +224,19 @@ async def resume(
         if journal.agreed_at is None:
             raise Refused(f"nobody ever agreed to the run in {directory}", hint="start it anew with `bulkstate run`")
         settings = config.from_document(journal.facts.configuration, environ)
-        begun = _Beginning(journal, settings, environ, brake)
+        begun = _Beginning(journal, settings, environ, brake, state)
         return await _carry_out(begun, _check, journal.pending(again), audience)
 
 
-async def verify(directory: Path, environ: Mapping[str, str], sample: Sample, brake: Brake) -> Finished:
+async def verify(
+    directory: Path, environ: Mapping[str, str], sample: Sample, brake: Brake, state: Path | None = None
+) -> Finished:
     """Read back what a run deleted: about `sample` pairs, or all. What is found goes into the run's journal."""
     existing(directory)
     with lock_run(directory), closing(Journal.resume(directory)) as journal:
         before, reason = journal.ending
         settings = config.from_document(journal.facts.configuration, environ)
-        async with _session(_Beginning(journal, settings, environ, brake)) as session:
+        async with _session(_Beginning(journal, settings, environ, brake, state)) as session:
             doubt = await _read_back(session, sample)
         if before in (RunResult.DELETED, RunResult.PARTIAL):
             return _finish(journal, None, doubt)
@@ -236,6 +259,7 @@ class _Beginning:
     settings: Settings
     environ: Mapping[str, str]
     brake: Brake
+    state: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,17 +277,60 @@ class _Session:
 async def _session(begun: _Beginning) -> AsyncIterator[_Session]:
     """Open a session: nobody else works on the pipelines, and calls of earlier sessions count for the pacer (law 5)."""
     journal, settings = begun.journal, begun.settings
-    longest = max(window.guarded for window in windows(settings))
-    grants = journal.grants(time.time() - longest)
+    longest = max((window.guarded for window in windows(settings)), default=0.0)
+    memory = _memory(begun, longest)
+    grants = (*memory.before(), *journal.grants(time.time() - longest))
     journal.begin(time.time())
     with lock_pipelines(*identity(settings, journal.directory), _pipelines(journal.plan)), begun.brake.around():
         async with connect(settings, begun.environ, journal.directory, grants) as connection:
             await connection.gate.keep(journal)
             helm = Helm(journal.directory, connection.gate, begun.brake, journal, time.time)
             await helm.look()
-            async with _beside(helm.look, HELM_SECONDS, begun.brake):
-                yield _Session(journal, settings, connection, begun.brake, helm)
-            await connection.gate.settle()
+            try:
+                async with (
+                    _beside(helm.look, HELM_SECONDS, begun.brake),
+                    _beside(memory.keep, MEMORY_SECONDS, begun.brake),
+                ):
+                    yield _Session(journal, settings, connection, begun.brake, helm)
+                await connection.gate.settle()
+            finally:
+                await memory.keep()
+
+
+@dataclass(frozen=True, slots=True)
+class _Memory:
+    """What a run knows of other runs' calls, and leaves to them of its own: nothing without a `file`. `longest` is the
+    longest window in seconds."""
+
+    journal: Journal
+    longest: float
+    file: StateFile | None
+
+    @property
+    def _run(self) -> str:
+        return f"{self.journal.facts.created_at:.6f} {self.journal.name}"
+
+    def before(self) -> tuple[Grant, ...]:
+        """What other runs called, as far as it still counts."""
+        return self.file.read().grants(self._run, time.time() - self.longest) if self.file else ()
+
+    async def keep(self) -> None:
+        """Leave to others what this run called."""
+        if self.file is not None:
+            now = time.time()
+            calls = sent_history(self.journal.grants(now - self.longest), now)
+            self.file.keep_calls(self._run, calls, now, self.longest)
+
+
+def _memory(begun: _Beginning, longest: float) -> _Memory:
+    """Shorter windows are over before another run begins; an embedded gateway has no other runs."""
+    if longest < REMEMBERED or isinstance(begun.settings.gateway, config.Embedded):
+        return _Memory(begun.journal, longest, None)
+    gateway = identity(begun.settings, begun.journal.directory)
+    try:
+        return _Memory(begun.journal, longest, StateFile(begun.state or default_path(*gateway), *gateway))
+    except OSError as error:
+        raise Refused(f"no place for what is known of the gateway: {error}", hint="name a file with --state") from error
 
 
 @asynccontextmanager
@@ -334,12 +401,13 @@ async def _with_state(session: _Session, witnesses: Witnesses) -> Witnesses:
 async def _delete(session: _Session, numbers: Sequence[int], audience: Audience) -> BulkstateError | None:
     settings, connection, journal = session.settings, session.connection, session.journal
     every = settings.safety.status_every if settings.safety.require_paused else None
-    pace = Pace(settings.limits.concurrency, retry_policy(settings), every)
+    workers, crew = _workers(settings.limits.concurrency)
+    pace = Pace(workers, retry_policy(settings), every)
     watch = Watch(connection.reads, _pipelines(journal.plan))
     gate, clock = connection.gate, connection.clock
     with audience(journal.pieces(), numbers) as observer:
         logbook = Logbook(observer, journal, journal.directory, gate, time.time, clock)
-        equipment = Equipment(connection.client, gate, watch, journal, logbook, random, time.time, clock)
+        equipment = Equipment(connection.client, gate, watch, journal, logbook, random, time.time, clock, crew)
         engine = Engine(equipment, pace, journal.plan, numbers, Heritage(journal.parts(), journal.sizing()))
         with session.brake.gently(engine), session.helm.steering(engine):
             async with _beside(partial(logbook.look, engine), LOGBOOK_SECONDS, session.brake):
@@ -347,6 +415,13 @@ async def _delete(session: _Session, numbers: Sequence[int], audience: Audience)
             with suppress(JournalNotWritable):  # the run has ended for that reason
                 await logbook.close(engine)
             return ending
+
+
+def _workers(concurrency: int | Auto) -> tuple[int, ConcurrencyPilot | None]:
+    """How many calls may be under way at the most, and who decides about less."""
+    if concurrency == AUTO:
+        return MOST_CONCURRENCY, ConcurrencyPilot(MOST_CONCURRENCY)
+    return concurrency, None
 
 
 async def _read_back(session: _Session, sample: Sample) -> str:

@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from tests.cli.conftest import Bulkstate, Done, ended
+from tests.cli.conftest import Bulkstate, Done, ended, until
 from tests.cli.gateway import Gateway
 
 pytestmark = pytest.mark.slow
-
-
-def until(true: Callable[[], bool]) -> None:
-    """Another process does it: there is nothing to wait for but the clock."""
-    ends = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < ends
-        threading.Event().wait(0.05)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import csv
 
 import pytest
 
-from tests.cli.conftest import PAIRS, Bulkstate
+from tests.cli.conftest import PAIRS, Bulkstate, ended, until
 from tests.cli.gateway import Answer, Call, Gateway, deleted, reply
 
 pytestmark = pytest.mark.slow
@@ -214,3 +214,18 @@ def test_split_says_which_pairs_are_left_and_resume_sends_no_more_than_those(
     gateway.calls.clear()
     assert bulkstate("resume", "r", "--retry-failed").exit_code == 0
     assert [call.pairs for call in gateway.deletes()] == [{("S_01", "A07", "P3")}]
+
+
+def test_an_hours_calls_count_for_the_next_run(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    bulkstate.configure(gateway.url, rate="[1000/s, 12/h]")
+    first = bulkstate.start("run", "config.yaml", "--yes", "--run-dir", "one")
+    assert ended(first).exit_code == 0
+    assert len(gateway.calls) in (11, 12)
+    second = bulkstate.start("run", "config.yaml", "--yes", "--run-dir", "two")
+    until(lambda: len(gateway.calls) == 12)
+    second.terminate()
+    ended(second)
+    assert len(gateway.calls) == 12
+    third = bulkstate("run", "config.yaml", "--yes", "--run-dir", "three", "--state", "fresh.json")
+    assert third.exit_code == 0, third.err
+    assert (bulkstate.folder / "fresh.json").exists()
