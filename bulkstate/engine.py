@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from typing import Final
 
 import anyio
@@ -25,6 +26,7 @@ from bulkstate.gate import Gate, GateClosed
 from bulkstate.model import Answer, Attempt, Outcome, Part, Plan, Reply, Stage, Verdict
 from bulkstate.outbox import Outbox
 from bulkstate.pieces import Pieces
+from bulkstate.policy.concurrency import ConcurrencyPilot
 from bulkstate.policy.holding import Moment
 from bulkstate.policy.retry import (
     Again,
@@ -64,7 +66,8 @@ class Pace:
 class Equipment:
     """What the engine is given to work with.
 
-    `random` gives uniform numbers in [0, 1), `wall` UNIX seconds, `clock` the event loop's.
+    `random` gives uniform numbers in [0, 1), `wall` UNIX seconds, `clock` the event loop's. `crew` decides how many
+    calls are under way, as long as nobody sets their number by hand; without it there are as many as the pace says.
     """
 
     api: StageStateApi
@@ -75,6 +78,7 @@ class Equipment:
     random: Callable[[], float]
     wall: Callable[[], float]
     clock: Callable[[], float] = anyio.current_time
+    crew: ConcurrencyPilot | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +103,13 @@ class Engine:
         self._random = equipment.random
         self._wall = equipment.wall
         self._clock = equipment.clock
+        self._crew_pilot = equipment.crew
         self._pace = pace
         self._pieces = Pieces(plan, heritage.parts)
         self._sizing = heritage.sizing
         self._splitting = anyio.Lock()
         self._work = Work(numbers, self._pieces.chunk)
-        self._work.allow(pace.workers)
+        self._work.allow(pace.workers if equipment.crew is None else equipment.crew.limit)
         self._outbox = Outbox()
         self._crew = anyio.CancelScope()
         self._tasks: TaskGroup | None = None
@@ -134,6 +139,10 @@ class Engine:
 
     def set_workers(self, workers: int) -> None:
         """Have so many calls under way at the most, from the next one on. Fewer: none is broken off."""
+        self._crew_pilot = None
+        self._allow(workers)
+
+    def _allow(self, workers: int) -> None:
         self._work.allow(workers)
         if self._tasks is not None:
             self._hire(self._tasks)
@@ -202,10 +211,21 @@ class Engine:
             return
         attempt = await self._attempt(job)
         self._observer.attempted(attempt)
+        if self._crew_pilot is not None:
+            self._steer(self._crew_pilot, attempt)
         if self._is_doubtful(job, attempt) and await self._inspect(attempt.sent_at):
             self._work.put_first(job)
             return
         await self._follow(job, attempt, self._decide(job, attempt))
+
+    def _steer(self, pilot: ConcurrencyPilot, attempt: Attempt[bool]) -> None:
+        """Have more or fewer calls under way, as this answer suggests."""
+        reply = attempt.reply
+        overloaded = reply.status == HTTPStatus.SERVICE_UNAVAILABLE or reply.answer is Answer.UNANSWERED
+        throttled = reply.answer is Answer.THROTTLED
+        pilot.answered(attempt.sent_at + attempt.seconds, attempt.sent_at, overloaded, throttled, self.moment.in_flight)
+        if pilot.limit != self._work.most:
+            self._allow(pilot.limit)
 
     async def _attempt(self, job: Job) -> Attempt[bool]:
         try:

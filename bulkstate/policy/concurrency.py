@@ -56,7 +56,6 @@ class ConcurrencyPilot:
     def __init__(self, most: int, start: int = 8) -> None:
         self._most = float(most)
         self._limit = float(min(start, most))
-        self._in_flight = 0
         self._full = False
         self._latency = LatencyWindow()
         self._cut_at = -inf
@@ -68,19 +67,10 @@ class ConcurrencyPilot:
         """Calls that may be in flight."""
         return int(self._limit)
 
-    @property
-    def slow(self) -> bool:
-        """The limit stands below the most because of the gateway."""
-        return self.limit < self._most
-
-    def sent(self, now: float) -> None:
-        """A call starts."""
-        self._in_flight += 1
-        self._full = self._full or self._in_flight >= self.limit
-
-    def answered(self, now: float, sent_at: float, overloaded: bool, throttled: bool) -> None:
-        """A call ended: by overload (503, a timeout), by a 429, which says nothing here, or by an answer."""
-        self._in_flight -= 1
+    def answered(self, now: float, sent_at: float, overloaded: bool, throttled: bool, in_flight: int) -> None:
+        """A call ended: by overload (503, a timeout), by a 429, which says nothing here, or by an answer. With it, so
+        many were in flight."""
+        self._full = self._full or in_flight >= self.limit
         if overloaded:
             self._cut(now, sent_at)
         elif not throttled:
