@@ -1,6 +1,6 @@
 """Looks at the run directory of the rehearsal: is it all as config.example.yaml says it should be?
 
-    python .ci/check_rehearsal.py RUN_DIR
+python .ci/check_rehearsal.py RUN_DIR
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Prints pyproject.toml's dependencies pinned to their lower bounds, for pip: bounds that nobody tests are guesses.
 
-    python .ci/lowest.py > requirements.txt
+python .ci/lowest.py > requirements.txt
 """
 
 from __future__ import annotations

@@ -41,6 +41,7 @@ from bulkstate.model import (
     StagePlan,
     Verdict,
 )
+from bulkstate.policy.concurrency import ConcurrencyPilot
 from bulkstate.policy.pacing import Window
 from bulkstate.policy.retry import RetryPolicy
 from bulkstate.ports import Grant, StageStateApi
@@ -306,12 +307,14 @@ def nothing() -> None:
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who does a job: the gate that its calls go through, how many are under way at the most, and, where it isn't the
-    engine that sees to refused calls, what stands between the engine and the API. `done` is called in the end."""
+    engine that sees to refused calls, what stands between the engine and the API. `done` is called in the end. Where
+    there is a `crew`, it decides how many are under way."""
 
     gate: Gate
     workers: int
     between: Callable[[StageStateApi], StageStateApi] = same
     done: Callable[[], None] = nothing
+    crew: ConcurrencyPilot | None = None
 
 
 class Contestant(Protocol):
@@ -352,10 +355,10 @@ async def _do(job: Job, seed: str, contestant: Contestant) -> Taken:
     caller = contestant.caller(job, random)
     simulated = SimulatedApi(job.world, seed, caller.gate)
     api = caller.between(simulated)
-    watch = Watch(Reads(api, PATIENT, random.random), [PIPELINE])
+    watch = Watch(Reads(api, caller.gate, PATIENT, random.random), [PIPELINE])
     journal = Memory()
     now = trio.current_time
-    equipment = Equipment(api, caller.gate, watch, journal, Nobody(), random.random, now, now)
+    equipment = Equipment(api, caller.gate, watch, journal, Nobody(), random.random, now, now, caller.crew)
     await caller.gate.keep(journal)
     with trio.fail_after(FOR_EVER):
         ending = await Engine(equipment, Pace(caller.workers, PATIENT), a_plan(job.calls), range(job.calls)).run()

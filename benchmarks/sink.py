@@ -8,9 +8,7 @@ from __future__ import annotations
 import asyncio
 
 BODY = b'{"code":0,"msg":"OK","requestId":"0","data":true}'
-REPLY = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " + str(len(BODY)).encode() + b"\r\n\r\n" + BODY
-)
+REPLY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
 
 
 class Sink(asyncio.Protocol):

@@ -1,11 +1,11 @@
 """How much of a bare aiohttp loop's speed a whole run keeps.
 
-    python benchmarks/throughput.py [--chunks 10000] [--rounds 5]
+    python benchmarks/throughput.py [--chunks 20000] [--rounds 5]
 
 Both send the same bytes, chunks of 100 × 100, to the same sink in another process, with the same concurrency on the
-same kind of event loop. The run plans nothing in the measured time, but does everything else: bearer token, a pacer far
-above the rate, retries ready, grants and outcomes on disk before they count, the report. They take turns, so that whatever
-else the machine does meets both. Prints one JSON line: calls a second of each, and the ratio of each round.
+same kind of event loop. The run plans nothing in the measured time, but does everything else: bearer token, a pacer
+far above the rate, retries ready, grants and outcomes on disk before they count, the report. They take turns, so that
+whatever else the machine does meets both. Prints one JSON line: calls a second of each, and the ratio of each round.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def on_uvloop(function, *arguments):  # type: ignore[no-untyped-def]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--chunks", type=int, default=10_000, help="a multiple of 10")
+    parser.add_argument("--chunks", type=int, default=20_000, help="a multiple of 10")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     os.environ["BENCHMARK_TOKEN"] = TOKEN

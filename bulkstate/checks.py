@@ -42,5 +42,5 @@ def require(findings: Collection[Finding]) -> None:
     if failed:
         raise CheckFailed(
             "; ".join(failed),
-            hint="pause the pipelines, or correct the configuration, then run again: nothing was deleted",
+            hint="put that right and start again: nothing was deleted",
         )

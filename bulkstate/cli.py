@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import shlex
-import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final
 
 import anyio
 import orjson
@@ -24,18 +23,18 @@ from bulkstate.control import Command
 from bulkstate.emulator import app as emulator_app
 from bulkstate.emulator.faults import load_faults
 from bulkstate.emulator.world import World, default_world, load_world
-from bulkstate.errors import BulkstateError, InputError, Interrupted, NotConfirmed, Problem
+from bulkstate.errors import InputError, Interrupted, NotConfirmed, Problem
 from bulkstate.journal import RESUMED, RETRIED, Record
 from bulkstate.model import Plan
 from bulkstate.pieces import Pieces
 from bulkstate.planner.difference import compare
 from bulkstate.ports import Observer
-from bulkstate.report import fold, show, to_json, to_text, write_failures
+from bulkstate.report import fold, printable, show, to_json, to_text, write_failures
 from bulkstate.report.differences import show_comparison
 from bulkstate.report.planned import plan_to_json, show_plan
+from bulkstate.session import Finished
 from bulkstate.telemetry import LineProgress, LiveProgress, LogStyle, log_style, set_up_logging
-
-T = TypeVar("T")
+from bulkstate.terminal import PRETTY, Page, attend, catch_signals, open_streams, printing, speaking, tell, write
 
 NOT_READY: Final = 4
 """Exit code of `check` where a run would be refused."""
@@ -103,7 +102,7 @@ def run_(
     config_file: Config, yes: Yes = False, run_dir: NewRunDir = None, state: StateFile = None, json: Json = False
 ) -> None:
     """Plan, check, delete, verify, report."""
-    with _speaking(json):
+    with speaking(json):
         _carry_out(run.prepare(config.load(config_file, os.environ)), yes, run_dir, state, json)
 
 
@@ -121,18 +120,19 @@ def plan(
     json: Json = False,
 ) -> None:
     """Show what would be sent, and how few requests it could take. Calls nobody."""
-    with _speaking(json):
+    with speaking(json):
         settings = config.load(config_file, os.environ)
         old = None if old_file is None else savedplan.read(old_file).plan
         made = (run.prepare(settings) if output is None else run.save(settings, output)).plan
         forecast = run.forecast_seconds(settings, made)
         comparison = None if old is None else compare(old, made)
         if json:
-            _write(plan_to_json(made, forecast, comparison))
+            write(plan_to_json(made, forecast, comparison))
             return
-        show_plan(made, forecast, Console())
-        if comparison is not None:
-            show_comparison(comparison, Console())
+        with printing():
+            show_plan(made, forecast, Page())
+            if comparison is not None:
+                show_comparison(comparison, Page())
         if output is not None:
             typer.echo(f" Saved. To carry it out: bulkstate apply {shlex.quote(str(output))}")
 
@@ -149,7 +149,7 @@ def apply(
     json: Json = False,
 ) -> None:
     """Carry out a saved plan, exactly as it is, with the configuration that it was made with."""
-    with _speaking(json):
+    with speaking(json):
         saved = savedplan.read(plan_file)
         if not even_if_stale:
             savedplan.refuse_stale(saved)
@@ -160,10 +160,10 @@ def _carry_out(prepared: run.Prepared, yes: bool, run_dir: Path | None, state: P
     agree = _agreement(prepared.settings, yes)
     directory = run_dir or run.run_directory(prepared.plan)
 
-    async def work(brake: Brake) -> run.Finished:
+    async def work(brake: Brake) -> Finished:
         return await run.start(prepared, directory, os.environ, agree, _audience, brake, state)
 
-    _end(_attend(work), json, prepared.settings.report.json)
+    tell(attend(work), json)
 
 
 @app.command()
@@ -177,12 +177,12 @@ def resume(
 ) -> None:
     """Go on with a run. Asks nothing: the run was agreed to."""
 
-    async def work(brake: Brake) -> run.Finished:
+    async def work(brake: Brake) -> Finished:
         again = RETRIED if retry_failed else RESUMED
         return await run.resume(run_dir, os.environ, again, _audience, brake, state)
 
-    with _speaking(json):
-        _end(_attend(work), json, None)
+    with speaking(json):
+        tell(attend(work), json)
 
 
 @app.command()
@@ -191,22 +191,25 @@ def report(
     form: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.TEXT,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="A file, instead of stdout.")] = None,
     failed: Annotated[
-        Path | None, typer.Option("--failed", help="Also write the pairs that aren't deleted to this CSV file.")
+        Path | None, typer.Option("--failed", help="Also write the pairs that aren't deleted to a CSV file a stage.")
     ] = None,
 ) -> None:
     """Tell how a run went, or how it stands."""
-    with _speaking(form is Format.JSON), Record.open(run_dir) as record:
+    with speaking(form is Format.JSON), Record.open(run_dir) as record:
         folded = fold(record)
         if failed is not None:
-            with _to_write(failed), failed.open("w", encoding="utf-8", newline="") as file:
-                write_failures(record, file)
+            with _to_write(failed):
+                files = write_failures(record, failed)
+            for stage, file in files.items():
+                typer.echo(f"what isn't deleted of {printable(str(stage))}: {file}", err=True)
         if output is not None:
             with _to_write(output):
                 output.write_bytes(to_json(folded) if form is Format.JSON else to_text(folded).encode())
         elif form is Format.JSON:
-            _write(to_json(folded))
+            write(to_json(folded))
         else:
-            show(folded, Console())
+            with printing():
+                show(folded, Page())
 
 
 @app.command()
@@ -217,21 +220,21 @@ def ctl(
     json: Json = False,
 ) -> None:
     """Look at a run while it runs, slow it down, pause it, stop it. It heeds within a second."""
-    with _speaking(json):
+    with speaking(json):
         if command is Asked.STATUS:
             steering.no_value(value)
             _show_standing(steering.standing(run_dir), json)
         else:
             use = steering.ask(run_dir, Command(command), value)
             if json:
-                _write(orjson.dumps(use, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+                write(orjson.dumps(use, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
             else:
                 typer.echo(f"asked for: {command} {value}".rstrip())
 
 
 def _show_standing(standing: steering.Standing, json: bool) -> None:
     if json:
-        _write(orjson.dumps(standing, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        write(orjson.dumps(standing, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     else:
         typer.echo("\n".join(steering.lines(standing, time.time())))
 
@@ -254,23 +257,24 @@ def verify(
     """Read back what a run deleted, through Get Stage State."""
     pairs = _sample(sample)
 
-    async def work(brake: Brake) -> run.Finished:
+    async def work(brake: Brake) -> Finished:
         return await run.verify(run_dir, os.environ, pairs, brake, state)
 
-    with _speaking(json):
-        _end(_attend(work), json, None)
+    with speaking(json):
+        tell(attend(work), json)
 
 
 @app.command()
 def check(config_file: Config, json: Json = False) -> None:
     """Try the credentials and look at the pipelines. Sends no delete."""
-    with _speaking(json):
+    with speaking(json):
         settings = config.load(config_file, os.environ)
-        findings = _attend(lambda brake: run.check(settings, os.environ, brake))
+        findings = attend(lambda brake: run.check(settings, os.environ, brake))
         if json:
-            _write(orjson.dumps({"findings": findings}, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-        for finding in () if json else findings:
-            typer.echo(f"{'✓' if finding.passed else '✗'} {finding.subject} {finding.detail}")
+            write(orjson.dumps({"findings": findings}, option=PRETTY))
+        with printing():
+            for finding in () if json else findings:
+                typer.echo(f"{'✓' if finding.passed else '✗'} {finding.subject} {finding.detail}")
     if not all(finding.passed for finding in findings):
         raise typer.Exit(NOT_READY)
 
@@ -287,7 +291,7 @@ def emulator(
     ] = False,
 ) -> None:
     """Serve the same API over a real store, for rehearsal, learning and tests."""
-    with _speaking(False):
+    with speaking(False):
         seed = default_world() if world is None else load_world(world)
         serving = emulator_app.serve(
             seed,
@@ -298,7 +302,7 @@ def emulator(
             trust_vendor_token=trust_vendor_token,
         )
         with suppress(Interrupted):
-            _attend(lambda brake: _serve(serving, seed, brake))
+            attend(lambda brake: _serve(serving, seed, brake))
 
 
 async def _serve(serving: AbstractAsyncContextManager[emulator_app.Emulator], world: World, brake: Brake) -> None:
@@ -313,7 +317,7 @@ async def _serve(serving: AbstractAsyncContextManager[emulator_app.Emulator], wo
 @app.command()
 def schema() -> None:
     """Print the configuration's JSON Schema, for editors."""
-    _write(orjson.dumps(config.schema(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    write(orjson.dumps(config.schema(), option=PRETTY))
 
 
 # ── agreement and audience ────────────────────────────────────────────────────────────────────────────────────────
@@ -337,7 +341,7 @@ async def _ask(plan: Plan, forecast: float | None) -> None:
     show_plan(plan, forecast, console)
     unlisted = f", and of {plan.unlisted_pairs:,} that nobody listed" if plan.unlisted_pairs else ""
     question = f"Delete the state of these {plan.pairs:,} pairs{unlisted}? It can't be brought back. [yes/no] "
-    console.print(question, markup=False)
+    console.print(question, markup=False, highlight=False, end="")
     await anyio.wait_readable(sys.stdin)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise NotConfirmed("not agreed to: nothing was deleted")
@@ -351,77 +355,16 @@ def _audience(pieces: Pieces, numbers: Sequence[int]) -> AbstractContextManager[
     return LineProgress(len(numbers), pairs, time.monotonic)
 
 
-# ── signals, output, exit codes ───────────────────────────────────────────────────────────────────────────────────
-
-
-def _attend(work: Callable[[Brake], Awaitable[T]]) -> T:
-    """Run `work` on the event loop, with SIGINT and SIGTERM at its brake."""
-    options = {"use_uvloop": sys.platform != "win32"}
-    return anyio.run(_attended, work, backend="asyncio", backend_options=options)
-
-
-async def _attended(work: Callable[[Brake], Awaitable[T]]) -> T:
-    brake = Brake()
-    async with anyio.create_task_group() as signals:
-        await signals.start(_catch_signals, brake)
-        try:
-            return await work(brake)
-        except BulkstateError as error:
-            ending = error
-        finally:
-            signals.cancel_scope.cancel()
-    raise ending
-
-
-async def _catch_signals(brake: Brake, *, task_status: anyio.abc.TaskStatus[None]) -> None:
-    """The first signal ends the run gently; the second at once, for the journal bears it."""
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as received:
-        task_status.started()
-        async for number in received:
-            if brake.reason is not None:
-                os._exit(128 + number)
-            brake.pull(Interrupted(f"{number.name} received", signal_number=number))
-
-
-def _end(finished: run.Finished, json: bool, file: Path | None) -> None:
-    document = to_json(finished.report)
-    if file is not None:
-        with _to_write(file):
-            file.write_bytes(document)
-    if json:
-        _write(document)
-    else:
-        show(finished.report, Console())
-    if finished.exit_code:
-        raise typer.Exit(finished.exit_code)
-
-
-@contextmanager
-def _speaking(json: bool) -> Iterator[None]:
-    """Say what ended the command in words on stderr, with `json` as a document on stdout as well."""
-    try:
-        yield
-    except BulkstateError as error:
-        typer.echo(f"bulkstate: {error}", err=True)
-        if json:
-            ending = {"result": "refused", "exit": error.exit_code, "reason": error.message}
-            _write(orjson.dumps(ending, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-        raise typer.Exit(error.exit_code) from None
-
-
 @contextmanager
 def _to_write(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise InputError(Problem(f"can't be written: {error.strerror}", where=str(path))) from error
-
-
-def _write(document: bytes) -> None:
-    sys.stdout.buffer.write(document)
-    sys.stdout.flush()
+        raise InputError(Problem(f"can't be written: {error.strerror}", where=str(error.filename or path))) from error
 
 
 def main() -> None:
     """The `bulkstate` command."""
+    open_streams()
+    catch_signals()
     app()

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import random
 from typing import Final
+from urllib.parse import urlsplit
+
+import structlog
 
 from bulkstate import config
 from bulkstate.client import Client
@@ -25,6 +28,8 @@ from bulkstate.policy.pacing import Pacer, Window
 from bulkstate.policy.retry import RetryPolicy
 from bulkstate.ports import Grant
 from bulkstate.reads import Reads
+
+log = structlog.get_logger()
 
 EMBEDDED_STORE: Final = "gateway.sqlite"
 """Where the embedded gateway keeps its state: in the run directory, so that a run can be resumed with it."""
@@ -71,11 +76,16 @@ def retry_policy(settings: Settings) -> RetryPolicy:
 
 
 def identity(settings: Settings, directory: Path) -> tuple[str, str]:
-    """Which gateway and organisation a run works on. Every run directory has an embedded gateway of its own."""
+    """Which gateway and organisation a run works on, however they are spelt.
+
+    Every run directory has an embedded gateway of its own.
+    """
     gateway = settings.gateway
     if isinstance(gateway, Embedded):
         return f"embedded:{directory.resolve()}", ""
-    return gateway.url, gateway.org_id
+    parts = urlsplit(gateway.url)
+    port = parts.port or {"https": 443, "http": 80}[parts.scheme]
+    return f"{parts.scheme}://{parts.hostname}:{port}{parts.path.rstrip('/')}", gateway.org_id
 
 
 @asynccontextmanager
@@ -99,13 +109,17 @@ async def connect(
         _address(settings.gateway, environ, directory) as address,
         _client(settings, address, gate, clock) as client,
     ):
-        yield Connection(gate, client, Reads(client, retry_policy(settings), random), clock, pilot)
+        yield Connection(gate, client, Reads(client, gate, retry_policy(settings), random, _say_pause), clock, pilot)
 
 
 def _pilot(settings: Settings, learnt: Learnt) -> Pilot | None:
     """Who finds out what the gateway allows, if that is asked for."""
     limits = settings.limits
     return Pilot(limits.share.part, learnt) if AUTO in limits.rate else None
+
+
+def _say_pause(seconds: float, reason: str) -> None:
+    log.warning("paused", seconds=round(seconds, 1), reason=reason)
 
 
 def _history(grants: Sequence[Grant], now: float) -> list[tuple[float, int]]:

@@ -20,6 +20,7 @@ from bulkstate.errors import (
     GatewayRefused,
     JournalNotWritable,
     PipelineNotPaused,
+    StatusUnread,
     Stopped,
 )
 from bulkstate.gate import Gate, GateClosed
@@ -173,7 +174,7 @@ class Engine:
             patrol.cancel_scope.cancel()
         for job in self._work.left():
             await self._leave(job)
-        if self._watch.reason is not None:
+        if self._watch.reason is not None or isinstance(self._ending, StatusUnread):
             await self._suspect()
 
     async def _employ(self) -> None:
@@ -331,6 +332,8 @@ class Engine:
     async def _look_once_more(self) -> None:
         if self._pace.status_every is not None and self._ending is None:
             await self._look_around()
+            if self._watch.unread and self._unconfirmed:
+                self.stop(StatusUnread(f"nobody knows whether the pipelines are still paused: {self._watch.unread}"))
 
     async def _look_around(self) -> None:
         try:

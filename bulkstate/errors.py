@@ -13,9 +13,11 @@
     ├── Stopped           5   stopped early; the run directory can be resumed
     │   ├── CredentialsLost     the gateway refuses them, and renewing them did not help
     │   ├── GatewayRefused      403, 404 or a redirect: no request will fare better
-    │   ├── PipelineNotPaused   the pipeline runs, or may have run, while its state was being deleted
+    │   ├── PipelineNotPaused   a pipeline runs, or is gone, while its state was being deleted
+    │   ├── StatusUnread        the gateway doesn't say any more whether the pipelines are paused
     │   ├── StoppedByHand       somebody asked for it, with `bulkstate ctl`
     │   └── JournalNotWritable  an outcome could not be put on disk
+    ├── NotVerified       3   what a run deleted could not be read back
     └── Interrupted       130 SIGINT, 143 SIGTERM
 
 A chunk's failure is never an exception: it is an `Outcome`. Exceptions end the run.
@@ -128,8 +130,18 @@ class StoppedByHand(Stopped):
     """Somebody asked the run to stop, with `bulkstate ctl`."""
 
 
+class StatusUnread(Stopped):
+    """The gateway doesn't say any more whether the pipelines are paused, so the latest deletes are in doubt."""
+
+
 class JournalNotWritable(Stopped):
     """An outcome could not be put on disk, so no further request may be sent."""
+
+
+class NotVerified(BulkstateError):
+    """What a run deleted could not be read back."""
+
+    exit_code = 3
 
 
 class Interrupted(BulkstateError):

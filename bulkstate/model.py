@@ -394,6 +394,13 @@ class Verification:
         """Everything that was looked at is as it should be."""
         return self.remaining == 0 and self.witnesses_lost == 0
 
+    @property
+    def doubts(self) -> str:
+        """What isn't as it should be, in words; empty if all is."""
+        remaining = f"{self.remaining:,} of {self.sampled:,} pairs that were read back still have state"
+        lost = f"{self.witnesses_lost:,} of {self.witnesses:,} witness pairs have lost their state"
+        return "; ".join(text for number, text in ((self.remaining, remaining), (self.witnesses_lost, lost)) if number)
+
 
 @dataclass(frozen=True, slots=True)
 class ChunkCounts:

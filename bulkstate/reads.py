@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import anyio
 
+from bulkstate.gate import Gate
 from bulkstate.model import Answer, Attempt, Chunk, Pair, Pipeline, Reply, Span
 from bulkstate.policy.retry import Again, Renew, RetryPolicy, Tries, Yield, decide
 from bulkstate.policy.sizing import halves
@@ -42,13 +43,22 @@ def describe(reply: Reply[object]) -> str:
 class Reads:
     """The gateway's reading calls, with retries.
 
-    `random` gives uniform numbers in [0, 1).
+    `random` gives uniform numbers in [0, 1). `paused` is told for how many seconds a 429 holds everybody, and why.
     """
 
-    def __init__(self, api: StageStateApi, retry: RetryPolicy, random: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        api: StageStateApi,
+        gate: Gate,
+        retry: RetryPolicy,
+        random: Callable[[], float],
+        paused: Callable[[float, str], None] = lambda seconds, reason: None,
+    ) -> None:
         self._api = api
+        self._gate = gate
         self._retry = retry
         self._random = random
+        self._paused = paused
 
     async def state(self, chunk: Chunk) -> frozenset[Pair]:
         """Those of the chunk's pairs that have state. A read that is too large is asked again in halves. ReadFailed."""
@@ -77,7 +87,7 @@ class Reads:
             tries = tries.after(attempt.reply)
             match decide(self._retry, tries, attempt.reply, self._random()):
                 case Yield():
-                    pass  # the gate knows, and makes the next call wait
+                    self._paused(self._gate.wait, "the gateway's rate limit")
                 case Renew():
                     await self._api.renew(attempt.sent_at)
                     tries = replace(tries, renewed=True)

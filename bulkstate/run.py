@@ -2,72 +2,48 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, closing, suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from random import Random, random
 from shutil import rmtree
-from typing import Final
 
-import anyio
+import structlog
 
-from bulkstate import __version__, checks, config, verification
+from bulkstate import __version__, checks, config
 from bulkstate.brake import Brake
-from bulkstate.config import AUTO, MOST_CONCURRENCY, Auto, Sample, Settings
-from bulkstate.connection import Connection, connect, identity, retry_policy, windows
-from bulkstate.engine import Engine, Equipment, Heritage, Pace
-from bulkstate.errors import (
-    BulkstateError,
-    CheckFailed,
-    GuardExceeded,
-    InputError,
-    Interrupted,
-    JournalNotWritable,
-    Problem,
-    Refused,
-    Stopped,
-)
-from bulkstate.helm import Helm
-from bulkstate.journal import Ending, Journal, RunFacts, existing, make_run_directory, sent_history
-from bulkstate.locks import lock_pipelines, lock_run
-from bulkstate.logbook import Logbook
-from bulkstate.model import Chunk, Pair, Plan, Report, RunResult, Stage, Verdict, Verification
-from bulkstate.pieces import Pieces
+from bulkstate.config import Sample, Settings
+from bulkstate.connection import connect, identity, windows
+from bulkstate.errors import GuardExceeded, InputError, JournalNotWritable, Problem, Refused
+from bulkstate.journal import Journal, RunFacts, existing, make_run_directory
+from bulkstate.locks import lock_run
+from bulkstate.model import Pair, Plan, RunResult, Verdict
 from bulkstate.planner.planner import plan as plan_requests
-from bulkstate.policy.concurrency import ConcurrencyPilot
 from bulkstate.policy.pacing import forecast
-from bulkstate.ports import Grant, Observer
-from bulkstate.reads import ReadFailed
-from bulkstate.relation import Relation, of_pairs
+from bulkstate.relation import Relation
 from bulkstate.report.fold import fold
 from bulkstate.savedplan import SavedPlan, refuse_to_overwrite, write
 from bulkstate.selection import PairSource, Source, fingerprints, read_pairs, select
-from bulkstate.statefile import StateFile, default_path
-from bulkstate.watch import Watch
+from bulkstate.session import (
+    Audience,
+    Finished,
+    Session,
+    Witnesses,
+    carry_out,
+    keep_report,
+    keep_witnesses,
+    open_session,
+    read_back,
+    require_ready,
+)
+
+log = structlog.get_logger()
 
 Agree = Callable[[Plan], Awaitable[None]]
 """Asks somebody whether the plan may be carried out; NotConfirmed if not."""
-
-Audience = Callable[[Pieces, Sequence[int]], AbstractContextManager[Observer]]
-"""Makes whatever shows people how the chunks with these numbers are being sent."""
-
-HELM_SECONDS: Final = 1.0
-"""How often a run looks what is asked of it."""
-
-LOGBOOK_SECONDS: Final = 0.25
-"""How often it looks what holds it back."""
-MEMORY_SECONDS: Final = 300.0
-"""How often it leaves to other runs what it called."""
-
-REMEMBERED: Final = 3600.0
-"""Windows of so many seconds and more are remembered across runs."""
-
-Witnesses = Sequence[tuple[Stage, Pair]]
-"""Pairs outside the target that must outlive the run."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,24 +55,27 @@ class Prepared:
     witnesses: Witnesses
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """How a run ended: its report, and the exit code that says so."""
-
-    report: Report
-    exit_code: int
-
-
 # ── before ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def prepare(settings: Settings) -> Prepared:
     """Select and plan, and hold the plan against the guards. InputError, GuardExceeded."""
+    _check_report_file(settings.report.json)
     relations = select(settings.delete)
     witnesses = _witness_pairs(settings.verify.witness, relations)
     plan = _planned(settings, [relation.keeping(witnesses) for relation in relations])
     _guard(plan, settings.safety)
-    return Prepared(settings, plan, tuple((stage.stage, pair) for pair in witnesses for stage in plan.stages))
+    duplicates = sum(relation.duplicates for relation in relations)
+    if duplicates:
+        log.info("selected more than once", entries=duplicates)
+    outside = tuple((stage.stage, pair) for pair in witnesses for stage in plan.stages)
+    return Prepared(settings, plan, outside)
+
+
+def _check_report_file(file: Path | None) -> None:
+    """A night's work shouldn't end with a report that nobody gets."""
+    if file is not None and not (file.parent.is_dir() and os.access(file.parent, os.W_OK) and not file.is_dir()):
+        raise InputError(Problem("can't be written: its folder is missing or read-only", str(file), "report.json"))
 
 
 def save(settings: Settings, path: Path) -> Prepared:
@@ -185,26 +164,30 @@ async def start(
     brake: Brake,
     state: Path | None = None,
 ) -> Finished:
-    """Carry out a plan in a new run directory, which is taken away again if nobody agrees to the plan.
+    """Carry out a plan in a new run directory, which is taken away again if it doesn't come to the first delete.
 
-    `state` is a file for what is known of the gateway from other runs, unless it is the usual one. Refused before the
-    first delete; InputError; later endings are in what is returned.
+    `state` is a file for what is known of the gateway from other runs, unless it is the usual one. Raises InputError,
+    Refused or Interrupted until then; later endings are in what is returned.
     """
     make_run_directory(directory)
     agreed = False
 
-    async def come_to_agreement(session: _Session) -> None:
+    async def come_to_agreement(session: Session) -> None:
         nonlocal agreed
-        await _check(session)
+        await require_ready(session)
+        await keep_witnesses(session, prepared.witnesses)
         await agree(prepared.plan)
         session.journal.agree(time.time())
         agreed = True
-        await _keep_witnesses(session, prepared.witnesses)
 
     try:
         with lock_run(directory), closing(_new_journal(directory, prepared)) as journal:
-            begun = _Beginning(journal, prepared.settings, environ, brake, state)
-            return await _carry_out(begun, come_to_agreement, range(prepared.plan.requests), audience)
+            opening = open_session(journal, prepared.settings, environ, brake, state)
+            numbers = range(prepared.plan.requests)
+            finished = await carry_out(opening, journal, come_to_agreement, numbers, audience)
+            return keep_report(finished, prepared.settings.report)
+    except JournalNotWritable as error:
+        raise Refused(error.message, hint="nothing was sent") from error
     finally:
         if not agreed:
             rmtree(directory, ignore_errors=True)
@@ -219,28 +202,40 @@ async def resume(
     state: Path | None = None,
 ) -> Finished:
     """Go on with a run: send the chunks that have no record, or whose verdict is in `again` (law 4)."""
-    existing(directory)
-    with lock_run(directory), closing(Journal.resume(directory)) as journal:
+    with _run_in(directory) as journal:
         if journal.agreed_at is None:
             raise Refused(f"nobody ever agreed to the run in {directory}", hint="start it anew with `bulkstate run`")
-        settings = config.from_document(journal.facts.configuration, environ)
-        begun = _Beginning(journal, settings, environ, brake, state)
-        return await _carry_out(begun, _check, journal.pending(again), audience)
+        settings = _settings(journal, environ)
+        opening = open_session(journal, settings, environ, brake, state)
+        finished = await carry_out(opening, journal, require_ready, journal.pending(again), audience)
+        return keep_report(finished, settings.report)
 
 
 async def verify(
     directory: Path, environ: Mapping[str, str], sample: Sample, brake: Brake, state: Path | None = None
 ) -> Finished:
-    """Read back what a run deleted: about `sample` pairs, or all. What is found goes into the run's journal."""
+    """Read back what a run deleted: about `sample` pairs, or all. What is found goes into the run's journal.
+
+    NotVerified if the gateway doesn't say; the run's journal then says what it said before.
+    """
+    with _run_in(directory) as journal:
+        async with open_session(journal, _settings(journal, environ), environ, brake, state) as session:
+            found = await read_back(session, sample)
+        report = fold(journal)
+        return Finished(report, 0 if report.result is RunResult.DELETED and found.clean else 3)
+
+
+def _settings(journal: Journal, environ: Mapping[str, str]) -> Settings:
+    """What a run goes on with. InputError if a secret's variable isn't set."""
+    return config.from_document(journal.facts.configuration, environ)
+
+
+@contextmanager
+def _run_in(directory: Path) -> Iterator[Journal]:
+    """The journal of the run in `directory`, while nobody else works on it. InputError if there is none."""
     existing(directory)
     with lock_run(directory), closing(Journal.resume(directory)) as journal:
-        before, reason = journal.ending
-        settings = config.from_document(journal.facts.configuration, environ)
-        async with _session(_Beginning(journal, settings, environ, brake, state)) as session:
-            doubt = await _read_back(session, sample)
-        if before in (RunResult.DELETED, RunResult.PARTIAL):
-            return _finish(journal, None, doubt)
-        return _close(journal, Ending(time.time(), before, reason, 3))
+        yield journal
 
 
 def _new_journal(directory: Path, prepared: Prepared) -> Journal:
@@ -249,230 +244,3 @@ def _new_journal(directory: Path, prepared: Prepared) -> Journal:
         directory.name, time.time(), *identity(settings, directory), config.to_document(settings), __version__
     )
     return Journal.create(directory, prepared.plan, facts)
-
-
-@dataclass(frozen=True, slots=True)
-class _Beginning:
-    """What a session is opened with."""
-
-    journal: Journal
-    settings: Settings
-    environ: Mapping[str, str]
-    brake: Brake
-    state: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Session:
-    """One process's work on a run, with the way to the gateway open."""
-
-    journal: Journal
-    settings: Settings
-    connection: Connection
-    brake: Brake
-    helm: Helm
-
-
-@asynccontextmanager
-async def _session(begun: _Beginning) -> AsyncIterator[_Session]:
-    """Open a session: nobody else works on the pipelines, and calls of earlier sessions count for the pacer (law 5)."""
-    journal, settings = begun.journal, begun.settings
-    longest = max((window.guarded for window in windows(settings)), default=0.0)
-    memory = _memory(begun, longest)
-    grants = (*memory.before(), *journal.grants(time.time() - longest))
-    journal.begin(time.time())
-    with lock_pipelines(*identity(settings, journal.directory), _pipelines(journal.plan)), begun.brake.around():
-        async with connect(settings, begun.environ, journal.directory, grants) as connection:
-            await connection.gate.keep(journal)
-            helm = Helm(journal.directory, connection.gate, begun.brake, journal, time.time)
-            await helm.look()
-            try:
-                async with (
-                    _beside(helm.look, HELM_SECONDS, begun.brake),
-                    _beside(memory.keep, MEMORY_SECONDS, begun.brake),
-                ):
-                    yield _Session(journal, settings, connection, begun.brake, helm)
-                await connection.gate.settle()
-            finally:
-                await memory.keep()
-
-
-@dataclass(frozen=True, slots=True)
-class _Memory:
-    """What a run knows of other runs' calls, and leaves to them of its own: nothing without a `file`. `longest` is the
-    longest window in seconds."""
-
-    journal: Journal
-    longest: float
-    file: StateFile | None
-
-    @property
-    def _run(self) -> str:
-        return f"{self.journal.facts.created_at:.6f} {self.journal.name}"
-
-    def before(self) -> tuple[Grant, ...]:
-        """What other runs called, as far as it still counts."""
-        return self.file.read().grants(self._run, time.time() - self.longest) if self.file else ()
-
-    async def keep(self) -> None:
-        """Leave to others what this run called."""
-        if self.file is not None:
-            now = time.time()
-            calls = sent_history(self.journal.grants(now - self.longest), now)
-            self.file.keep_calls(self._run, calls, now, self.longest)
-
-
-def _memory(begun: _Beginning, longest: float) -> _Memory:
-    """Shorter windows are over before another run begins; an embedded gateway has no other runs."""
-    if longest < REMEMBERED or isinstance(begun.settings.gateway, config.Embedded):
-        return _Memory(begun.journal, longest, None)
-    gateway = identity(begun.settings, begun.journal.directory)
-    try:
-        return _Memory(begun.journal, longest, StateFile(begun.state or default_path(*gateway), *gateway))
-    except OSError as error:
-        raise Refused(f"no place for what is known of the gateway: {error}", hint="name a file with --state") from error
-
-
-@asynccontextmanager
-async def _beside(look: Callable[[], Awaitable[None]], every: float, brake: Brake) -> AsyncIterator[None]:
-    """Within this block there is a look every so many seconds. A full disk ends the run."""
-
-    async def look_again_and_again() -> None:
-        while True:
-            await anyio.sleep(every)
-            try:
-                await look()
-            except JournalNotWritable as reason:
-                brake.pull(reason)
-
-    ending: BulkstateError | None = None
-    async with anyio.create_task_group() as looking:
-        looking.start_soon(look_again_and_again)
-        try:
-            yield
-        except BulkstateError as error:
-            ending = error
-        looking.cancel_scope.cancel()
-    if ending is not None:
-        raise ending
-
-
-async def _carry_out(
-    begun: _Beginning, before: Callable[[_Session], Awaitable[None]], numbers: Sequence[int], audience: Audience
-) -> Finished:
-    ending: BulkstateError | None = None
-    doubt = ""
-    try:
-        async with _session(begun) as session:
-            await before(session)
-            ending = await _delete(session, numbers, audience)
-            if ending is None:
-                doubt = await _read_back(session, session.settings.verify.sample)
-    except Refused as refusal:
-        begun.journal.finish(Ending(time.time(), RunResult.REFUSED, refusal.message, refusal.exit_code))
-        raise
-    except (Stopped, Interrupted) as reason:
-        if begun.journal.agreed_at is None:
-            raise
-        ending = reason
-    return _finish(begun.journal, ending, doubt)
-
-
-async def _check(session: _Session) -> None:
-    if session.settings.safety.require_paused:
-        checks.require(await checks.look(session.connection.reads, _pipelines(session.journal.plan), True))
-
-
-async def _keep_witnesses(session: _Session, witnesses: Witnesses) -> None:
-    try:
-        found = await _with_state(session, witnesses)
-    except ReadFailed as failure:
-        raise CheckFailed(f"the witnesses can't be read: {failure}") from failure
-    session.journal.keep_witnesses(found)
-
-
-async def _with_state(session: _Session, witnesses: Witnesses) -> Witnesses:
-    """Those of the witnesses that have state now."""
-    stages = {stage for stage, _ in witnesses}
-    relations = [of_pairs(stage, [pair for of, pair in witnesses if of == stage]) for stage in sorted(stages)]
-    return await verification.with_state(session.connection.reads, _planned(session.settings, relations).chunks())
-
-
-async def _delete(session: _Session, numbers: Sequence[int], audience: Audience) -> BulkstateError | None:
-    settings, connection, journal = session.settings, session.connection, session.journal
-    every = settings.safety.status_every if settings.safety.require_paused else None
-    workers, crew = _workers(settings.limits.concurrency)
-    pace = Pace(workers, retry_policy(settings), every)
-    watch = Watch(connection.reads, _pipelines(journal.plan))
-    gate, clock = connection.gate, connection.clock
-    with audience(journal.pieces(), numbers) as observer:
-        logbook = Logbook(observer, journal, journal.directory, gate, time.time, clock)
-        equipment = Equipment(connection.client, gate, watch, journal, logbook, random, time.time, clock, crew)
-        engine = Engine(equipment, pace, journal.plan, numbers, Heritage(journal.parts(), journal.sizing()))
-        with session.brake.gently(engine), session.helm.steering(engine):
-            async with _beside(partial(logbook.look, engine), LOGBOOK_SECONDS, session.brake):
-                ending = await engine.run()
-            with suppress(JournalNotWritable):  # the run has ended for that reason
-                await logbook.close(engine)
-            return ending
-
-
-def _workers(concurrency: int | Auto) -> tuple[int, ConcurrencyPilot | None]:
-    """How many calls may be under way at the most, and who decides about less."""
-    if concurrency == AUTO:
-        return MOST_CONCURRENCY, ConcurrencyPilot(MOST_CONCURRENCY)
-    return concurrency, None
-
-
-async def _read_back(session: _Session, sample: Sample) -> str:
-    """Read back deleted pairs and witnesses: what is wrong with what was found, in words; empty if nothing is."""
-    journal, reads = session.journal, session.connection.reads
-    try:
-        sampled, remaining = await verification.read_back(reads, _sample(journal, sample))
-        witnesses = journal.witnesses()
-        kept = await _with_state(session, witnesses)
-    except ReadFailed as failure:
-        return f"what is left could not be read back: {failure}"
-    found = Verification(sampled, remaining, len(witnesses), len(witnesses) - len(kept))
-    if not (sampled or witnesses):
-        return ""
-    journal.verified(time.time(), found)
-    return verification.doubt(found)
-
-
-def _sample(journal: Journal, sample: Sample) -> Iterator[Chunk]:
-    """What to read back of deleted chunks."""
-    if sample == "all":
-        return map(journal.pieces().chunk, journal.deleted())
-    return verification.sample(journal.pieces(), journal.deleted(), sample, Random()) if sample else iter(())
-
-
-# ── after ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _finish(journal: Journal, ending: BulkstateError | None, doubt: str) -> Finished:
-    if isinstance(ending, Interrupted):
-        result = RunResult.INTERRUPTED
-    elif ending is not None:
-        result = RunResult.STOPPED
-    else:
-        doubt = "; ".join(part for part in (_undeleted(journal), doubt) if part)
-        result = RunResult.PARTIAL if doubt else RunResult.DELETED
-    exit_code = ending.exit_code if ending else 3 if doubt else 0
-    return _close(journal, Ending(time.time(), result, ending.message if ending else doubt, exit_code))
-
-
-def _undeleted(journal: Journal) -> str:
-    left = len(journal.undeleted())
-    return f"{left:,} of {left + len(journal.deleted()):,} chunks are not deleted" if left else ""
-
-
-def _close(journal: Journal, ending: Ending) -> Finished:
-    with suppress(JournalNotWritable):
-        # Where the disk is full the run has ended for that reason, and the report says so all the same.
-        journal.finish(ending)
-    return Finished(fold(journal), ending.exit_code)
-
-
-def _pipelines(plan: Plan) -> frozenset[str]:
-    return frozenset(stage.stage.pipeline for stage in plan.stages)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Mapping, MutableMapping
 from enum import StrEnum
@@ -24,6 +25,9 @@ _WINDOW: Final = 30.0
 """Seconds over which the rate is taken: long enough to be calm, short enough to follow a change."""
 
 _SAMPLE_EVERY: Final = 1.0
+
+_HEARTBEAT: Final = 1.0
+"""Seconds between two looks at whether it is time for a line."""
 
 
 class LogStyle(StrEnum):
@@ -105,6 +109,10 @@ class Standing:
 
     def settled(self, outcome: Outcome, pairs: int) -> None:
         """A chunk of `pairs` pairs has an outcome, and it is on disk. Parts are more chunks to settle."""
+        if outcome.verdict is Verdict.SUSPECT:  # it was deleted, and settled, before
+            self.deleted_pairs -= pairs
+            self.failed_chunks += 1
+            return
         self.settled_chunks += 1
         self.chunks += len(outcome.parts)
         if outcome.verdict is Verdict.DELETED:
@@ -211,24 +219,24 @@ class LineProgress(Standing):
         super().__init__(chunks, pairs, clock)
         self._every = every
         self._said_at = clock()
+        self._over = threading.Event()
+        # A thread, because a gateway that hangs makes no event, and neither does a long pause.
+        self._heart = threading.Thread(target=self._beat, name="progress", daemon=True)
 
     def __enter__(self) -> Self:
+        self._heart.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._over.set()
+        self._heart.join()
         self._say()
 
-    def attempted(self, attempt: Attempt[bool]) -> None:
-        """A delete was sent and answered, or was not."""
-        super().attempted(attempt)
-        self.tick()
-
-    def settled(self, outcome: Outcome, pairs: int) -> None:
-        """A chunk of `pairs` pairs has an outcome, and it is on disk."""
-        super().settled(outcome, pairs)
-        self.tick()
+    def _beat(self) -> None:
+        while not self._over.wait(_HEARTBEAT):
+            self.tick()
 
     def paused(self, seconds: float, reason: str) -> None:
         """No call will start for so many seconds. A long pause is said at once: nothing else may happen in it."""
@@ -236,7 +244,6 @@ class LineProgress(Standing):
         super().paused(seconds, reason)
         if starts and seconds >= self._every:
             self._say()
-        self.tick()
 
     def held(self, holding: Holding) -> None:
         """This is what holds the run back now."""
@@ -244,7 +251,7 @@ class LineProgress(Standing):
         self.tick()
 
     def tick(self) -> None:
-        """Log where the run stands, if it is time to. Every event does this; a timer may, while nothing happens."""
+        """Log where the run stands, if it is time to."""
         if self._clock() - self._said_at >= self._every:
             self._say()
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from math import ceil, isqrt
 from random import Random
 
-from bulkstate.model import Chunk, Pair, Stage, Verification
+from bulkstate.model import Chunk, Pair, Stage
 from bulkstate.pieces import Pieces
 from bulkstate.reads import Reads
 
@@ -53,10 +53,3 @@ async def with_state(reads: Reads, chunks: Iterable[Chunk]) -> tuple[tuple[Stage
     for chunk in chunks:
         found.extend((chunk.stage, pair) for pair in sorted(await reads.state(chunk)))
     return tuple(found)
-
-
-def doubt(found: Verification) -> str:
-    """What is wrong with what was read back, in words; empty if nothing is."""
-    remaining = f"{found.remaining:,} of {found.sampled:,} pairs that were read back still have state"
-    lost = f"{found.witnesses_lost:,} of {found.witnesses:,} witness pairs have lost their state"
-    return "; ".join(text for number, text in ((found.remaining, remaining), (found.witnesses_lost, lost)) if number)

@@ -34,6 +34,8 @@ class Watch:
         """Which pipelines the latest look found not paused, in words; None if it found them paused, or never was."""
         self.confirmed_at = float("-inf")
         """When the latest look began that found every pipeline paused, in loop seconds."""
+        self.unread = ""
+        """Why the latest look found nothing out, in words; empty if it did."""
         self._looked_at = float("-inf")
 
     async def look(self, asked_at: float) -> str | None:
@@ -51,8 +53,9 @@ class Watch:
         began = anyio.current_time()
         try:
             self.reason = await not_paused(self._reads, self._pipelines)
-        except ReadFailed:
-            pass
+        except ReadFailed as failure:
+            self.unread = str(failure)
         else:
+            self.unread = ""
             self.confirmed_at = self.confirmed_at if self.reason else began
         self._looked_at = began

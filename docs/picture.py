@@ -1,6 +1,6 @@
 """Draws the README's picture of a run: the report, as a terminal shows it.
 
-    python docs/picture.py RUN_DIR > docs/run.svg
+python docs/picture.py RUN_DIR > docs/run.svg
 """
 
 from __future__ import annotations

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
 from io import StringIO
+from time import monotonic
 
 import orjson
 import pytest
@@ -88,7 +90,11 @@ def test_a_traceback_of_a_library_is_not_shown(capsys: pytest.CaptureFixture[str
 def test_counts(verdicts: list[Verdict]) -> None:
     standing = Standing(30, 300, Clock())
     for chunk, verdict in enumerate(verdicts):
-        delete(standing, chunk, verdict)
+        if verdict is Verdict.SUSPECT:
+            delete(standing, chunk)
+            standing.settled(Outcome(chunk, verdict), pairs=10)
+        else:
+            delete(standing, chunk, verdict)
     deleted, split = verdicts.count(Verdict.DELETED), verdicts.count(Verdict.SPLIT)
     assert standing.settled_chunks == standing.calls == len(verdicts)
     assert standing.deleted_pairs == 10 * deleted
@@ -125,11 +131,19 @@ def test_a_line_every_ten_seconds_and_one_at_the_end(capsys: pytest.CaptureFixtu
         for chunk in range(100):
             clock.now += 0.25
             delete(progress, chunk)
+            progress.tick()
     lines = [orjson.loads(line) for line in capsys.readouterr().err.splitlines()]
-    assert [line["settled"] for line in lines] == [39, 79, 100]
+    assert [line["settled"] for line in lines] == [40, 80, 100]
     assert lines[-1]["pairs_deleted"] == 1_000
     assert lines[-1]["calls_per_second"] == pytest.approx(4, abs=0.1)
     assert lines[-1]["seconds_left"] == 0
+
+
+def test_lines_come_while_nothing_happens(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logging(LogStyle.JSON)
+    with LineProgress(100, 1_000, monotonic, every=0.5):
+        threading.Event().wait(2.2)
+    assert len(capsys.readouterr().err.splitlines()) >= 2
 
 
 def test_a_long_pause_is_said_at_once_and_once(capsys: pytest.CaptureFixture[str]) -> None:

@@ -156,13 +156,27 @@ class Record:
 
     @property
     def ending(self) -> tuple[RunResult, str]:
-        """How the run stands: the last session's result and the reason for it."""
-        sessions = self.sessions
-        last = sessions[-1].ending if sessions else None
-        if last is not None:
+        """How the run stands, and why: as the last session left it, or as a later reading back has found it."""
+        last = self.sessions[-1].ending if self.sessions else None
+        if last is None:
+            reason = "still running, or killed" if self.sessions else "nothing was sent yet"
+            return RunResult.INTERRUPTED, reason
+        if last.result not in (RunResult.DELETED, RunResult.PARTIAL) or not self._verified_since(last.at):
             return last.result, last.reason
-        reason = "still running, or killed" if sessions else "nothing was sent yet"
-        return RunResult.INTERRUPTED, reason
+        doubts = self.doubts()
+        return (RunResult.PARTIAL if doubts else RunResult.DELETED), doubts
+
+    def doubts(self) -> str:
+        """Why a run that went to its end isn't a full success, in words; empty if it is."""
+        left = len(self.undeleted())
+        undeleted = f"{left:,} of {left + len(self.deleted()):,} chunks are not deleted" if left else ""
+        found = self.verification.doubts if self.verification else ""
+        return "; ".join(text for text in (undeleted, found) if text)
+
+    def _verified_since(self, at: float) -> bool:
+        with reading(self.path):
+            query = "SELECT EXISTS (SELECT * FROM verification WHERE at > ?)"
+            return bool(self._connection.execute(query, (at,)).fetchone()[0])
 
     def parts(self) -> tuple[Part, ...]:
         """The parts of chunks that were split so far, by number."""

@@ -13,7 +13,7 @@ import anyio
 import anyio.to_thread
 
 from bulkstate import planfile
-from bulkstate.errors import RunExists
+from bulkstate.errors import InputError, Problem, RunExists
 from bulkstate.journal.record import Ending, Record, RunFacts
 from bulkstate.journal.tables import (
     FILE_NAME,
@@ -127,10 +127,18 @@ class Journal(Record):
         """Somebody agreed to the plan."""
         self._insert("INSERT INTO agreement VALUES (?)", [(at,)])
 
-    def begin(self, at: float) -> None:
-        """A session starts. What the one before was granted and may have spent is settled, as all of it (law 5)."""
-        last = self.grants(since=at)[-1:]
+    @property
+    def begun(self) -> bool:
+        """A session has started in this process."""
+        return self._session > 0
+
+    def settle_grants(self, at: float) -> None:
+        """What the process before was granted and may have spent is settled, as all of it (law 5)."""
+        last = self.grants(at)[-1:]
         self._insert(_INSERT_GRANT, [(at, 0, grant.calls) for grant in last])
+
+    def begin(self, at: float) -> None:
+        """A session starts: from here on chunks are sent."""
         self._insert("INSERT INTO session (started_at) VALUES (?)", [(at,)])
         self._session = self.sessions[-1].number
 
@@ -159,12 +167,13 @@ class Journal(Record):
 
 
 def make_run_directory(directory: Path) -> None:
-    """A new directory for a run, nobody else's to read. RunExists if it is there already, whatever is in it."""
-    with writing(directory):
-        try:
-            directory.mkdir(0o700, parents=True)
-        except FileExistsError:
-            raise RunExists(f"{directory} exists already", hint=_TO_RESUME) from None
+    """A new directory for a run, nobody else's to read. RunExists if it is there already; InputError if it can't be."""
+    try:
+        directory.mkdir(0o700, parents=True)
+    except FileExistsError:
+        raise RunExists(f"{directory} exists already", hint=_TO_RESUME) from None
+    except OSError as error:
+        raise InputError(Problem(f"can't be made: {error.strerror}", where=str(directory))) from None
 
 
 def _claim(path: Path) -> None:

@@ -16,8 +16,13 @@ GUARD_SHARE: Final = 0.016
 LONGEST_GUARD: Final = 0.25
 """The guard is 1.6 % of a window, at most a quarter of a second: what a network may shift two calls by."""
 
-CATCH_UP: Final = 0.004
-"""Seconds that a late timer may make up for. Less than the guard of any window, so no window ever overflows by it."""
+CATCH_UP: Final = 0.02
+"""Seconds that even pacing may make up for: a busy loop, a grant on its way to disk. No window overflows by it, since
+every window is counted as well."""
+
+FORGIVEN: Final = 0.004
+"""Seconds by which a window is counted shorter than it is paced: else a call that a timer made late would make late the
+one a window after it, and so on for ever. Less than any guard, so no window overflows by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,7 @@ class _Count:
 
     def __init__(self, window: Window) -> None:
         self._calls = window.calls
-        self._length = window.guarded
+        self._length = window.guarded - FORGIVEN
         self._starts: deque[float] = deque(maxlen=window.calls)
 
     def ready_at(self) -> float:
@@ -68,12 +73,13 @@ class _Count:
 
 
 class Metronome:
-    """One call an interval, evenly. No interval: no pace."""
+    """One call an interval, evenly; a late call may be made up for by `catch_up` seconds. No interval: no pace."""
 
-    __slots__ = ("_beat", "interval")
+    __slots__ = ("_beat", "_catch_up", "interval")
 
-    def __init__(self, interval: float = 0.0) -> None:
+    def __init__(self, interval: float = 0.0, catch_up: float = CATCH_UP) -> None:
         self.interval = interval
+        self._catch_up = catch_up
         self._beat = float("-inf")
 
     def ready_at(self) -> float:
@@ -82,7 +88,7 @@ class Metronome:
 
     def sent(self, at: float) -> None:
         """A call starts; it counts as sent on the beat if it is hardly late."""
-        self._beat = max(self._beat + self.interval, at - CATCH_UP)
+        self._beat = max(self._beat + self.interval, at - self._catch_up)
 
     def restart(self, now: float) -> None:
         """After a pause: the next call may start now, and nothing is made up for."""

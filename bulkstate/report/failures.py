@@ -6,9 +6,12 @@ import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 from typing import TextIO
+from urllib.parse import quote
 
-from bulkstate.model import Failure, Verdict
+from bulkstate.model import Failure, Stage, Verdict
+from bulkstate.pieces import Pieces
 from bulkstate.report.fold import RunRecord
 
 _EXAMPLES = 3
@@ -40,18 +43,30 @@ def kinds(failures: Iterable[Failure]) -> tuple[Kind, ...]:
     return tuple(sorted(found, key=lambda kind: -kind.chunks))
 
 
-def write_failures(record: RunRecord, file: TextIO) -> int:
-    """The pairs of all chunks that aren't deleted, as CSV that a configuration's `pairs:` reads; returns how many.
+def write_failures(record: RunRecord, file: Path) -> dict[Stage, Path]:
+    """The pairs of all chunks that aren't deleted, as CSV that a configuration's `pairs:` reads.
 
-    Columns: asset_id, point_id, pipeline, stage. One chunk at a time is held in memory. Open `file` with `newline=""`.
+    One stage's pairs go into `file`; those of several into a file each, named after it and the stage, because `pairs:`
+    selects in all stages of its entry. Returns the files by stage. OSError if one can't be written.
     """
-    rows = csv.writer(file, lineterminator="\n")
-    rows.writerow(("asset_id", "point_id", "pipeline", "stage"))
-    written = 0
+    numbers = record.undeleted()
     pieces = record.pieces()
-    for number in record.undeleted():
+    stages = {pieces.place(number)[0].stage: None for number in numbers}
+    files = {stage: file if len(stages) == 1 else _file_of(stage, file) for stage in stages}
+    for stage, path in files.items():
+        with path.open("w", encoding="utf-8", newline="") as table:
+            _write_pairs(pieces, (n for n in numbers if pieces.place(n)[0].stage == stage), table)
+    return files
+
+
+def _file_of(stage: Stage, file: Path) -> Path:
+    return file.with_name(f"{file.stem}.{quote(stage.pipeline, safe='')}.{quote(stage.name, safe='')}{file.suffix}")
+
+
+def _write_pairs(pieces: Pieces, numbers: Iterable[int], table: TextIO) -> None:
+    """One chunk at a time is held in memory."""
+    rows = csv.writer(table, lineterminator="\n")
+    rows.writerow(("asset_id", "point_id"))
+    for number in numbers:
         chunk = pieces.chunk(number)
-        stage = ((chunk.stage.pipeline, chunk.stage.name),)
-        rows.writerows((asset, point, *place) for asset, point, place in product(chunk.assets, chunk.points, stage))
-        written += chunk.pairs
-    return written
+        rows.writerows(product(chunk.assets, chunk.points))

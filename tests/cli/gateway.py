@@ -32,7 +32,10 @@ class Call:
 
 @dataclass
 class Gateway:
-    """Pipeline `p1` is paused unless `status` says otherwise; `answer` says what a delete comes to."""
+    """Pipeline `p1` is paused unless `status` says otherwise; `answer` says what a delete comes to.
+
+    Where `status` is empty the list of pipelines isn't to be had.
+    """
 
     url: str = ""
     status: str = "PAUSED"
@@ -40,6 +43,11 @@ class Gateway:
     """Pairs that have state, whatever was deleted: (stage, asset, point)."""
     calls: list[Call] = field(default_factory=list)
     answer: Callable[[Call, int], Answer] = lambda call, number: deleted()
+
+    pause: threading.Event = field(default_factory=threading.Event)
+    """Reads wait for it; it is set unless a test clears it."""
+    asked: threading.Event = field(default_factory=threading.Event)
+    """A read has arrived."""
 
     def deletes(self) -> list[Call]:
         return [call for call in self.calls if call.kind == "delete"]
@@ -59,6 +67,7 @@ def deleted() -> Answer:
 @contextmanager
 def serving() -> Iterator[Gateway]:
     gateway = Gateway()
+    gateway.pause.set()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -87,12 +96,16 @@ def serving() -> Iterator[Gateway]:
             self.wfile.write(body)
 
         def _reply(self, call: Call) -> Answer:
+            if call.kind == "pipelines" and not gateway.status:
+                return reply({}, 503)
             if call.kind == "pipelines":
                 row = {"pipelineId": "p1", "pipelineName": "P", "status": gateway.status}
                 return reply({"code": 0, "msg": "OK", "data": {"count": 1, "pipelines": [row]}})
             if call.kind == "token":
                 return reply({"status": 0, "msg": "SUCCESS", "data": {"accessToken": "canary-token", "expire": 7200}})
             if call.kind == "get":
+                gateway.asked.set()
+                gateway.pause.wait(20)
                 found = sorted(call.pairs & gateway.left)
                 items = [{"assetId": asset, "pointId": point, "value": 1} for _, asset, point in found]
                 return reply({"code": 0, "msg": "OK", "data": {"items": items}})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import threading
@@ -157,3 +158,66 @@ def test_a_run_directory_can_be_moved(bulkstate: Bulkstate, gateway: Gateway) ->
     (bulkstate.folder / "r").rename(bulkstate.folder / "elsewhere" / "moved")
     assert bulkstate("resume", "elsewhere/moved").exit_code == 0
     assert gateway.deleted_pairs() == PAIRS
+
+
+def test_a_resume_that_is_refused_leaves_the_run_as_it_was(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    bulkstate.configure(gateway.url)
+    assert bulkstate("run", "config.yaml", "--yes", "--run-dir", "r").exit_code == 0
+    before = bulkstate("report", "r", "--format", "json").document
+    gateway.status = "RUNNING"
+    refused = bulkstate("resume", "r", "--json")
+    assert (refused.exit_code, refused.document["result"]) == (4, "refused")
+    assert bulkstate("report", "r", "--format", "json").document == before
+
+
+def test_a_verification_that_is_interrupted_leaves_the_run_as_it_was(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    bulkstate.configure(gateway.url)
+    assert bulkstate("run", "config.yaml", "--yes", "--run-dir", "r").exit_code == 0
+    before = bulkstate("report", "r", "--format", "json").document
+    gateway.pause.clear()
+    process = bulkstate.start("verify", "r", "--json")
+    assert gateway.asked.wait(20)
+    process.send_signal(signal.SIGINT)
+    done = ended(process)
+    gateway.pause.set()
+    assert (done.exit_code, done.document["result"]) == (130, "interrupted")
+    assert bulkstate("report", "r", "--format", "json").document == before
+
+
+def test_an_interrupted_run_writes_its_report_file_and_so_does_its_resume(
+    bulkstate: Bulkstate, gateway: Gateway
+) -> None:
+    gateway.answer = halt = Halt(5)
+    bulkstate.configure(gateway.url, concurrency=1, more="report: {json: out.json}")
+    process = bulkstate.start("run", "config.yaml", "--yes", "--run-dir", "r", "--json")
+    until_arrived(halt, process)
+    process.send_signal(signal.SIGTERM)
+    halt.go_on.set()
+    assert ended(process).document["result"] == "interrupted"
+    kept = bulkstate.folder / "out.json"
+    assert json.loads(kept.read_text())["result"] == "interrupted"
+    assert bulkstate("resume", "r").exit_code == 0
+    assert json.loads(kept.read_text())["result"] == "deleted"
+
+
+def test_a_report_file_without_a_folder_is_a_mistake_before_anything_is_sent(
+    bulkstate: Bulkstate, gateway: Gateway
+) -> None:
+    bulkstate.configure(gateway.url, more="report: {json: nowhere/out.json}")
+    done = bulkstate("run", "config.yaml", "--yes")
+    assert done.exit_code == 2
+    assert "report.json" in done.err
+    assert gateway.calls == []
+
+
+def test_a_signal_while_planning_ends_with_its_code(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    bulkstate.configure(gateway.url)
+    path = bulkstate.folder / "config.yaml"
+    path.write_text(path.read_text().replace('"A{01..20}"', '"A{0000001..4000000}"'))
+    process = bulkstate.start("run", "config.yaml", "--yes", "--json")
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(1.2)
+    process.send_signal(signal.SIGTERM)
+    done = ended(process)
+    assert (done.exit_code, done.document["result"]) == (143, "interrupted")
+    assert gateway.calls == []

@@ -229,3 +229,36 @@ def test_an_hours_calls_count_for_the_next_run(bulkstate: Bulkstate, gateway: Ga
     third = bulkstate("run", "config.yaml", "--yes", "--run-dir", "three", "--state", "fresh.json")
     assert third.exit_code == 0, third.err
     assert (bulkstate.folder / "fresh.json").exists()
+
+
+def test_failures_of_several_stages_go_into_a_file_each(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    """One file would be fed back as a selection in every stage, and delete what had not failed."""
+    gateway.answer = lambda call, number: (
+        reply({"code": 61102, "msg": "Missing param xx"}) if number in (2, 15) else deleted()
+    )
+    bulkstate.configure(gateway.url, concurrency=1)
+    path = bulkstate.folder / "config.yaml"
+    path.write_text(path.read_text().replace("[S_01]", "[S_01, S_02]"))
+    assert bulkstate("run", "config.yaml", "--yes", "--run-dir", "r").exit_code == 3
+    assert bulkstate("report", "r", "--failed", "failed.csv").exit_code == 0
+    for stage, number in (("S_01", 2), ("S_02", 15)):
+        with (bulkstate.folder / f"failed.p1.{stage}.csv").open(newline="") as file:
+            failed = {(stage, row["asset_id"], row["point_id"]) for row in csv.DictReader(file)}
+        assert failed == gateway.deletes()[number - 1].pairs
+    assert not (bulkstate.folder / "failed.csv").exists()
+
+
+def test_deletes_after_which_nobody_said_paused_are_suspect(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    def lose_the_list(call: Call, number: int) -> Answer:
+        gateway.status = ""
+        return deleted()
+
+    gateway.answer = lose_the_list
+    bulkstate.configure(gateway.url, concurrency=1)
+    done = bulkstate("run", "config.yaml", "--yes", "--run-dir", "r", "--json")
+    assert done.exit_code == 5
+    assert (done.document["result"], done.document["chunks"]["suspect"]) == ("stopped", 10)
+    gateway.status, gateway.answer = "PAUSED", lambda call, number: deleted()
+    gateway.calls.clear()
+    assert bulkstate("resume", "r", "--json").document["result"] == "deleted"
+    assert gateway.deleted_pairs() == PAIRS

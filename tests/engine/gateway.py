@@ -33,7 +33,7 @@ class Say:
 OK = Say(Answer.OK, code=Code.OK, applied=True)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Call:
     """Something that reached the wire. Times are loop seconds; no `answer`: the caller left before there was one.
 

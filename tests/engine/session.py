@@ -124,7 +124,7 @@ def assemble(
     gate = Gate(Pacer(settings.windows, history), wall)
     api = ScriptedApi(world, gate)
     random = Random(settings.seed).random
-    watch = Watch(Reads(api, settings.retry, random), pipelines_of(world.plan))
+    watch = Watch(Reads(api, gate, settings.retry, random), pipelines_of(world.plan))
     witness = Witness()
     equipment = Equipment(api, gate, watch, journal, witness, random, wall)
     pace = Pace(settings.workers, settings.retry, settings.status_every)
@@ -164,6 +164,7 @@ def reopen(
 ) -> tuple[Journal, Session]:
     """A session that resumes the run in `directory`."""
     journal = Journal.resume(directory, hop=hop)
+    journal.settle_grants(wall())
     journal.begin(wall())
     history = [(at - WALL, n) for at, n in sent_history(journal.grants(wall() - settings.longest), wall())]
     return journal, assemble(world, journal, settings, journal.pending(again), history)

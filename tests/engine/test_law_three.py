@@ -11,7 +11,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkstate.errors import BulkstateError, CredentialsLost, GatewayRefused, PipelineNotPaused
+from bulkstate.errors import BulkstateError, CredentialsLost, GatewayRefused, PipelineNotPaused, StatusUnread
 from bulkstate.model import Answer, Outcome, PipelineStatus, Verdict
 
 from . import scripts
@@ -115,6 +115,8 @@ def assert_ended_for_a_reason(ending: BulkstateError | None, world: World) -> No
             assert Answer.GATEWAY_REFUSED in answers
         case PipelineNotPaused():
             assert found_running
+        case StatusUnread():
+            assert any(call.kind == "pipelines" and call.answer is not Answer.OK for call in world.calls)
         case _:
             raise AssertionError(ending)
 

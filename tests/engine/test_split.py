@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from csv import DictReader
 from dataclasses import dataclass, field, replace
-from io import StringIO
 from pathlib import Path
 
 import anyio
@@ -83,7 +83,7 @@ class Api:
 def an_engine(gateway: Capped, journal: Journal, workers: int, policy: RetryPolicy) -> Engine:
     gate = Gate(Pacer([Window(1000, 1.0)]), wall)
     api = Api(gateway, gate)
-    watch = Watch(Reads(api, policy, lambda: 0.5), ())
+    watch = Watch(Reads(api, gate, policy, lambda: 0.5), ())
     equipment = Equipment(api, gate, watch, journal, Witness(), lambda: 0.5, wall)
     heritage = Heritage(journal.parts(), journal.sizing())
     return Engine(equipment, Pace(workers, policy), journal.plan, journal.pending(), heritage)
@@ -119,7 +119,7 @@ class Told:
 
     last: dict[int, tuple[Outcome, frozenset[Pair]]]
     planned: frozenset[Pair]
-    failures: str
+    failures: frozenset[Pair]
 
     def pairs(self, verdict: Verdict) -> list[Pair]:
         return [pair for outcome, pairs in self.last.values() if outcome.verdict is verdict for pair in pairs]
@@ -133,9 +133,9 @@ def told(directory: Path) -> Told:
         assert fold(record).pairs_deleted == len(
             [p for o, ps in last.values() if o.verdict is Verdict.DELETED for p in ps]
         )
-        file = StringIO()
-        write_failures(record, file)
-        return Told(last, planned, file.getvalue())
+        files = write_failures(record, directory / "failed.csv")
+    failures = [row for file in files.values() for row in DictReader(file.read_text().splitlines())]
+    return Told(last, planned, frozenset(Pair(row["asset_id"], row["point_id"]) for row in failures))
 
 
 def lived(gateway: Capped, plan: Plan, stops: list[float], policy: RetryPolicy = POLICY) -> Told:
@@ -162,7 +162,7 @@ def test_every_pair_that_can_be_deleted_is_in_one_deleted_leaf_and_no_other(
     assert sorted(found.pairs(Verdict.EXHAUSTED)) == sorted(bad)
     assert {pair for chunk, _ in gateway.calls for pair in pairs_of(chunk)} == found.planned
     assert_parts_answer(found)
-    assert sorted(line.split(",")[0] for line in found.failures.splitlines()[1:]) == sorted(p.asset for p in bad)
+    assert found.failures == bad
 
 
 def smallest(plan: Plan) -> int:

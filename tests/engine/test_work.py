@@ -67,7 +67,7 @@ def test_twenty_thousand_chunks_run_flat_in_memory() -> None:
     with a_folder() as folder:
         virtually(main, Path(folder, "run"))
     assert len(alive) == 10
-    assert max(alive) <= FAST.workers
+    assert max(alive) <= 2 * FAST.workers
 
 
 class Counted(list[Outcome]):

@@ -53,7 +53,7 @@ def runs(draw: st.DrawFn) -> list[Session]:
 def test_no_window_holds_fewer_than_were_made(run: list[Session], pause: float, later: float, window: float) -> None:
     async def write() -> None:
         for session in run:
-            journal.begin(session.starts)
+            journal.settle_grants(session.starts)
             for grant in session.grants:
                 await journal.grant(grant)
 

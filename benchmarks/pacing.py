@@ -1,0 +1,105 @@
+"""How near the gate comes to a limit, and whether it ever goes over.
+
+    python benchmarks/pacing.py [--loop uvloop|asyncio]
+
+16 callers go through the real gate as fast as it lets them, with the real journal on disk as its ledger. Prints one
+JSON line a limit: the rate from the first call to the last ÷ the limit, and the most calls in any sliding window ÷ the
+limit; times are taken when `acquire` returns. Then one line with the cost of a call that nothing holds back.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import anyio
+import anyio.lowlevel
+import numpy as np
+from machine import machine
+
+from bulkstate import __version__, planner
+from bulkstate.gate import Gate
+from bulkstate.journal import Journal, RunFacts
+from bulkstate.model import Pair, Stage
+from bulkstate.policy.pacing import Pacer, Window
+from bulkstate.relation import of_pairs
+
+CALLERS = 16
+LIMITS = ((Window(50, 1.0), 12.0), (Window(2000, 1.0), 8.0))
+"""Each with the seconds that are measured."""
+
+UNCONTENDED = 100_000
+
+
+async def paced(window: Window, seconds: float, journal: Journal) -> list[float]:
+    """When each call could start."""
+    gate = Gate(Pacer([window]), time.time, time.perf_counter)
+    await gate.keep(journal)
+    times: list[float] = []
+    end = time.perf_counter() + seconds
+
+    async def call() -> None:
+        while time.perf_counter() < end:
+            await gate.acquire()
+            times.append(time.perf_counter())
+            await anyio.lowlevel.checkpoint()
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(CALLERS):
+            tasks.start_soon(call)
+    await gate.settle()
+    return times
+
+
+async def uncontended(journal: Journal) -> float:
+    """Seconds that a call takes at the gate when it needn't wait."""
+    gate = Gate(Pacer([Window(10**9, 1.0)]), time.time, time.perf_counter)
+    await gate.keep(journal)
+    start = time.perf_counter()
+    for _ in range(UNCONTENDED):
+        await gate.acquire()
+    return (time.perf_counter() - start) / UNCONTENDED
+
+
+def most_in_a_window(times: Sequence[float], seconds: float) -> int:
+    """Most calls that any stretch of `seconds` seconds holds."""
+    starts = np.array(times)
+    return int((np.searchsorted(starts, starts + seconds, side="left") - np.arange(len(starts))).max())
+
+
+async def measure(directory: Path, told: dict[str, object]) -> None:
+    """One JSON line for each figure."""
+    plan = planner.plan([of_pairs(Stage("p", "s"), [Pair("a", "b")])], pairs_per_request=1, bytes_per_request=10_000)
+    facts = RunFacts("pacing", time.time(), "http://127.0.0.1", "o1", "{}", __version__)
+    journal = Journal.create(directory, plan, facts)
+    for window, seconds in LIMITS:
+        times = await paced(window, seconds, journal)
+        rate = (len(times) - 1) / (times[-1] - times[0])
+        figures = {
+            "limit": str(window),
+            "calls": len(times),
+            "rate_share": round(rate * window.seconds / window.calls, 4),
+            "window_share": round(most_in_a_window(times, window.seconds) / window.calls, 4),
+        }
+        print(json.dumps({"benchmark": "pacing", **figures, **told}), flush=True)
+    cost = {"uncontended_us": round(1e6 * await uncontended(journal), 2)}
+    print(json.dumps({"benchmark": "pacing", **cost, **told}), flush=True)
+    journal.close()
+
+
+def main() -> None:
+    """Measure on the event loop that is asked for."""
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--loop", choices=("uvloop", "asyncio"), default="uvloop")
+    loop = arguments.parse_args().loop
+    with tempfile.TemporaryDirectory() as folder:
+        options = {"use_uvloop": loop == "uvloop"}
+        anyio.run(measure, Path(folder), {"loop": loop, **machine()}, backend_options=options)
+
+
+if __name__ == "__main__":
+    main()
