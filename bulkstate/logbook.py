@@ -38,12 +38,11 @@ class _Stretch:
         self.refused = 0
         self.latencies = Latencies()
         self.held: Counter[Holding] = Counter()
-        self.latest: Holding | None = None
 
     def add(self, attempt: Attempt[bool]) -> None:
         self.calls += 1
         self.refused += attempt.reply.answer is Answer.THROTTLED
-        if attempt.reply.status is not None:
+        if attempt.reply.answer not in (Answer.UNANSWERED, Answer.UNREACHED):
             self.latencies.add(attempt.seconds)
 
     def point(self, now: float, at: float, limit: float, in_flight: int) -> Point:
@@ -78,6 +77,7 @@ class Logbook:
         self._clock = clock
         self._begun = clock()
         self._plotted = False
+        self._latest: Holding | None = None
         self._since_point = _Stretch(self._begun)
         self._since_status = _Stretch(self._begun)
         self._settled = self._not_deleted = 0
@@ -101,9 +101,9 @@ class Logbook:
 
     def held(self, holding: Holding) -> None:
         """This holds the run back now."""
-        for stretch in (self._since_point, self._since_status):
-            stretch.held[holding] += 1
-            stretch.latest = holding
+        self._latest = holding
+        self._since_point.held[holding] += 1
+        self._since_status.held[holding] += 1
         self._observer.held(holding)
 
     async def look(self, engine: Engine) -> None:
@@ -118,8 +118,7 @@ class Logbook:
     async def close(self, engine: Engine) -> None:
         """The last look. A run that was over within a second has one point all the same. JournalNotWritable."""
         now, moment = self._clock(), engine.moment
-        if not self._since_status.held:
-            self.held(holding(moment))
+        self.held(self._latest or holding(moment))
         self._tell(moment, now)
         if not self._plotted:
             await self._plot(moment, now)
@@ -147,7 +146,7 @@ class Logbook:
             in_flight=moment.in_flight,
             p50=point.p50,
             p99=point.p99,
-            held_by=str(stretch.latest),
+            held_by=str(self._latest),
         )
         with suppress(OSError):  # it is a courtesy: where the disk is full, the journal says so
             control.tell(self._directory, status)
