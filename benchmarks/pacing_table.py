@@ -29,6 +29,7 @@ from omniscient import least, paced
 
 from bulkstate.gate import Gate
 from bulkstate.policy.adaptive import NOTHING, Pilot
+from bulkstate.policy.concurrency import ConcurrencyPilot
 from bulkstate.policy.pacing import Pacer, Window
 
 MINUTE: Final = 60.0
@@ -110,6 +111,7 @@ ROWS: Final = (
 """Steps and the others' changes come after about a third and two thirds of the calls."""
 
 COMPARED_QUICKLY: Final = "37/s"
+SEEDS: Final = 5
 
 
 class Program:
@@ -123,7 +125,8 @@ class Program:
         """Engine, gate, pacer and pilot as a run has them."""
         pilot = None if job.told else Pilot(learnt=self._learnt)
         gate = Gate(Pacer(job.told), trio.current_time, trio.current_time, pilot)
-        return Caller(gate, job.workers, done=lambda: self._keep(pilot))
+        crew = None if job.told else ConcurrencyPilot(job.workers)
+        return Caller(gate, job.workers, done=lambda: self._keep(pilot), crew=crew)
 
     def _keep(self, pilot: Pilot | None) -> None:
         """A new job begins at 0 on a new clock; nobody knows how much later that is."""
@@ -272,7 +275,7 @@ def main() -> None:
     extent.add_argument("--quick", action="store_true", help="about two minutes")
     extent.add_argument("--all", action="store_true", help="about half an hour")
     parser.add_argument("--rows", default="", help="only the rows whose name holds this")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=SEEDS)
     options = parser.parse_args()
     rows = [row for row in ROWS if options.rows in row.name]
     others = OTHERS if options.all else ()
