@@ -157,7 +157,7 @@ def apply(
 
 
 def _carry_out(prepared: run.Prepared, yes: bool, run_dir: Path | None, state: Path | None, json: bool) -> None:
-    agree = _agreement(prepared.settings, yes)
+    agree = _agreement(prepared.settings, yes, state)
     directory = run_dir or run.run_directory(prepared.plan)
 
     async def work(brake: Brake) -> Finished:
@@ -323,13 +323,13 @@ def schema() -> None:
 # ── agreement and audience ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _agreement(settings: config.Settings, yes: bool) -> run.Agree:
+def _agreement(settings: config.Settings, yes: bool, state: Path | None) -> run.Agree:
     """Who agrees to the plan: `--yes`, somebody at the terminal, or nobody, which is refused at once."""
     if yes or isinstance(settings.gateway, config.Embedded):
         return _agreed
     if not sys.stdin.isatty():
         raise NotConfirmed("nobody is there to agree to the plan", hint="say --yes to delete without a question")
-    return lambda plan: _ask(plan, run.forecast_seconds(settings, plan))
+    return lambda plan: _ask(plan, run.forecast_seconds(settings, plan, state))
 
 
 async def _agreed(_plan: Plan) -> None:

@@ -22,8 +22,8 @@ from bulkstate.emulator.app import serve
 from bulkstate.emulator.world import default_world
 from bulkstate.gate import Gate
 from bulkstate.journal import sent_history
-from bulkstate.policy.adaptive import NOTHING, Pilot
-from bulkstate.policy.learnt import Learnt
+from bulkstate.policy.adaptive import Pilot
+from bulkstate.policy.learnt import NOTHING, Learnt
 from bulkstate.policy.pacing import Pacer, Window
 from bulkstate.policy.retry import RetryPolicy
 from bulkstate.ports import Grant
@@ -103,7 +103,7 @@ async def connect(
     InputError if the gateway can't be addressed.
     """
     clock = asyncio.get_running_loop().time
-    pilot = _pilot(settings, learnt.shifted(clock() - time.time()))
+    pilot = _pilot(settings, learnt.shifted(clock() - time.time()).not_after(clock()))
     gate = Gate(Pacer(windows(settings), _history(grants, clock())), time.time, clock, pilot)
     async with (
         _address(settings.gateway, environ, directory) as address,

@@ -16,10 +16,11 @@ import structlog
 from bulkstate import __version__, checks, config
 from bulkstate.brake import Brake
 from bulkstate.config import Sample, Settings
-from bulkstate.connection import connect, identity, windows
+from bulkstate.connection import connect, identity
 from bulkstate.errors import GuardExceeded, InputError, JournalNotWritable, Problem, Refused
 from bulkstate.journal import Journal, RunFacts, existing, make_run_directory
 from bulkstate.locks import lock_run
+from bulkstate.memory import known_limits
 from bulkstate.model import Pair, Plan, RunResult, Verdict
 from bulkstate.planner.planner import plan as plan_requests
 from bulkstate.policy.pacing import forecast
@@ -132,10 +133,10 @@ def _guard(plan: Plan, safety: config.Safety) -> None:
             )
 
 
-def forecast_seconds(settings: Settings, plan: Plan) -> float | None:
-    """How long sending the plan takes at the limits that are known, in seconds, if every call succeeds at once; None if
-    none is known."""
-    known = windows(settings)
+def forecast_seconds(settings: Settings, plan: Plan, state: Path | None = None) -> float | None:
+    """How long sending the plan takes at the limits that are configured, or were learnt by earlier runs, in seconds, if
+    every call succeeds at once; None if none is known. `state` is the file of what was learnt, unless the usual one."""
+    known = known_limits(settings, state)
     return forecast(known, plan.requests) if known else None
 
 

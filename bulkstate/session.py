@@ -16,23 +16,23 @@ import structlog
 
 from bulkstate import checks, verification
 from bulkstate.brake import Brake
-from bulkstate.config import AUTO, MOST_CONCURRENCY, Auto, Embedded, ReportFiles, Sample, Settings
-from bulkstate.connection import Connection, connect, identity, retry_policy, windows
+from bulkstate.config import AUTO, MOST_CONCURRENCY, Auto, ReportFiles, Sample, Settings
+from bulkstate.connection import Connection, connect, identity, retry_policy
 from bulkstate.engine import Engine, Equipment, Heritage, Pace
-from bulkstate.errors import BulkstateError, CheckFailed, Interrupted, JournalNotWritable, NotVerified, Refused, Stopped
+from bulkstate.errors import BulkstateError, CheckFailed, Interrupted, JournalNotWritable, NotVerified, Stopped
 from bulkstate.helm import Helm
-from bulkstate.journal import Ending, Journal, sent_history
+from bulkstate.journal import Ending, Journal
 from bulkstate.locks import lock_pipelines
 from bulkstate.logbook import Logbook
+from bulkstate.memory import memory_of
 from bulkstate.model import Chunk, Pair, Plan, Report, RunResult, Stage, Verification
 from bulkstate.pieces import Pieces
 from bulkstate.planner.planner import plan as plan_requests
 from bulkstate.policy.concurrency import ConcurrencyPilot
-from bulkstate.ports import Grant, Observer
+from bulkstate.ports import Observer
 from bulkstate.reads import ReadFailed
 from bulkstate.relation import of_pairs
 from bulkstate.report import fold, to_json
-from bulkstate.statefile import StateFile, default_path
 from bulkstate.watch import Watch
 
 log = structlog.get_logger()
@@ -50,10 +50,7 @@ LOGBOOK_SECONDS: Final = 0.25
 """How often it looks what holds it back."""
 
 MEMORY_SECONDS: Final = 300.0
-"""How often it leaves to other runs what it called."""
-
-REMEMBERED: Final = 3600.0
-"""Windows of so many seconds and more are remembered across runs."""
+"""How often it leaves to other runs what it called and learnt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,56 +84,23 @@ async def open_session(
     one that is refused before that leaves the run as it was.
     """
     with lock_pipelines(*identity(settings, journal.directory), _pipelines(journal.plan)), brake.around():
-        longest = max((window.guarded for window in windows(settings)), default=0.0)
-        memory = _memory(journal, settings, state, longest)
-        grants = (*memory.before(), *journal.grants(time.time() - longest))
+        memory = memory_of(journal, settings, state)
+        grants = (*memory.grants(), *journal.grants(time.time() - memory.longest))
         journal.settle_grants(time.time())
-        async with connect(settings, environ, journal.directory, grants) as connection:
+        async with connect(settings, environ, journal.directory, grants, memory.learnt()) as connection:
             await connection.gate.keep(journal)
             helm = Helm(journal.directory, connection.gate, brake, journal, time.time)
             await helm.look()
+
+            async def leave() -> None:
+                memory.keep(connection)
+
             try:
-                async with _beside(helm.look, HELM_SECONDS, brake), _beside(memory.keep, MEMORY_SECONDS, brake):
+                async with _beside(helm.look, HELM_SECONDS, brake), _beside(leave, MEMORY_SECONDS, brake):
                     yield Session(journal, settings, connection, brake, helm)
                 await connection.gate.settle()
             finally:
-                await memory.keep()
-
-
-@dataclass(frozen=True, slots=True)
-class _Memory:
-    """What a run knows of other runs' calls, and leaves to them of its own: nothing without a `file`. `longest` is the
-    longest window in seconds."""
-
-    journal: Journal
-    longest: float
-    file: StateFile | None
-
-    @property
-    def _run(self) -> str:
-        return f"{self.journal.facts.created_at:.6f} {self.journal.name}"
-
-    def before(self) -> tuple[Grant, ...]:
-        """What other runs called, as far as it still counts."""
-        return self.file.read().grants(self._run, time.time() - self.longest) if self.file else ()
-
-    async def keep(self) -> None:
-        """Leave to others what this run called."""
-        if self.file is not None:
-            now = time.time()
-            calls = sent_history(self.journal.grants(now - self.longest), now)
-            self.file.keep_calls(self._run, calls, now, self.longest)
-
-
-def _memory(journal: Journal, settings: Settings, state: Path | None, longest: float) -> _Memory:
-    """Shorter windows are over before another run begins; an embedded gateway has no other runs."""
-    if longest < REMEMBERED or isinstance(settings.gateway, Embedded):
-        return _Memory(journal, longest, None)
-    gateway = identity(settings, journal.directory)
-    try:
-        return _Memory(journal, longest, StateFile(state or default_path(*gateway), *gateway))
-    except OSError as error:
-        raise Refused(f"no place for what is known of the gateway: {error}", hint="name a file with --state") from error
+                await leave()
 
 
 @asynccontextmanager

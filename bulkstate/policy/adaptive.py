@@ -13,7 +13,7 @@ from typing import Final
 from bulkstate.model import Told
 from bulkstate.policy.door import Door, Loss
 from bulkstate.policy.evidence import Budget, RoundTrip
-from bulkstate.policy.learnt import Learnt, LearntQuota
+from bulkstate.policy.learnt import NOTHING, Learnt, LearntQuota
 from bulkstate.policy.pacing import Metronome
 from bulkstate.policy.quota import Edge, Quota
 from bulkstate.policy.short import SECOND, ShortLimit
@@ -40,9 +40,6 @@ LIES: Final = 2
 
 _NAMES: Final = {1.0: "second", 60.0: "minute", 3600.0: "hour", 86400.0: "day"}
 
-NOTHING: Final = Learnt()
-"""What is known of a gateway that was never called."""
-
 
 class Pilot:
     """Rate control for a gateway whose limits are unknown. It starts with what was learnt of them, and leaves all but
@@ -52,7 +49,7 @@ class Pilot:
         self._budget = Budget()
         self._share = share
         self._short = ShortLimit(self._budget, learnt.rate)
-        self._quotas = [Quota(q.limit, q.seconds, Edge(q.edge, q.edge), known=True) for q in learnt.quotas]
+        self._quotas = [Quota(q.limit, q.seconds, Edge(q.edge, q.edge), True, q.spent) for q in learnt.quotas]
         self._binder: Quota | None = None
         self._room_at = -inf
         self._door: Door | None = None
@@ -74,7 +71,7 @@ class Pilot:
 
     def learnt(self) -> Learnt:
         """What is known by now."""
-        quotas = tuple(LearntQuota(q.limit, q.seconds, q.edge.by) for q in self._quotas if q.known)
+        quotas = tuple(LearntQuota(q.limit, q.seconds, q.edge.by, max(0, q.spent)) for q in self._quotas if q.known)
         return Learnt(self._short.learnt, quotas)
 
     def ready_at(self, now: float) -> float:

@@ -80,12 +80,12 @@ class Quota:
     Until its second edge was seen its length is unknown, and `seconds` the least it can be.
     """
 
-    def __init__(self, limit: float, seconds: float, edge: Edge, known: bool = False) -> None:
+    def __init__(self, limit: float, seconds: float, edge: Edge, known: bool = False, spent: int = 0) -> None:
         self.limit = limit
         self.seconds = seconds
         self.edge = edge
         self.known = known
-        self.spent = 0
+        self.spent = spent
         self._growth = 0.0
         self._passed = 0
         self._sighted, self._rolled = edge, 0
