@@ -1,10 +1,12 @@
 """How near the gate comes to a limit, and whether it ever goes over.
 
-    python benchmarks/pacing.py [--loop uvloop|asyncio]
+    python benchmarks/pacing.py [--loop uvloop|asyncio] [--quick | --all]
 
 16 callers go through the real gate as fast as it lets them, with the real journal on disk as its ledger. Prints one
 JSON line a limit: the rate from the first call to the last ÷ the limit, and the most calls in any sliding window ÷ the
-limit; times are taken when `acquire` returns. Then one line with the cost of a call that nothing holds back.
+limit; times are taken when `acquire` returns. Then one line with the cost of a call that nothing holds back, and one
+with what the parts of it cost (`pacing_cost`). `--quick` and `--all` go on with simulated gateways (`pacing_table`):
+every row once in about two minutes, or five seeds of it beside other ways to pace in about half an hour.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ import anyio
 import anyio.lowlevel
 import numpy as np
 from machine import machine
+from pacing_cost import cost
+from pacing_table import OTHERS, ROWS, SEEDS, all_tasks, quick_tasks, table
 
 from bulkstate import __version__, planner
 from bulkstate.gate import Gate
@@ -95,10 +99,18 @@ def main() -> None:
     """Measure on the event loop that is asked for."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--loop", choices=("uvloop", "asyncio"), default="uvloop")
-    loop = arguments.parse_args().loop
+    extent = arguments.add_mutually_exclusive_group()
+    extent.add_argument("--quick", action="store_true", help="simulated gateways too, in about two minutes")
+    extent.add_argument("--all", action="store_true", help="the same with five seeds, beside other ways to pace")
+    chosen = arguments.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        options = {"use_uvloop": loop == "uvloop"}
-        anyio.run(measure, Path(folder), {"loop": loop, **machine()}, backend_options=options)
+        options = {"use_uvloop": chosen.loop == "uvloop"}
+        anyio.run(measure, Path(folder), {"loop": chosen.loop, **machine()}, backend_options=options)
+    print(json.dumps(cost(UNCONTENDED, 5)), flush=True)
+    if chosen.quick:
+        table(quick_tasks(ROWS))
+    elif chosen.all:
+        table(all_tasks(ROWS, OTHERS, SEEDS))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Ends a run from outside, by a signal: gently while chunks are being sent, at once otherwise."""
+"""Ends a run from outside, by a signal or by hand: gently while chunks are being sent, at once otherwise."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from contextlib import contextmanager
 import anyio
 
 from bulkstate.engine import Engine
-from bulkstate.errors import Interrupted
+from bulkstate.errors import BulkstateError
 
 
 class Brake:
-    """For one run. Whoever catches the signal calls `pull`."""
+    """For one run. Whoever catches the signal, or is asked to stop, calls `pull`."""
 
     def __init__(self) -> None:
-        self.reason: Interrupted | None = None
+        self.reason: BulkstateError | None = None
         self._engine: Engine | None = None
         self._scope: anyio.CancelScope | None = None
 
-    def pull(self, reason: Interrupted) -> None:
+    def pull(self, reason: BulkstateError) -> None:
         """End the run. Only the first reason counts."""
         self.reason = self.reason or reason
         if self._engine is not None:
@@ -40,7 +40,7 @@ class Brake:
 
     @contextmanager
     def around(self) -> Iterator[None]:
-        """Within this block a pull cancels, and Interrupted comes out of it."""
+        """Within this block a pull cancels, and the reason comes out of it."""
         with anyio.CancelScope() as self._scope:
             if self.reason is not None:
                 self._scope.cancel()

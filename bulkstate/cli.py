@@ -17,14 +17,16 @@ import orjson
 import typer
 from rich.console import Console
 
-from bulkstate import __version__, config, run, savedplan
+from bulkstate import __version__, config, run, savedplan, steering
 from bulkstate.brake import Brake
+from bulkstate.control import Command
 from bulkstate.emulator import app as emulator_app
 from bulkstate.emulator.faults import load_faults
 from bulkstate.emulator.world import World, default_world, load_world
 from bulkstate.errors import InputError, Interrupted, NotConfirmed, Problem
 from bulkstate.journal import RESUMED, RETRIED, Record
 from bulkstate.model import Plan
+from bulkstate.pieces import Pieces
 from bulkstate.planner.difference import compare
 from bulkstate.ports import Observer
 from bulkstate.report import fold, printable, show, to_json, to_text, write_failures
@@ -46,10 +48,15 @@ app = typer.Typer(
 
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="The configuration, a YAML file.", show_default=False)]
 RunDir = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run directory.", show_default=False)]
+ASKED_HELP: Final = "status, rate 10/s, concurrency 4, pause, resume or stop."
 NewRunDir = Annotated[
     Path | None, typer.Option("--run-dir", help="Where the run keeps its journal.", show_default=False)
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Don't ask: the plan is agreed to.")]
+StateFile = Annotated[
+    Path | None,
+    typer.Option("--state", help="What is known of the gateway from other runs, if not in the usual place."),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, and nothing else there.")]
 
 
@@ -58,6 +65,17 @@ class Format(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+
+
+class Asked(StrEnum):
+    """What `ctl` is for."""
+
+    STATUS = "status"
+    RATE = Command.RATE
+    CONCURRENCY = Command.CONCURRENCY
+    PAUSE = Command.PAUSE
+    RESUME = Command.RESUME
+    STOP = Command.STOP
 
 
 def _version(wanted: bool) -> None:
@@ -80,10 +98,12 @@ def _options(
 
 
 @app.command("run")
-def run_(config_file: Config, yes: Yes = False, run_dir: NewRunDir = None, json: Json = False) -> None:
+def run_(
+    config_file: Config, yes: Yes = False, run_dir: NewRunDir = None, state: StateFile = None, json: Json = False
+) -> None:
     """Plan, check, delete, verify, report."""
     with speaking(json):
-        _carry_out(run.prepare(config.load(config_file, os.environ)), yes, run_dir, json)
+        _carry_out(run.prepare(config.load(config_file, os.environ)), yes, run_dir, state, json)
 
 
 @app.command()
@@ -125,6 +145,7 @@ def apply(
     even_if_stale: Annotated[
         bool, typer.Option("--even-if-stale", help="Also if a file that the plan was made of has changed since.")
     ] = False,
+    state: StateFile = None,
     json: Json = False,
 ) -> None:
     """Carry out a saved plan, exactly as it is, with the configuration that it was made with."""
@@ -132,15 +153,15 @@ def apply(
         saved = savedplan.read(plan_file)
         if not even_if_stale:
             savedplan.refuse_stale(saved)
-        _carry_out(run.restore(saved, os.environ), yes, run_dir, json)
+        _carry_out(run.restore(saved, os.environ), yes, run_dir, state, json)
 
 
-def _carry_out(prepared: run.Prepared, yes: bool, run_dir: Path | None, json: bool) -> None:
-    agree = _agreement(prepared.settings, yes)
+def _carry_out(prepared: run.Prepared, yes: bool, run_dir: Path | None, state: Path | None, json: bool) -> None:
+    agree = _agreement(prepared.settings, yes, state)
     directory = run_dir or run.run_directory(prepared.plan)
 
     async def work(brake: Brake) -> Finished:
-        return await run.start(prepared, directory, os.environ, agree, _audience, brake)
+        return await run.start(prepared, directory, os.environ, agree, _audience, brake, state)
 
     tell(attend(work), json)
 
@@ -151,13 +172,14 @@ def resume(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Also send what was refused, and what ran out of attempts.")
     ] = False,
+    state: StateFile = None,
     json: Json = False,
 ) -> None:
     """Go on with a run. Asks nothing: the run was agreed to."""
 
     async def work(brake: Brake) -> Finished:
         again = RETRIED if retry_failed else RESUMED
-        return await run.resume(run_dir, os.environ, again, _audience, brake)
+        return await run.resume(run_dir, os.environ, again, _audience, brake, state)
 
     with speaking(json):
         tell(attend(work), json)
@@ -190,6 +212,33 @@ def report(
                 show(folded, Page())
 
 
+@app.command()
+def ctl(
+    run_dir: RunDir,
+    command: Annotated[Asked, typer.Argument(metavar="COMMAND", help=ASKED_HELP, show_default=False)],
+    value: Annotated[str, typer.Argument(metavar="[VALUE]", help="10/s, or 4.", show_default=False)] = "",
+    json: Json = False,
+) -> None:
+    """Look at a run while it runs, slow it down, pause it, stop it. It heeds within a second."""
+    with speaking(json):
+        if command is Asked.STATUS:
+            steering.no_value(value)
+            _show_standing(steering.standing(run_dir), json)
+        else:
+            use = steering.ask(run_dir, Command(command), value)
+            if json:
+                write(orjson.dumps(use, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+            else:
+                typer.echo(f"asked for: {command} {value}".rstrip())
+
+
+def _show_standing(standing: steering.Standing, json: bool) -> None:
+    if json:
+        write(orjson.dumps(standing, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    else:
+        typer.echo("\n".join(steering.lines(standing, time.time())))
+
+
 def _sample(text: str) -> config.Sample:
     if text == "all":
         return "all"
@@ -202,13 +251,14 @@ def _sample(text: str) -> config.Sample:
 def verify(
     run_dir: RunDir,
     sample: Annotated[str, typer.Option(help="How many pairs to read back, or all.")] = "2000",
+    state: StateFile = None,
     json: Json = False,
 ) -> None:
     """Read back what a run deleted, through Get Stage State."""
     pairs = _sample(sample)
 
     async def work(brake: Brake) -> Finished:
-        return await run.verify(run_dir, os.environ, pairs, brake)
+        return await run.verify(run_dir, os.environ, pairs, brake, state)
 
     with speaking(json):
         tell(attend(work), json)
@@ -273,20 +323,20 @@ def schema() -> None:
 # ── agreement and audience ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _agreement(settings: config.Settings, yes: bool) -> run.Agree:
+def _agreement(settings: config.Settings, yes: bool, state: Path | None) -> run.Agree:
     """Who agrees to the plan: `--yes`, somebody at the terminal, or nobody, which is refused at once."""
     if yes or isinstance(settings.gateway, config.Embedded):
         return _agreed
     if not sys.stdin.isatty():
         raise NotConfirmed("nobody is there to agree to the plan", hint="say --yes to delete without a question")
-    return lambda plan: _ask(plan, run.forecast_seconds(settings, plan))
+    return lambda plan: _ask(plan, run.forecast_seconds(settings, plan, state))
 
 
 async def _agreed(_plan: Plan) -> None:
     return
 
 
-async def _ask(plan: Plan, forecast: float) -> None:
+async def _ask(plan: Plan, forecast: float | None) -> None:
     console = Console(stderr=True)
     show_plan(plan, forecast, console)
     unlisted = f", and of {plan.unlisted_pairs:,} that nobody listed" if plan.unlisted_pairs else ""
@@ -297,9 +347,9 @@ async def _ask(plan: Plan, forecast: float) -> None:
         raise NotConfirmed("not agreed to: nothing was deleted")
 
 
-def _audience(plan: Plan, numbers: Sequence[int]) -> AbstractContextManager[Observer]:
+def _audience(pieces: Pieces, numbers: Sequence[int]) -> AbstractContextManager[Observer]:
     """Who watches: a bar on a terminal, else a log line now and then."""
-    pairs = sum(stage.rectangles[position].pairs for stage, position in map(plan.place, numbers))
+    pairs = sum(map(pieces.pairs, numbers))
     if sys.stderr.isatty():
         return LiveProgress(len(numbers), pairs, time.monotonic, Console(stderr=True))
     return LineProgress(len(numbers), pairs, time.monotonic)

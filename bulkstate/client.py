@@ -25,7 +25,7 @@ from aiohttp.tracing import Trace
 from multidict import CIMultiDict
 from yarl import URL
 
-from bulkstate import __version__, wire
+from bulkstate import __version__, ratelimits, wire
 from bulkstate.credentials import Auth, Bearer, Credentials, FixedCredentials, TokenCredentials
 from bulkstate.errors import InputError, Problem
 from bulkstate.model import Answer, Attempt, Chunk, Pair, PipelinePage, Reply, Token
@@ -59,10 +59,15 @@ def _loop_time() -> float:
     return asyncio.get_running_loop().time()
 
 
+def _tell_nobody(attempt: Attempt[Any]) -> None:
+    """Whoever doesn't pace needn't know how calls end."""
+
+
 class Client:
     """The gateway at `url`, for organisation `org`: an async context manager around one keep-alive session.
 
-    `acquire` returns when the next call may start; it is awaited before every call. `timeout` is in seconds, for one
+    `acquire` returns when the next call may start; it is awaited before every call. `answered` is told how each call
+    ended that came to its turn. `timeout` is in seconds, for one
     whole exchange. `ca_pem` is the text of certificates that are trusted besides the system's. `clock` is the event
     loop's, `wall` UNIX time, both in seconds. InputError if `url`, `ca_pem` or a proxy variable makes no sense.
 
@@ -77,6 +82,7 @@ class Client:
         auth: Auth,
         acquire: Callable[[], Awaitable[None]],
         *,
+        answered: Callable[[Attempt[Any]], None] = _tell_nobody,
         timeout: float = 30.0,
         ca_pem: str | None = None,
         clock: Callable[[], float] = _loop_time,
@@ -85,6 +91,7 @@ class Client:
         self._base = _checked_base(url)
         self._org = org
         self._acquire = acquire
+        self._answered = answered
         self._timeout = timeout
         self._clock = clock
         self._wall = wall
@@ -200,7 +207,9 @@ class Client:
                 response.release()
         except _FOREIGN as error:
             reply = self._absence(error)
-        return Attempt(self._scrubbed(reply), sent_at, self._clock() - sent_at, len(request.body))
+        attempt = Attempt(self._scrubbed(reply), sent_at, self._clock() - sent_at, len(request.body))
+        self._answered(attempt)
+        return attempt
 
     async def _reply(self, response: ClientResponse, call: _Call[T]) -> Reply[T]:
         body = await _read_at_most(call.most_bytes, response)
@@ -209,13 +218,15 @@ class Client:
             reply = replace(reply, message=_redirection(response))
         if reply.answer is Answer.UNAVAILABLE and "Content-Encoding" in response.headers:
             reply = replace(reply, message=_COMPRESSED)
-        return self._with_retry_after(reply, response)
+        return self._with_limits(reply, response)
 
-    def _with_retry_after(self, reply: Reply[T], response: ClientResponse) -> Reply[T]:
-        wish = response.headers.get("Retry-After")
-        if wish is None:
+    def _with_limits(self, reply: Reply[T], response: ClientResponse) -> Reply[T]:
+        headers = response.headers
+        wish, date = headers.get("Retry-After"), headers.get("Date")
+        limits = ratelimits.read(headers, lambda: wire.said_at(date, self._wall()))
+        if wish is None and not limits:
             return reply
-        return replace(reply, retry_after=wire.retry_after(wish, response.headers.get("Date"), self._wall()))
+        return replace(reply, retry_after=wire.retry_after(wish, date, self._wall()), limits=limits)
 
     def _unreached(self, error: Exception) -> Reply[Any]:
         """Nothing was sent: there was no connection to send it on."""
@@ -393,7 +404,7 @@ def _unsent(refusal: Attempt[Token]) -> Attempt[Any]:
     reply = refusal.reply
     answer = _WITHOUT_TOKEN.get(reply.answer, reply.answer)
     message = f"token service: {reply.message or reply.answer}"
-    unsent: Reply[Any] = Reply(answer, reply.status, reply.code, message, reply.request_id, None, reply.retry_after)
+    unsent: Reply[Any] = replace(reply, answer=answer, message=message, data=None)
     return Attempt(unsent, refusal.sent_at, refusal.seconds)
 
 

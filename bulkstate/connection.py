@@ -16,12 +16,14 @@ import structlog
 
 from bulkstate import config
 from bulkstate.client import Client
-from bulkstate.config import Embedded, Gateway, Settings
+from bulkstate.config import AUTO, Embedded, Gateway, Settings
 from bulkstate.credentials import AppKey, Auth, Bearer, Style
 from bulkstate.emulator.app import serve
 from bulkstate.emulator.world import default_world
 from bulkstate.gate import Gate
 from bulkstate.journal import sent_history
+from bulkstate.policy.adaptive import Pilot
+from bulkstate.policy.learnt import NOTHING, Learnt
 from bulkstate.policy.pacing import Pacer, Window
 from bulkstate.policy.retry import RetryPolicy
 from bulkstate.ports import Grant
@@ -47,23 +49,30 @@ class Address:
 class Connection:
     """An open way to the gateway. Everything that is called through it goes through its one gate.
 
-    `clock` is the event loop's, in seconds: asked directly, because a call asks several times.
+    `clock` is the event loop's, in seconds: asked directly, because a call asks several times. `pilot` finds out what
+    the gateway allows.
     """
 
     gate: Gate
     client: Client
     reads: Reads
     clock: Callable[[], float]
+    pilot: Pilot | None
+
+    def learnt(self) -> Learnt | None:
+        """What is known by now of the gateway's limits, on the wall's clock; None where nobody finds out."""
+        return None if self.pilot is None else self.pilot.learnt().shifted(time.time() - self.clock())
 
 
 def windows(settings: Settings) -> tuple[Window, ...]:
     """The configured limits, as the pacer takes them."""
-    return tuple(Window(rate.calls, rate.seconds) for rate in settings.limits.rate)
+    return tuple(Window(rate.calls, rate.seconds) for rate in settings.limits.windows)
 
 
 def retry_policy(settings: Settings) -> RetryPolicy:
     """The configured patience."""
-    return RetryPolicy(settings.retry.attempts, settings.retry.first_delay, settings.retry.max_delay)
+    retry = settings.retry
+    return RetryPolicy(retry.attempts, retry.first_delay, retry.max_delay, retry.split)
 
 
 def identity(settings: Settings, directory: Path) -> tuple[str, str]:
@@ -81,20 +90,32 @@ def identity(settings: Settings, directory: Path) -> tuple[str, str]:
 
 @asynccontextmanager
 async def connect(
-    settings: Settings, environ: Mapping[str, str], directory: Path | None, grants: Sequence[Grant] = ()
+    settings: Settings,
+    environ: Mapping[str, str],
+    directory: Path | None,
+    grants: Sequence[Grant] = (),
+    learnt: Learnt = NOTHING,
 ) -> AsyncIterator[Connection]:
     """Open a way to the configured gateway.
 
     `directory` is the run directory: the embedded gateway keeps its store there, in memory without one. `grants` are
-    the run's earlier ones: their calls count. InputError if the gateway can't be addressed.
+    the run's earlier ones: their calls count. `learnt` is what is known of the gateway's limits, on the wall's clock.
+    InputError if the gateway can't be addressed.
     """
     clock = asyncio.get_running_loop().time
-    gate = Gate(Pacer(windows(settings), _history(grants, clock())), time.time, clock)
+    pilot = _pilot(settings, learnt.shifted(clock() - time.time()).not_after(clock()))
+    gate = Gate(Pacer(windows(settings), _history(grants, clock())), time.time, clock, pilot)
     async with (
         _address(settings.gateway, environ, directory) as address,
         _client(settings, address, gate, clock) as client,
     ):
-        yield Connection(gate, client, Reads(client, gate, retry_policy(settings), random, _say_pause), clock)
+        yield Connection(gate, client, Reads(client, gate, retry_policy(settings), random, _say_pause), clock, pilot)
+
+
+def _pilot(settings: Settings, learnt: Learnt) -> Pilot | None:
+    """Who finds out what the gateway allows, if that is asked for."""
+    limits = settings.limits
+    return Pilot(limits.share.part, learnt) if AUTO in limits.rate else None
 
 
 def _say_pause(seconds: float, reason: str) -> None:
@@ -132,6 +153,7 @@ def _client(settings: Settings, address: Address, gate: Gate, clock: Callable[[]
         address.organisation,
         address.auth,
         gate.acquire,
+        answered=gate.answered,
         timeout=settings.gateway.timeout,
         ca_pem=address.ca_pem,
         clock=clock,

@@ -7,10 +7,12 @@ out. It knows no HTTP and no SQL, and runs on any of anyio's event loops, virtua
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from typing import Final
 
 import anyio
+from anyio.abc import TaskGroup
 
 from bulkstate.errors import (
     BulkstateError,
@@ -22,9 +24,25 @@ from bulkstate.errors import (
     Stopped,
 )
 from bulkstate.gate import Gate, GateClosed
-from bulkstate.model import Answer, Attempt, Outcome, Plan, Reply, Stage, Verdict
+from bulkstate.model import Answer, Attempt, Outcome, Part, Plan, Reply, Stage, Verdict
 from bulkstate.outbox import Outbox
-from bulkstate.policy.retry import Again, Decision, Renew, RetryPolicy, Settle, StopRun, StopStage, Yield, decide
+from bulkstate.pieces import Pieces
+from bulkstate.policy.concurrency import ConcurrencyPilot
+from bulkstate.policy.holding import Moment
+from bulkstate.policy.retry import (
+    Again,
+    Decision,
+    Renew,
+    RetryPolicy,
+    Settle,
+    Split,
+    StopRun,
+    StopStage,
+    Tries,
+    Yield,
+    decide,
+)
+from bulkstate.policy.sizing import Sizing
 from bulkstate.ports import Journal, Observer, StageStateApi
 from bulkstate.reads import describe
 from bulkstate.watch import Watch
@@ -49,7 +67,8 @@ class Pace:
 class Equipment:
     """What the engine is given to work with.
 
-    `random` gives uniform numbers in [0, 1), `wall` UNIX seconds, `clock` the event loop's.
+    `random` gives uniform numbers in [0, 1), `wall` UNIX seconds, `clock` the event loop's. `crew` decides how many
+    calls are under way, as long as nobody sets their number by hand; without it there are as many as the pace says.
     """
 
     api: StageStateApi
@@ -60,12 +79,23 @@ class Equipment:
     random: Callable[[], float]
     wall: Callable[[], float]
     clock: Callable[[], float] = anyio.current_time
+    crew: ConcurrencyPilot | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Heritage:
+    """What earlier sessions of a run leave to this one: parts of chunks that they split, and what they learnt."""
+
+    parts: Sequence[Part] = ()
+    sizing: Sizing = field(default_factory=Sizing)
 
 
 class Engine:
-    """Sends the chunks `numbers` of `plan`, each to its outcome."""
+    """Sends the chunks `numbers` of `plan`, or of the parts that its chunks were split into, each to its outcome."""
 
-    def __init__(self, equipment: Equipment, pace: Pace, plan: Plan, numbers: Sequence[int]) -> None:
+    def __init__(
+        self, equipment: Equipment, pace: Pace, plan: Plan, numbers: Sequence[int], heritage: Heritage = Heritage()
+    ) -> None:
         self._api = equipment.api
         self._gate = equipment.gate
         self._watch = equipment.watch
@@ -74,17 +104,25 @@ class Engine:
         self._random = equipment.random
         self._wall = equipment.wall
         self._clock = equipment.clock
+        self._crew_pilot = equipment.crew
         self._pace = pace
-        self._plan = plan
-        self._work = Work(numbers, plan.chunk)
+        self._pieces = Pieces(plan, heritage.parts)
+        self._sizing = heritage.sizing
+        self._splitting = anyio.Lock()
+        self._work = Work(numbers, self._pieces.chunk)
+        self._work.allow(pace.workers if equipment.crew is None else equipment.crew.limit)
         self._outbox = Outbox()
         self._crew = anyio.CancelScope()
+        self._tasks: TaskGroup | None = None
+        self._hired = 0
         self._ending: BulkstateError | None = None
         self._refused_stages: dict[Stage, str] = {}
+        self._left = len(numbers)
         self._unconfirmed: list[tuple[float, Outcome]] = []
 
     async def run(self) -> BulkstateError | None:
         """Work until every chunk has its outcome, or the run has to end: returns what ended it early. Call it once."""
+        self._expect(0)
         async with anyio.create_task_group() as recorder:
             recorder.start_soon(self._record)
             try:
@@ -100,21 +138,57 @@ class Engine:
         self._gate.close()
         self._crew.deadline = min(self._crew.deadline, self._clock() + grace)
 
+    def set_workers(self, workers: int) -> None:
+        """Have so many calls under way at the most, from the next one on. Fewer: none is broken off."""
+        self._crew_pilot = None
+        self._allow(workers)
+
+    def _allow(self, workers: int) -> None:
+        self._work.allow(workers)
+        if self._tasks is not None:
+            self._hire(self._tasks)
+
+    @property
+    def moment(self) -> Moment:
+        """What there is to say of this moment."""
+        gate, work = self._gate, self._work
+        return Moment(
+            gate.paused,
+            gate.in_line,
+            gate.gateway_limit,
+            gate.window,
+            self._outbox.full,
+            work.at_hand,
+            work.under_way,
+            work.most,
+        )
+
     # ── workers ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _delete(self) -> None:
         async with anyio.create_task_group() as patrol:
             patrol.start_soon(self._patrol)
             with self._crew:
-                async with anyio.create_task_group() as crew:
-                    for _ in range(self._pace.workers):
-                        crew.start_soon(self._work_on)
+                await self._employ()
                 await self._look_once_more()
             patrol.cancel_scope.cancel()
         for job in self._work.left():
             await self._leave(job)
         if self._watch.reason is not None or isinstance(self._ending, StatusUnread):
             await self._suspect()
+
+    async def _employ(self) -> None:
+        try:
+            async with anyio.create_task_group() as self._tasks:
+                self._hire(self._tasks)
+        finally:
+            self._tasks = None
+
+    def _hire(self, tasks: TaskGroup) -> None:
+        """Workers are never dismissed: those that there is no work for wait."""
+        for _ in range(self._hired, self._work.most):
+            tasks.start_soon(self._work_on)
+        self._hired = max(self._hired, self._work.most)
 
     async def _work_on(self) -> None:
         while (job := await self._work.take()) is not None:
@@ -133,14 +207,26 @@ class Engine:
         if reason := self._refused_stages.get(job.chunk.stage):
             await self._settle(job, job.if_left, reason)
             return
+        if self._pace.retry.split and job.chunk.pairs > 1 and not self._sizing.fits(job.chunk):
+            await self._split(job, "larger than what the gateway takes")
+            return
         attempt = await self._attempt(job)
         self._observer.attempted(attempt)
-        if attempt.reply.answer is not Answer.THROTTLED:
-            self._gate.accepted(attempt.sent_at)
+        if self._crew_pilot is not None:
+            self._steer(self._crew_pilot, attempt)
         if self._is_doubtful(job, attempt) and await self._inspect(attempt.sent_at):
             self._work.put_first(job)
             return
-        await self._follow(job, attempt, decide(self._pace.retry, job.tries, attempt.reply, self._random()))
+        await self._follow(job, attempt, self._decide(job, attempt))
+
+    def _steer(self, pilot: ConcurrencyPilot, attempt: Attempt[bool]) -> None:
+        """Have more or fewer calls under way, as this answer suggests."""
+        reply = attempt.reply
+        overloaded = reply.status == HTTPStatus.SERVICE_UNAVAILABLE or reply.answer is Answer.UNANSWERED
+        throttled = reply.answer is Answer.THROTTLED
+        pilot.answered(attempt.sent_at + attempt.seconds, attempt.sent_at, overloaded, throttled, self.moment.in_flight)
+        if pilot.limit != self._work.most:
+            self._allow(pilot.limit)
 
     async def _attempt(self, job: Job) -> Attempt[bool]:
         try:
@@ -155,13 +241,18 @@ class Engine:
         """A run of 61199 may mean that the pipeline isn't paused: look before the chunk is blamed."""
         return attempt.reply.code == Code.OTHER and job.tries.attempts in (2, self._pace.retry.attempts)
 
+    def _decide(self, job: Job, attempt: Attempt[bool]) -> Decision:
+        reply, pairs = attempt.reply, job.chunk.pairs
+        self._sizing = self._sizing.heard(reply, pairs, attempt.body_bytes)
+        divisible = pairs if self._sizing.divides(reply.answer) else 1
+        return decide(self._pace.retry, job.tries, reply, self._random(), divisible)
+
     async def _follow(self, job: Job, attempt: Attempt[bool], decision: Decision) -> None:
         match decision:
             case Settle(verdict):
                 await self._settle(job, verdict)
             case Yield():
-                seconds = self._gate.refused(attempt.sent_at, attempt.reply.retry_after)
-                self._observer.paused(seconds, "the gateway's rate limit")
+                self._observer.paused(self._gate.wait, "the gateway's rate limit")
                 self._work.put_first(job)
             case Renew():
                 await self._api.renew(attempt.sent_at)
@@ -169,6 +260,8 @@ class Engine:
                 self._work.put_first(job)
             case Again(delay):
                 self._work.put_back(job, self._clock() + delay)
+            case Split():
+                await self._split(job)
             case StopStage():
                 self._refused_stages[job.chunk.stage] = f"the stage was refused: {describe(attempt.reply)}"
                 await self._settle(job, Verdict.REFUSED)
@@ -184,7 +277,23 @@ class Engine:
         if verdict is Verdict.DELETED and self._pace.status_every is not None:
             self._unconfirmed.append((now, outcome))
         await self._outbox.put(outcome)
+        self._expect(-1)
         self._work.put_down()
+
+    def _expect(self, more: int) -> None:
+        """There are so many more chunks to be sent than there were: the gate is told."""
+        self._left += more
+        self._gate.expect(self._left)
+
+    async def _split(self, job: Job, message: str = "") -> None:
+        """Go on with parts of a job's chunk, once its record names them. Numbers reach the journal in their order."""
+        async with self._splitting:
+            parts = self._pieces.split(job.chunk.number, self._sizing.cut(job.chunk))
+            split = job.outcome(Verdict.SPLIT, self._wall() - self._clock(), message)
+            await self._outbox.put(replace(split, parts=parts))
+        self._expect(len(parts) - 1)
+        tries = Tries(unanswered=job.tries.unanswered)
+        self._work.divide([Job(self._pieces.chunk(part.number), tries) for part in parts])
 
     async def _leave(self, job: Job) -> None:
         """Record a job that the end of the run overtook: it goes on with the next `resume`."""
@@ -209,11 +318,7 @@ class Engine:
             self.stop(reason)
             return
         for outcome in batch:
-            self._observer.settled(outcome, self._pairs(outcome.chunk))
-
-    def _pairs(self, number: int) -> int:
-        stage, position = self._plan.place(number)
-        return stage.rectangles[position].pairs
+            self._observer.settled(outcome, self._pieces.pairs(outcome.chunk))
 
     # ── the pipelines' status ─────────────────────────────────────────────────────────────────────────────────────
 

@@ -15,6 +15,7 @@
     │   ├── GatewayRefused      403, 404 or a redirect: no request will fare better
     │   ├── PipelineNotPaused   a pipeline runs, or is gone, while its state was being deleted
     │   ├── StatusUnread        the gateway doesn't say any more whether the pipelines are paused
+    │   ├── StoppedByHand       somebody asked for it, with `bulkstate ctl`
     │   └── JournalNotWritable  an outcome could not be put on disk
     ├── NotVerified       3   what a run deleted could not be read back
     └── Interrupted       130 SIGINT, 143 SIGTERM
@@ -123,6 +124,10 @@ class GatewayRefused(Stopped):
 
 class PipelineNotPaused(Stopped):
     """A pipeline was found running, or gone, while its state was being deleted."""
+
+
+class StoppedByHand(Stopped):
+    """Somebody asked the run to stop, with `bulkstate ctl`."""
 
 
 class StatusUnread(Stopped):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol
 
 import anyio
 
-from bulkstate.policy.pacing import Pacer
+from bulkstate.model import Answer, Attempt, Told
+from bulkstate.policy.pacing import Pacer, Window
 from bulkstate.policy.throttling import Throttling
 from bulkstate.ports import Grant, Ledger
 
@@ -22,24 +23,67 @@ class GateClosed(Exception):
     """The run is ending: the call was not made."""
 
 
-class Gate:
-    """First come, first served. No call is let through before the pacer is ready and its grant is on disk.
+class Follower(Protocol):
+    """What follows the gateway's answers, and says from them when the next call may start. Times are loop seconds."""
 
-    `wall` gives UNIX seconds, `clock` the event loop's. The ledger comes later than the gate where a run directory is
-    made after the first reads; calls let through until then are in its first grant.
+    @property
+    def rate(self) -> float:
+        """Calls a second at the most, as far as it is known."""
+        ...
+
+    def ready_at(self, now: float) -> float:
+        """When the next call may start; after an answer it may be earlier."""
+        ...
+
+    def sent(self, now: float) -> None:
+        """A call starts now."""
+        ...
+
+    def answered(
+        self, now: float, sent_at: float, throttled: bool, retry_after: float | None, told: Sequence[Told]
+    ) -> None:
+        """A call was answered, by a 429 or by anything else; both `told` and the wish may be lies."""
+        ...
+
+    def lost(self, now: float, sent_at: float) -> None:
+        """A call will never be answered."""
+        ...
+
+    def expect(self, calls: int) -> None:
+        """So many calls are left to be made."""
+        ...
+
+    def binds(self, now: float) -> str:
+        """Which of the gateway's limits holds the next call back, in words; empty if nobody knows."""
+        ...
+
+
+class Gate:
+    """First come, first served. No call is let through before pacer and follower are ready and its grant is on disk.
+
+    The pacer knows the configured windows, the follower finds out about the gateway's. `wall` gives UNIX seconds,
+    `clock` the event loop's. The ledger comes later than the gate where a run directory is made after the first reads;
+    calls let through until then are in its first grant.
     """
 
     def __init__(
-        self, pacer: Pacer, wall: Callable[[], float], clock: Callable[[], float] = anyio.current_time
+        self,
+        pacer: Pacer,
+        wall: Callable[[], float],
+        clock: Callable[[], float] = anyio.current_time,
+        follower: Follower | None = None,
     ) -> None:
         self._pacer = pacer
         self._wall = wall
         self._clock = clock
-        self._throttling = Throttling()
+        self._follower: Follower = follower or Throttling()
         self._turn = anyio.Lock(fast_acquire=True)
-        self._closed = anyio.Event()
+        self._closed = False
+        self._paused = False
+        self._changed = anyio.Event()
         self._ledger: Ledger | None = None
         self._in_line = 0
+        self._sleeps_until = float("-inf")
         self._left = 0
         self._spent = 0
         self._grant_ends = float("-inf")
@@ -58,12 +102,16 @@ class Gate:
 
     def _is_free(self, now: float) -> bool:
         """Let a call through, if nothing holds it back."""
-        if self._needs_grant(now) or self._pacer.ready_at(now) > now:
+        if self._paused or self._needs_grant(now) or self._ready_at(now) > now:
             return False
         self._left -= 1
         self._spent += 1
         self._pacer.sent(now)
+        self._follower.sent(now)
         return True
+
+    def _ready_at(self, now: float) -> float:
+        return max(self._pacer.ready_at(now), self._follower.ready_at(now))
 
     def _needs_grant(self, now: float) -> bool:
         return self._ledger is not None and (self._left <= 0 or now >= self._grant_ends)
@@ -71,18 +119,22 @@ class Gate:
     async def _wait(self) -> None:
         self._be_open()
         while not self._is_free(now := self._clock()):
-            if self._ledger is not None and self._needs_grant(now):
+            if self._paused:
+                await self._changed.wait()
+            elif self._ledger is not None and self._needs_grant(now):
                 await self._renew(self._ledger)
             else:
-                await self._sleep(self._pacer.ready_at(now) - now)
+                await self._sleep(self._ready_at(now), now)
             self._be_open()
 
-    async def _sleep(self, seconds: float) -> None:
-        with anyio.move_on_after(max(seconds, SHORTEST_SLEEP)):
-            await self._closed.wait()
+    async def _sleep(self, until: float, now: float) -> None:
+        self._sleeps_until = until
+        with anyio.move_on_after(max(until - now, SHORTEST_SLEEP)):
+            await self._changed.wait()
+        self._sleeps_until = float("-inf")
 
     def _be_open(self) -> None:
-        if self._closed.is_set():
+        if self._closed:
             raise GateClosed
 
     async def _renew(self, ledger: Ledger) -> None:
@@ -92,7 +144,10 @@ class Gate:
         self._grant_ends = self._clock() + 2 * GRANT_SECONDS
 
     async def keep(self, ledger: Ledger) -> None:
-        """Remember every call in `ledger` from now on, those that were made already included."""
+        """Remember every call in `ledger` from now on, those that were made already included. Without a configured
+        window nobody will ask for them."""
+        if not self._pacer.windows:
+            return
         if self._spent:
             await ledger.grant(Grant(self._wall(), self._spent, 0))
         self._ledger, self._left = ledger, 0
@@ -103,16 +158,74 @@ class Gate:
             await self._ledger.grant(Grant(self._wall(), 0, self._spent))
             self._left, self._spent = 0, 0
 
-    def refused(self, sent_at: float, retry_after: float | None) -> float:
-        """A call that started at `sent_at` (loop seconds) got a 429: hold everybody. Returns for how many seconds."""
-        now = self._clock()
-        self._pacer.hold(self._throttling.refused(now, sent_at, retry_after))
-        return max(0.0, self._pacer.held_until - now)
+    def answered(self, attempt: Attempt[Any]) -> None:
+        """A call that was let through has ended: whoever makes calls tells of each."""
+        now, reply = self._clock(), attempt.reply
+        if reply.answer in (Answer.UNANSWERED, Answer.UNREACHED):
+            self._follower.lost(now, attempt.sent_at)
+        else:
+            throttled = reply.answer is Answer.THROTTLED
+            self._follower.answered(now, attempt.sent_at, throttled, reply.retry_after, reply.limits)
+        if self._sleeps_until > now + SHORTEST_SLEEP and self._ready_at(now) < self._sleeps_until - SHORTEST_SLEEP:
+            self._tell()
 
-    def accepted(self, sent_at: float) -> None:
-        """A call that started at `sent_at` was answered by anything but a 429."""
-        self._throttling.accepted(sent_at)
+    def expect(self, calls: int) -> None:
+        """So many calls are left to be made: what may be risked, and when a quota is used up, depends on it."""
+        self._follower.expect(calls)
 
     def close(self) -> None:
         """Let nobody through any more: all who wait, and all who come, get GateClosed."""
-        self._closed.set()
+        self._closed = True
+        self._tell()
+
+    def pause(self) -> None:
+        """Let nobody through until `resume`."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """End a pause."""
+        self._paused = False
+        self._tell()
+
+    def set_rate(self, window: Window) -> None:
+        """Let calls through no faster than this either, and never faster than the configured windows allow."""
+        self._pacer.set_rate(window)
+        self._tell()
+
+    def _tell(self) -> None:
+        """Whoever waits looks again."""
+        changed, self._changed = self._changed, anyio.Event()
+        changed.set()
+
+    @property
+    def paused(self) -> bool:
+        """Nobody is let through, by hand."""
+        return self._paused
+
+    @property
+    def wait(self) -> float:
+        """Seconds until the gateway may take another call, as far as that is known."""
+        now = self._clock()
+        return max(0.0, self._follower.ready_at(now) - now)
+
+    @property
+    def gateway_limit(self) -> str | None:
+        """The limit of the gateway's that the next call waits for, in words; None if it waits for none."""
+        now = self._clock()
+        ready_at = self._follower.ready_at(now)
+        return self._follower.binds(now) if ready_at > max(now, self._pacer.ready_at(now)) else None
+
+    @property
+    def in_line(self) -> int:
+        """How many calls wait."""
+        return self._in_line
+
+    @property
+    def window(self) -> Window | None:
+        """The window that the next call waits for, if it waits for one."""
+        return self._pacer.binds(self._clock())
+
+    @property
+    def rate(self) -> float:
+        """Calls a second that are let through at the most."""
+        return min(self._pacer.rate, self._follower.rate)

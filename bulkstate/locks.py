@@ -14,6 +14,7 @@ from typing import Final
 
 from filelock import FileLock, Timeout
 
+from bulkstate import atomic
 from bulkstate.errors import Refused, RunInUse
 
 _RUN_LOCK: Final = "run.lock"
@@ -29,13 +30,22 @@ def lock_run(directory: Path) -> Iterator[None]:
         yield
 
 
+def is_in_use(directory: Path) -> bool:
+    """Whether a process works on the run in `directory`."""
+    try:
+        with lock_run(directory):
+            return False
+    except RunInUse:
+        return True
+
+
 @contextmanager
 def lock_pipelines(gateway: str, organisation: str, pipelines: Iterable[str]) -> Iterator[None]:
     """Be the only process of this machine's user that deletes in these pipelines. Raises as `lock_run` does.
 
     They are taken in one order by all, so that two runs with pipelines in common don't each hold what the other wants.
     """
-    folder = _state_folder()
+    folder = _folder()
     with ExitStack() as held:
         for pipeline in sorted(set(pipelines)):
             name = sha256("\0".join((gateway, organisation, pipeline)).encode()).hexdigest()
@@ -80,17 +90,13 @@ def _owner(note: Path) -> str:
     return ""
 
 
-def _state_folder() -> Path:
+def _folder() -> Path:
     """Where the locks of pipelines are: the same for every run of this user, whatever its run directory."""
-    chosen = os.environ.get("XDG_STATE_HOME", "")
     try:
-        base = Path(chosen) if Path(chosen).is_absolute() else Path.home() / ".local" / "state"
-        folder = base / "bulkstate" / "locks"
-        folder.mkdir(0o700, parents=True, exist_ok=True)
-    except (OSError, RuntimeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
+        return atomic.state_folder("locks")
+    except OSError as error:
+        reason = error.strerror or error
         raise Refused(f"no place for the locks of pipelines: {reason}", hint=_WRITABLE) from error
-    return folder
 
 
 _WRITABLE: Final = "Locks need a directory that can be written: for those of pipelines, name one in XDG_STATE_HOME."

@@ -76,6 +76,39 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """Neighbouring positions, from `start` up to and without `end`."""
+
+    start: int
+    end: int
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+    def halves(self) -> tuple[Span, Span]:
+        """Its two halves; there are two positions or more."""
+        middle = (self.start + self.end) // 2
+        return Span(self.start, middle), Span(middle, self.end)
+
+    def within(self, size: int) -> bool:
+        """Whether it holds a position, and none beyond the first `size`."""
+        return 0 <= self.start < self.end <= size
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A chunk made of another one, its parent, which may be a part itself: some of its assets with some of its points.
+
+    The spans count among the parent's own. Numbers go on where the plan's end.
+    """
+
+    number: int
+    parent: int
+    assets: Span
+    points: Span
+
+
+@dataclass(frozen=True, slots=True)
 class LowerBound:
     """No plan of this stage can have fewer requests than `requests`; `proof` says why, in words.
 
@@ -115,9 +148,8 @@ class StagePlan:
         """Whether a pair is in more than one rectangle."""
         return sum(rectangle.pairs for rectangle in self.rectangles) > self.pairs + self.unlisted_pairs
 
-    def chunk(self, number: int, position: int) -> Chunk:
-        """The rectangle at `position`, spelt out as the plan's chunk `number`."""
-        rectangle = self.rectangles[position]
+    def spelt_out(self, number: int, rectangle: Rectangle) -> Chunk:
+        """A rectangle over the stage's dictionaries, as chunk `number`."""
         assets = tuple(map(self.assets.__getitem__, rectangle.assets.tolist()))
         points = tuple(map(self.points.__getitem__, rectangle.points.tolist()))
         return Chunk(number, self.stage, assets, points)
@@ -177,7 +209,7 @@ class Plan:
         if not 0 <= number < self.requests:
             raise IndexError(number)
         stage, position = self.place(number)
-        return stage.chunk(number, position)
+        return stage.spelt_out(number, stage.rectangles[position])
 
     def chunks(self) -> Iterator[Chunk]:
         """All chunks in order, spelt out one at a time."""
@@ -205,11 +237,23 @@ class Answer(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What an answer's headers say of one of the gateway's limits: of `limit` calls in `seconds`, `remaining` are left
+    until a new window begins, `reset_after` seconds from the answer. None: not told. Numbers are finite, 0 or more."""
+
+    limit: float | None = None
+    seconds: float | None = None
+    remaining: float | None = None
+    reset_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Reply(Generic[T_co]):
     """One answer, or its absence, in the project's words.
 
     `status` is HTTP's and `code` the JSON's, None where there was none. `data` is the payload of an `OK` answer.
-    `retry_after` is the gateway's wish in seconds from the answer, None if it named none.
+    `retry_after` is the gateway's wish in seconds from the answer, None if it named none. `limits` are what its headers
+    say of its limits, which may be anything but the truth.
     """
 
     answer: Answer
@@ -219,6 +263,7 @@ class Reply(Generic[T_co]):
     request_id: str | None = None
     data: T_co | None = None
     retry_after: float | None = None
+    limits: tuple[Told, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +340,8 @@ class Outcome:
     """A chunk's record. The last one of a chunk counts.
 
     `attempts` are the deletes sent since the chunk's previous record, without the `throttled` ones (429).
-    Times are UNIX seconds, None if nothing was sent; `body_bytes` is the size of one request body.
+    Times are UNIX seconds, None if nothing was sent; `body_bytes` is the size of one request body. `parts` answer for
+    the chunk if it was split, and together they are the chunk; else there are none.
     """
 
     chunk: int
@@ -309,6 +355,46 @@ class Outcome:
     body_bytes: int = 0
     first_sent_at: float | None = None
     last_answered_at: float | None = None
+    parts: tuple[Part, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What somebody asked of a run `at` UNIX seconds, while it ran: a command of `bulkstate ctl`, or a file PAUSE."""
+
+    at: float
+    command: str
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A run's course over the `seconds` that end at `at` (UNIX seconds).
+
+    `rate` are the deletes sent a second, `limit` as many as were let through at the most; `in_flight` deletes waited
+    for an answer at the end. `refused` of them got a 429. `p50` and `p99` are percentiles of the latency in seconds,
+    0 without an answer. `held_by` is what held the run back most of that time, and `which` limit, if it has a name.
+    """
+
+    at: float
+    seconds: float
+    rate: float
+    limit: float
+    in_flight: int
+    refused: int
+    p50: float
+    p99: float
+    held_by: str
+    which: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What held a run back for a share of its time, from 0 to 1; `which` limit, if it has a name."""
+
+    by: str
+    which: str
+    share: float
 
 
 class RunResult(StrEnum):
@@ -348,7 +434,10 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class ChunkCounts:
-    """How many chunks ended how. A chunk without a record counts as not sent."""
+    """How many chunks ended how. A chunk without a record counts as not sent.
+
+    `planned` are the plan's. The others add up to those and to the parts of the `split` ones.
+    """
 
     planned: int = 0
     deleted: int = 0
@@ -358,6 +447,11 @@ class ChunkCounts:
     suspect: int = 0
     not_sent: int = 0
     split: int = 0
+
+    @property
+    def unsplit(self) -> int:
+        """Those that were not split: of a split one its parts count."""
+        return self.deleted + self.refused + self.exhausted + self.unknown + self.suspect + self.not_sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,7 +481,8 @@ class Failure:
 class Report:
     """A whole run, folded from its journal. `seconds` run from the first call to the last answer of each session.
 
-    `unlisted_pairs` were planned to be deleted though nobody selected them.
+    `unlisted_pairs` were planned to be deleted though nobody selected them. `held` says what held the run back,
+    most of the time first; `uses` what was asked of it while it ran, in order.
     """
 
     run: str
@@ -406,6 +501,8 @@ class Report:
     verified: Verification | None
     failures: tuple[Failure, ...]
     unlisted_pairs: int = 0
+    held: tuple[Held, ...] = ()
+    uses: tuple[Use, ...] = ()
 
     @property
     def requests_per_second(self) -> float:

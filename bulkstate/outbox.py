@@ -23,6 +23,11 @@ class Outbox:
         self._full = anyio.Event()
         self._taken = anyio.Event()
 
+    @property
+    def full(self) -> bool:
+        """Whether outcomes wait for the disk."""
+        return len(self._waiting) >= BATCH
+
     async def put(self, outcome: Outcome) -> None:
         """Hand over an outcome. Waits while two batches are on their way, and can't be cancelled in that."""
         while len(self._waiting) >= BATCH and not self._closed:

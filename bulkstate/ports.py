@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bulkstate.model import Attempt, Chunk, Outcome, Pair, PipelinePage
+from bulkstate.policy.holding import Holding
 
 
 class StageStateApi(Protocol):
@@ -76,4 +77,8 @@ class Observer(Protocol):
 
     def paused(self, seconds: float, reason: str) -> None:
         """No call will start for so many seconds."""
+        ...
+
+    def held(self, holding: Holding) -> None:
+        """This is what holds the run back now."""
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -10,8 +10,9 @@ from typing import TypeVar
 import anyio
 
 from bulkstate.gate import Gate
-from bulkstate.model import Answer, Attempt, Chunk, Pair, Pipeline, Reply
+from bulkstate.model import Answer, Attempt, Chunk, Pair, Pipeline, Reply, Span
 from bulkstate.policy.retry import Again, Renew, RetryPolicy, Tries, Yield, decide
+from bulkstate.policy.sizing import halves
 from bulkstate.ports import StageStateApi
 
 T = TypeVar("T")
@@ -40,7 +41,7 @@ def describe(reply: Reply[object]) -> str:
 
 
 class Reads:
-    """The gateway's reading calls, with retries. Every one of them goes through the gate like a delete.
+    """The gateway's reading calls, with retries.
 
     `random` gives uniform numbers in [0, 1). `paused` is told for how many seconds a 429 holds everybody, and why.
     """
@@ -63,7 +64,7 @@ class Reads:
         """Those of the chunk's pairs that have state. A read that is too large is asked again in halves. ReadFailed."""
         reply = await self._ask(partial(self._api.get, chunk))
         if reply.answer is Answer.TOO_LARGE and chunk.pairs > 1:
-            first, second = halves(chunk)
+            first, second = _in_halves(chunk)
             return await self.state(first) | await self.state(second)
         return _payload(f"Get Stage State of {chunk.stage}", reply) & _pairs(chunk)
 
@@ -83,33 +84,24 @@ class Reads:
         tries = Tries()
         while True:
             attempt = await call()
-            tries = tries.after(attempt.reply.answer)
+            tries = tries.after(attempt.reply)
             match decide(self._retry, tries, attempt.reply, self._random()):
                 case Yield():
-                    self._paused(
-                        self._gate.refused(attempt.sent_at, attempt.reply.retry_after), "the gateway's rate limit"
-                    )
+                    self._paused(self._gate.wait, "the gateway's rate limit")
                 case Renew():
                     await self._api.renew(attempt.sent_at)
                     tries = replace(tries, renewed=True)
                 case Again(delay):
-                    self._gate.accepted(attempt.sent_at)
                     await anyio.sleep(delay)
                 case _:
-                    self._gate.accepted(attempt.sent_at)
                     return attempt.reply
 
 
-def halves(chunk: Chunk) -> tuple[Chunk, Chunk]:
-    """The chunk's pairs as two chunks of about half the size, cut along its longer side. It has two pairs or more."""
-    if len(chunk.assets) >= len(chunk.points):
-        middle = len(chunk.assets) // 2
-        sides = [(chunk.assets[:middle], chunk.points), (chunk.assets[middle:], chunk.points)]
-    else:
-        middle = len(chunk.points) // 2
-        sides = [(chunk.assets, chunk.points[:middle]), (chunk.assets, chunk.points[middle:])]
-    first, second = (Chunk(chunk.number, chunk.stage, assets, points) for assets, points in sides)
-    return first, second
+def _in_halves(chunk: Chunk) -> Iterator[Chunk]:
+    for assets, points in halves(Span(0, len(chunk.assets)), Span(0, len(chunk.points))):
+        yield replace(
+            chunk, assets=chunk.assets[assets.start : assets.end], points=chunk.points[points.start : points.end]
+        )
 
 
 def _payload(what: str, reply: Reply[T]) -> T:

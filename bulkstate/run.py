@@ -16,10 +16,11 @@ import structlog
 from bulkstate import __version__, checks, config
 from bulkstate.brake import Brake
 from bulkstate.config import Sample, Settings
-from bulkstate.connection import connect, identity, windows
+from bulkstate.connection import connect, identity
 from bulkstate.errors import GuardExceeded, InputError, JournalNotWritable, Problem, Refused
 from bulkstate.journal import Journal, RunFacts, existing, make_run_directory
 from bulkstate.locks import lock_run
+from bulkstate.memory import known_limits
 from bulkstate.model import Pair, Plan, RunResult, Verdict
 from bulkstate.planner.planner import plan as plan_requests
 from bulkstate.policy.pacing import forecast
@@ -132,9 +133,11 @@ def _guard(plan: Plan, safety: config.Safety) -> None:
             )
 
 
-def forecast_seconds(settings: Settings, plan: Plan) -> float:
-    """How long sending the plan takes at the configured limits, in seconds, if every call succeeds at once."""
-    return forecast(windows(settings), plan.requests)
+def forecast_seconds(settings: Settings, plan: Plan, state: Path | None = None) -> float | None:
+    """How long sending the plan takes at the limits that are configured, or were learnt by earlier runs, in seconds, if
+    every call succeeds at once; None if none is known. `state` is the file of what was learnt, unless the usual one."""
+    known = known_limits(settings, state)
+    return forecast(known, plan.requests) if known else None
 
 
 def run_directory(plan: Plan) -> Path:
@@ -154,11 +157,18 @@ async def check(settings: Settings, environ: Mapping[str, str], brake: Brake) ->
 
 
 async def start(
-    prepared: Prepared, directory: Path, environ: Mapping[str, str], agree: Agree, audience: Audience, brake: Brake
+    prepared: Prepared,
+    directory: Path,
+    environ: Mapping[str, str],
+    agree: Agree,
+    audience: Audience,
+    brake: Brake,
+    state: Path | None = None,
 ) -> Finished:
     """Carry out a plan in a new run directory, which is taken away again if it doesn't come to the first delete.
 
-    Raises InputError, Refused or Interrupted until then; later endings are in what is returned.
+    `state` is a file for what is known of the gateway from other runs, unless it is the usual one. Raises InputError,
+    Refused or Interrupted until then; later endings are in what is returned.
     """
     make_run_directory(directory)
     agreed = False
@@ -173,7 +183,7 @@ async def start(
 
     try:
         with lock_run(directory), closing(_new_journal(directory, prepared)) as journal:
-            opening = open_session(journal, prepared.settings, environ, brake)
+            opening = open_session(journal, prepared.settings, environ, brake, state)
             numbers = range(prepared.plan.requests)
             finished = await carry_out(opening, journal, come_to_agreement, numbers, audience)
             return keep_report(finished, prepared.settings.report)
@@ -185,25 +195,32 @@ async def start(
 
 
 async def resume(
-    directory: Path, environ: Mapping[str, str], again: frozenset[Verdict], audience: Audience, brake: Brake
+    directory: Path,
+    environ: Mapping[str, str],
+    again: frozenset[Verdict],
+    audience: Audience,
+    brake: Brake,
+    state: Path | None = None,
 ) -> Finished:
     """Go on with a run: send the chunks that have no record, or whose verdict is in `again` (law 4)."""
     with _run_in(directory) as journal:
         if journal.agreed_at is None:
             raise Refused(f"nobody ever agreed to the run in {directory}", hint="start it anew with `bulkstate run`")
         settings = _settings(journal, environ)
-        opening = open_session(journal, settings, environ, brake)
+        opening = open_session(journal, settings, environ, brake, state)
         finished = await carry_out(opening, journal, require_ready, journal.pending(again), audience)
         return keep_report(finished, settings.report)
 
 
-async def verify(directory: Path, environ: Mapping[str, str], sample: Sample, brake: Brake) -> Finished:
+async def verify(
+    directory: Path, environ: Mapping[str, str], sample: Sample, brake: Brake, state: Path | None = None
+) -> Finished:
     """Read back what a run deleted: about `sample` pairs, or all. What is found goes into the run's journal.
 
     NotVerified if the gateway doesn't say; the run's journal then says what it said before.
     """
     with _run_in(directory) as journal:
-        async with open_session(journal, _settings(journal, environ), environ, brake) as session:
+        async with open_session(journal, _settings(journal, environ), environ, brake, state) as session:
             found = await read_back(session, sample)
         report = fold(journal)
         return Finished(report, 0 if report.result is RunResult.DELETED and found.clean else 3)

@@ -6,20 +6,29 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from random import Random, random
+from typing import Final
 
+import anyio
 import structlog
 
 from bulkstate import checks, verification
 from bulkstate.brake import Brake
-from bulkstate.config import ReportFiles, Sample, Settings
-from bulkstate.connection import Connection, connect, identity, retry_policy, windows
-from bulkstate.engine import Engine, Equipment, Pace
+from bulkstate.config import AUTO, MOST_CONCURRENCY, Auto, ReportFiles, Sample, Settings
+from bulkstate.connection import Connection, connect, identity, retry_policy
+from bulkstate.engine import Engine, Equipment, Heritage, Pace
 from bulkstate.errors import BulkstateError, CheckFailed, Interrupted, JournalNotWritable, NotVerified, Stopped
+from bulkstate.helm import Helm
 from bulkstate.journal import Ending, Journal
 from bulkstate.locks import lock_pipelines
+from bulkstate.logbook import Logbook
+from bulkstate.memory import memory_of
 from bulkstate.model import Chunk, Pair, Plan, Report, RunResult, Stage, Verification
+from bulkstate.pieces import Pieces
 from bulkstate.planner.planner import plan as plan_requests
+from bulkstate.policy.concurrency import ConcurrencyPilot
 from bulkstate.ports import Observer
 from bulkstate.reads import ReadFailed
 from bulkstate.relation import of_pairs
@@ -31,8 +40,17 @@ log = structlog.get_logger()
 Witnesses = Sequence[tuple[Stage, Pair]]
 """Pairs outside the target that must outlive the run."""
 
-Audience = Callable[[Plan, Sequence[int]], AbstractContextManager[Observer]]
-"""Makes whatever shows people how the chunks of a plan with these numbers are being sent."""
+Audience = Callable[[Pieces, Sequence[int]], AbstractContextManager[Observer]]
+"""Makes whatever shows people how the chunks with these numbers are being sent."""
+
+HELM_SECONDS: Final = 1.0
+"""How often a run looks what is asked of it."""
+
+LOGBOOK_SECONDS: Final = 0.25
+"""How often it looks what holds it back."""
+
+MEMORY_SECONDS: Final = 300.0
+"""How often it leaves to other runs what it called and learnt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,25 +70,61 @@ class Session:
     settings: Settings
     connection: Connection
     brake: Brake
+    helm: Helm
 
 
 @asynccontextmanager
 async def open_session(
-    journal: Journal, settings: Settings, environ: Mapping[str, str], brake: Brake
+    journal: Journal, settings: Settings, environ: Mapping[str, str], brake: Brake, state: Path | None = None
 ) -> AsyncIterator[Session]:
     """Open the way to the gateway, when nobody else works on the pipelines. Earlier sessions' calls count (law 5).
 
-    RunInUse; Interrupted out of it if the brake was pulled. The journal learns of a session only when chunks are sent:
+    `state` is the file for what is known of the gateway from other runs, unless it is the usual one. RunInUse, Refused;
+    Interrupted out of it if the brake was pulled. The journal learns of a session only when chunks are sent:
     one that is refused before that leaves the run as it was.
     """
     with lock_pipelines(*identity(settings, journal.directory), _pipelines(journal.plan)), brake.around():
-        longest = max(window.guarded for window in windows(settings))
-        grants = journal.grants(time.time() - longest)
+        memory = memory_of(journal, settings, state)
+        grants = (*memory.grants(), *journal.grants(time.time() - memory.longest))
         journal.settle_grants(time.time())
-        async with connect(settings, environ, journal.directory, grants) as connection:
+        async with connect(settings, environ, journal.directory, grants, memory.learnt()) as connection:
             await connection.gate.keep(journal)
-            yield Session(journal, settings, connection, brake)
-            await connection.gate.settle()
+            helm = Helm(journal.directory, connection.gate, brake, journal, time.time)
+            await helm.look()
+
+            async def leave() -> None:
+                memory.keep(connection)
+
+            try:
+                async with _beside(helm.look, HELM_SECONDS, brake), _beside(leave, MEMORY_SECONDS, brake):
+                    yield Session(journal, settings, connection, brake, helm)
+                await connection.gate.settle()
+            finally:
+                await leave()
+
+
+@asynccontextmanager
+async def _beside(look: Callable[[], Awaitable[None]], every: float, brake: Brake) -> AsyncIterator[None]:
+    """Within this block there is a look every so many seconds. A full disk ends the run."""
+
+    async def look_again_and_again() -> None:
+        while True:
+            await anyio.sleep(every)
+            try:
+                await look()
+            except JournalNotWritable as reason:
+                brake.pull(reason)
+
+    ending: BulkstateError | None = None
+    async with anyio.create_task_group() as looking:
+        looking.start_soon(look_again_and_again)
+        try:
+            yield
+        except BulkstateError as error:
+            ending = error
+        looking.cancel_scope.cancel()
+    if ending is not None:
+        raise ending
 
 
 async def carry_out(
@@ -128,25 +182,30 @@ async def _with_state(session: Session, witnesses: Witnesses) -> Witnesses:
 
 
 async def _delete(session: Session, numbers: Sequence[int], audience: Audience) -> BulkstateError | None:
-    settings, connection, plan = session.settings, session.connection, session.journal.plan
+    settings, connection, journal = session.settings, session.connection, session.journal
     every = settings.safety.status_every if settings.safety.require_paused else None
-    pace = Pace(settings.limits.concurrency, retry_policy(settings), every)
-    watch = Watch(connection.reads, _pipelines(plan))
-    session.journal.begin(time.time())
-    with audience(plan, numbers) as observer:
-        equipment = Equipment(
-            connection.client,
-            connection.gate,
-            watch,
-            session.journal,
-            observer,
-            random,
-            time.time,
-            connection.clock,
-        )
-        engine = Engine(equipment, pace, plan, numbers)
-        with session.brake.gently(engine):
-            return await engine.run()
+    workers, crew = _workers(settings.limits.concurrency)
+    pace = Pace(workers, retry_policy(settings), every)
+    watch = Watch(connection.reads, _pipelines(journal.plan))
+    gate, clock = connection.gate, connection.clock
+    journal.begin(time.time())
+    with audience(journal.pieces(), numbers) as observer:
+        logbook = Logbook(observer, journal, journal.directory, gate, time.time, clock)
+        equipment = Equipment(connection.client, gate, watch, journal, logbook, random, time.time, clock, crew)
+        engine = Engine(equipment, pace, journal.plan, numbers, Heritage(journal.parts(), journal.sizing()))
+        with session.brake.gently(engine), session.helm.steering(engine):
+            async with _beside(partial(logbook.look, engine), LOGBOOK_SECONDS, session.brake):
+                ending = await engine.run()
+            with suppress(JournalNotWritable):  # the run has ended for that reason
+                await logbook.close(engine)
+            return ending
+
+
+def _workers(concurrency: int | Auto) -> tuple[int, ConcurrencyPilot | None]:
+    """How many calls may be under way at the most, and who decides about less."""
+    if concurrency == AUTO:
+        return MOST_CONCURRENCY, ConcurrencyPilot(MOST_CONCURRENCY)
+    return concurrency, None
 
 
 async def read_back(session: Session, sample: Sample) -> Verification:
@@ -182,8 +241,8 @@ async def _read_back_or_say(session: Session) -> str:
 def _sample(journal: Journal, sample: Sample) -> Iterator[Chunk]:
     """The parts of deleted chunks to read back."""
     if sample == "all":
-        return map(journal.plan.chunk, journal.deleted())
-    return verification.sample(journal.plan, journal.deleted(), sample, Random()) if sample else iter(())
+        return map(journal.pieces().chunk, journal.deleted())
+    return verification.sample(journal.pieces(), journal.deleted(), sample, Random()) if sample else iter(())
 
 
 def _finish(journal: Journal, ending: BulkstateError | None, unread: str) -> Finished:

@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bulkstate.model import Attempt, Outcome, Verdict
+from bulkstate.policy.holding import Holding
 
 _WINDOW: Final = 30.0
 """Seconds over which the rate is taken: long enough to be calm, short enough to follow a change."""
@@ -99,6 +100,7 @@ class Standing:
         self._samples = deque([(clock(), 0, 0)])
         self._paused_until = 0.0
         self._pause_reason = ""
+        self.held_by: Holding | None = None
 
     def attempted(self, attempt: Attempt[bool]) -> None:
         """A delete was sent and answered, or was not."""
@@ -106,12 +108,13 @@ class Standing:
         self._sample()
 
     def settled(self, outcome: Outcome, pairs: int) -> None:
-        """A chunk of `pairs` pairs has an outcome, and it is on disk."""
+        """A chunk of `pairs` pairs has an outcome, and it is on disk. Parts are more chunks to settle."""
         if outcome.verdict is Verdict.SUSPECT:  # it was deleted, and settled, before
             self.deleted_pairs -= pairs
             self.failed_chunks += 1
             return
         self.settled_chunks += 1
+        self.chunks += len(outcome.parts)
         if outcome.verdict is Verdict.DELETED:
             self.deleted_pairs += pairs
         elif outcome.verdict is not Verdict.SPLIT:
@@ -122,6 +125,10 @@ class Standing:
         """No call will start for so many seconds."""
         self._paused_until = self._clock() + seconds
         self._pause_reason = reason
+
+    def held(self, holding: Holding) -> None:
+        """This is what holds the run back now."""
+        self.held_by = holding
 
     def _sample(self) -> None:
         now = self._clock()
@@ -189,6 +196,8 @@ class LiveProgress(Standing):
         remarks = []
         if self.failed_chunks:
             remarks.append(Text(f"chunks not deleted: {self.failed_chunks:,}", "yellow"))
+        if self.held_by is not None and not self.pause:
+            remarks.append(Text(f"held back by {_printable(str(self.held_by))}", "dim"))
         if self.pause:
             seconds, reason = self.pause
             remarks.append(Text(f"paused for {seconds:,.0f} s: {_printable(reason)}", "yellow"))
@@ -236,6 +245,11 @@ class LineProgress(Standing):
         if starts and seconds >= self._every:
             self._say()
 
+    def held(self, holding: Holding) -> None:
+        """This is what holds the run back now."""
+        super().held(holding)
+        self.tick()
+
     def tick(self) -> None:
         """Log where the run stands, if it is time to."""
         if self._clock() - self._said_at >= self._every:
@@ -254,5 +268,6 @@ class LineProgress(Standing):
             calls=self.calls,
             calls_per_second=round(self.rate, 1),
             seconds_left=None if left is None else round(left),
+            held_by=None if self.held_by is None else str(self.held_by),
             **({"paused_for": round(pause[0], 1), "pause": pause[1]} if pause else {}),
         )

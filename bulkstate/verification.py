@@ -6,26 +6,27 @@ from collections.abc import Iterable, Iterator, Sequence
 from math import ceil, isqrt
 from random import Random
 
-from bulkstate.model import Chunk, Pair, Plan, Stage
+from bulkstate.model import Chunk, Pair, Stage
+from bulkstate.pieces import Pieces
 from bulkstate.reads import Reads
 
 PROBES = 20
 """A sample is spread over about so many chunks: each costs a call."""
 
 
-def sample(plan: Plan, deleted: Sequence[int], pairs: int, random: Random) -> Iterator[Chunk]:
-    """Parts of deleted chunks, drawn at random, that hold about `pairs` pairs together (all, if there are no more)."""
+def sample(pieces: Pieces, deleted: Sequence[int], pairs: int, random: Random) -> Iterator[Chunk]:
+    """Corners of deleted chunks, drawn at random, that hold about `pairs` pairs together: all, if they hold less."""
     share = max(1, ceil(pairs / PROBES))
     left = pairs
     for number in random.sample(deleted, len(deleted)):
         if left <= 0:
             return
-        part = _part(plan.chunk(number), min(share, left), random)
-        left -= part.pairs
-        yield part
+        corner = _corner(pieces.chunk(number), min(share, left), random)
+        left -= corner.pairs
+        yield corner
 
 
-def _part(chunk: Chunk, pairs: int, random: Random) -> Chunk:
+def _corner(chunk: Chunk, pairs: int, random: Random) -> Chunk:
     """A random sub-rectangle of about `pairs` pairs, as near to a square as the chunk allows."""
     points = min(len(chunk.points), max(isqrt(pairs), ceil(pairs / len(chunk.assets))))
     assets = min(len(chunk.assets), max(1, pairs // points))

@@ -387,8 +387,13 @@ def retry_after(value: str | None, date: str | None, now: float) -> float | None
     until = _http_date(text)
     if until is None:
         return None
-    sent = _http_date(date) if date else None
-    return max(0.0, until - (now if sent is None else sent))
+    return max(0.0, until - said_at(date, now))
+
+
+def said_at(date: str | None, now: float) -> float:
+    """When an answer was made, in UNIX seconds: as its `Date` header says, `now` if that says nothing."""
+    said = _http_date(date) if date else None
+    return now if said is None else said
 
 
 def _http_date(text: str) -> float | None:

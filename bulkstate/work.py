@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
@@ -17,6 +17,8 @@ from bulkstate.policy.retry import Tries
 
 MOST_WAITING: Final = 1024
 """Where so many chunks wait for a retry the gateway is in trouble: fresh ones wait too, in the plan, and spare it."""
+
+ANY_NUMBER: Final = 1 << 30
 
 
 @dataclass(slots=True)
@@ -34,12 +36,12 @@ class Job:
         reply = attempt.reply
         self.last = attempt
         self.first_sent_at = attempt.sent_at if self.first_sent_at is None else self.first_sent_at
-        self.tries = self.tries.after(reply.answer)
         self.throttled += reply.answer is Answer.THROTTLED
+        self.tries = self.tries.after(reply)
 
     def cut_off(self) -> None:
         """An attempt was under way when the run ended: it may have arrived."""
-        self.tries = self.tries.after(Answer.UNANSWERED)
+        self.tries = self.tries.after(Reply(Answer.UNANSWERED))
 
     @property
     def if_left(self) -> Verdict:
@@ -65,7 +67,8 @@ class Job:
 
 
 class Work:
-    """Hands out jobs: those that the gateway throttled first, then retries that are due, then fresh chunks in order.
+    """Hands out jobs: those that the gateway throttled first, then retries that are due, then parts of chunks that were
+    split, the latest first, then fresh chunks in order.
 
     A chunk is spelt out when its turn comes, so that memory holds only what is under way or waits for a retry.
     """
@@ -74,8 +77,11 @@ class Work:
         self._fresh = map(spell_out, numbers)
         self._first: deque[Job] = deque()
         self._waiting: list[tuple[float, int, Job]] = []
+        self._parts: list[Job] = []
         self._order = count()
+        self._exhausted = False
         self._under_way = 0
+        self._most = ANY_NUMBER
         self._idle = 0
         self._closed = False
         self._changed = anyio.Event()
@@ -83,7 +89,7 @@ class Work:
     async def take(self) -> Job | None:
         """The next job, as soon as there is one; None once nothing is left, or after `close`."""
         while not self._closed:
-            job = self._next()
+            job = self._next() if self._under_way < self._most else None
             if job is not None:
                 self._under_way += 1
                 return job
@@ -100,7 +106,10 @@ class Work:
             return heappop(self._waiting)[2]
         if len(self._waiting) >= MOST_WAITING:
             return None
+        if self._parts:
+            return self._parts.pop()
         chunk = next(self._fresh, None)
+        self._exhausted = chunk is None
         return None if chunk is None else Job(chunk)
 
     async def _wait(self) -> None:
@@ -112,7 +121,7 @@ class Work:
             self._idle -= 1
 
     def _until_due(self) -> float | None:
-        if not self._waiting:
+        if not self._waiting or self._under_way >= self._most:
             return None
         return max(SHORTEST_SLEEP, self._waiting[0][0] - anyio.current_time())
 
@@ -126,8 +135,13 @@ class Work:
         heappush(self._waiting, (due, next(self._order), job))
         self.put_down()
 
+    def divide(self, parts: Sequence[Job]) -> None:
+        """A job that was taken goes on as these."""
+        self._parts.extend(reversed(parts))
+        self.put_down()
+
     def put_down(self) -> None:
-        """A job that was taken is out of a worker's hands: put back, or at its outcome."""
+        """A job that was taken is out of a worker's hands: put back, divided, or at its outcome."""
         self._under_way -= 1
         self._announce()
 
@@ -136,11 +150,31 @@ class Work:
             changed, self._changed = self._changed, anyio.Event()
             changed.set()
 
+    @property
+    def at_hand(self) -> bool:
+        """Whether there may be a chunk that could be sent now."""
+        return bool(self._first or self._parts) or not (self._exhausted or len(self._waiting) >= MOST_WAITING)
+
+    @property
+    def under_way(self) -> int:
+        """How many jobs were taken and not yet put back or down."""
+        return self._under_way
+
+    @property
+    def most(self) -> int:
+        """How many may be under way at once."""
+        return self._most
+
+    def allow(self, most: int) -> None:
+        """Let so many be under way at once, from the next one on."""
+        self._most = most
+        self._announce()
+
     def close(self) -> None:
         """Hand out nothing more."""
         self._closed = True
         self._announce()
 
     def left(self) -> list[Job]:
-        """The jobs that were begun and put back, and that nobody will take any more."""
-        return [*self._first, *(job for _, _, job in self._waiting)]
+        """The jobs that were begun and put back, and parts of such, that nobody will take any more."""
+        return [*self._first, *(job for _, _, job in self._waiting), *self._parts]

@@ -26,6 +26,7 @@ from bulkstate.config.gateway import Application, Auth, AuthStyle, Bearer, Embed
 from bulkstate.config.place import MOST_PROBLEMS, Place, Source
 from bulkstate.config.settings import (
     CONFIGURATION,
+    MOST_CONCURRENCY,
     Limits,
     ReportFiles,
     Retry,
@@ -34,13 +35,16 @@ from bulkstate.config.settings import (
     Settings,
     Verify,
 )
-from bulkstate.config.values import Rate, SecretReference
+from bulkstate.config.values import AUTO, Auto, Rate, SecretReference, Share
 from bulkstate.errors import InputError, Problem
 
 __all__ = [
+    "AUTO",
+    "MOST_CONCURRENCY",
     "Application",
     "Auth",
     "AuthStyle",
+    "Auto",
     "Bearer",
     "Embedded",
     "Gateway",
@@ -52,6 +56,7 @@ __all__ = [
     "Sample",
     "SecretReference",
     "Settings",
+    "Share",
     "Verify",
     "from_document",
     "load",

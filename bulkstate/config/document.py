@@ -11,7 +11,7 @@ from bulkstate.config import nodes
 from bulkstate.config.gateway import EMBEDDED, Embedded, Gateway
 from bulkstate.config.place import Place, Source
 from bulkstate.config.settings import CONTINUATION, Settings
-from bulkstate.config.values import Rate, SecretReference, format_duration
+from bulkstate.config.values import Rate, SecretReference, Share, format_duration
 from bulkstate.selection import STDIN, PairSource
 
 
@@ -32,7 +32,7 @@ def from_document(text: str, environ: Mapping[str, str], name: str = "the run's 
 def _written(value: object) -> object:
     """A value as the configuration writes it. The only floats are times."""
     match value:
-        case SecretReference() | Rate():
+        case SecretReference() | Rate() | Share():
             return str(value)
         case Embedded(timeout):
             return {"url": EMBEDDED, "timeout": _written(timeout)}

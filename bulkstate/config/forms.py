@@ -13,14 +13,19 @@ from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 from bulkstate.config.place import VARIABLE, Place
 from bulkstate.config.unbuilt import is_unbuilt
 from bulkstate.config.values import (
+    AUTO,
     DURATION_PATTERN,
     RATE_PATTERN,
+    SHARE_PATTERN,
     SIZE_PATTERN,
+    Auto,
     Rate,
     SecretReference,
+    Share,
     format_duration,
     parse_duration,
     parse_rate,
+    parse_share,
     parse_size,
 )
 from bulkstate.errors import InputError
@@ -178,6 +183,34 @@ class RateOf:
     def schema(self) -> JsonObject:
         """The pattern."""
         return _fits(RATE_PATTERN)
+
+
+@dataclass(frozen=True, slots=True)
+class ShareOf:
+    """A share such as `80%`."""
+
+    def read(self, at: Place) -> Share:
+        """The share."""
+        return _parsed(parse_share, at, "a share such as 80%")
+
+    def schema(self) -> JsonObject:
+        """The pattern; the bounds are left to reading."""
+        return _fits(SHARE_PATTERN)
+
+
+@dataclass(frozen=True, slots=True)
+class AutoOr(Generic[T]):
+    """`auto`, or a value of another form."""
+
+    form: Form[T]
+
+    def read(self, at: Place) -> T | Auto:
+        """The word, or what the other form reads."""
+        return AUTO if at.resolved(at.written) == AUTO else self.form.read(at)
+
+    def schema(self) -> JsonObject:
+        """The word, or the other form's."""
+        return {"anyOf": [{"const": AUTO}, self.form.schema()]}
 
 
 def _parsed(parse: Callable[[str], T], at: Place, what: str) -> T:

@@ -16,7 +16,7 @@ from bulkstate.config import nodes
 from bulkstate.config.forms import NOT_BUILT, Form, JsonObject, near, path_of, read
 from bulkstate.config.place import Place, Problems
 from bulkstate.config.unbuilt import is_unbuilt, unbuilt_keys
-from bulkstate.config.values import format_duration
+from bulkstate.config.values import Share, format_duration
 from bulkstate.errors import InputError, Problem
 
 K = TypeVar("K")
@@ -99,6 +99,10 @@ class Key:
             case float(seconds):
                 return {"default": format_duration(seconds)}
             case StrEnum(value=word):
+                return {"default": word}
+            case Share():
+                return {"default": str(self.default)}
+            case (str(word),):
                 return {"default": word}
             case bool() | int() | str():
                 return {"default": self.default}

@@ -10,17 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 
-from bulkstate.config.forms import Duration, FilePath, Flag, JsonObject, RateOf, Size, Whole
+from bulkstate.config.forms import AutoOr, Duration, FilePath, Flag, JsonObject, RateOf, ShareOf, Size, Whole
 from bulkstate.config.gateway import GATEWAY, Embedded, Gateway
 from bulkstate.config.place import Place
 from bulkstate.config.sections import Found, Maybe, OneOrMore, Section
 from bulkstate.config.selected import ENTRIES, Pairs, agreed_on_unlisted
-from bulkstate.config.values import Rate
+from bulkstate.config.values import AUTO, WHOLE, Auto, Rate, Share
 from bulkstate.errors import Problem
 from bulkstate.selection import Entry, PairSource
 from bulkstate.wire import PAIRS_PER_REQUEST
 
 VERSION: Final = 1
+MOST_CONCURRENCY: Final = 1000
 
 Sample: TypeAlias = int | Literal["all"]
 """How many target pairs are read back: a number, 0 for none, or all of them."""
@@ -53,14 +54,39 @@ class Planning:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one request may hold, and how many may go out. Every rate is honoured, wherever its window starts."""
+    """What one request may hold, and how many may go out. Every rate is honoured, wherever its window starts; `auto`
+    finds out what the gateway allows, and never goes over a rate beside it."""
 
-    rate: Annotated[tuple[Rate, ...], OneOrMore(RateOf(), "rates"), "Calls allowed: 20/s, or [20/s, 1000/min]."]
+    rate: Annotated[
+        tuple[Rate | Auto, ...],
+        OneOrMore(AutoOr(RateOf()), "rates"),
+        "Calls allowed: 20/s, or [20/s, 1000/min]; auto finds out, and [auto, 1000/min] does up to a rate.",
+    ] = (AUTO,)
     pairs_per_request: Annotated[
         int, Whole(1, PAIRS_PER_REQUEST), "Most pairs (assets × points) that one request names."
     ] = PAIRS_PER_REQUEST
     bytes_per_request: Annotated[int, Size(1 << 10, 64 << 20), "Largest request body, such as 1MiB."] = 1 << 20
-    concurrency: Annotated[int, Whole(1, 1000), "Most requests under way at once."] = 16
+    concurrency: Annotated[
+        int | Auto,
+        AutoOr(Whole(1, MOST_CONCURRENCY)),
+        "Most requests under way at once; auto goes by how fast answers come.",
+    ] = 16
+    share: Annotated[Share, ShareOf(), "How much auto uses of what it believes is there, such as 80%."] = WHOLE
+
+    @property
+    def windows(self) -> tuple[Rate, ...]:
+        """The rates that are configured."""
+        return tuple(rate for rate in self.rate if rate != AUTO)
+
+
+def _auto_makes_sense(found: Found) -> Iterator[Problem]:
+    rates, share = found.values.get("rate", (AUTO,)), found.values.get("share", WHOLE)
+    if not isinstance(rates, tuple):
+        return
+    if rates.count(AUTO) > 1:
+        yield found.problem("rate", "says auto twice")
+    if share != WHOLE and AUTO not in rates:
+        yield found.problem("share", "is a share of what auto finds, and there is no auto in limits.rate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +96,7 @@ class Retry:
     attempts: Annotated[int, Whole(1, 1000), "Most deletes sent for one chunk, the first included."] = 8
     first_delay: Annotated[float, Duration(0.001, 3600), "Longest delay before the second attempt."] = 0.5
     max_delay: Annotated[float, Duration(0.001, 86_400), "Longest delay before any attempt."] = 60.0
+    split: Annotated[bool, Flag(), "Send in parts what is too large, or in doubt after two answers alike."] = True
 
 
 def _delays_in_order(found: Found) -> Iterator[Problem]:
@@ -127,7 +154,9 @@ class Settings:
     version: Annotated[int, Version(), "The version of this tree: 1."]
     gateway: Annotated[Gateway | Embedded, GATEWAY, "Which gateway is called, and as whom."]
     delete: Annotated[tuple[Entry, ...], ENTRIES, "What is deleted."]
-    limits: Annotated[Limits, Section(Limits), "What one request may hold, and how many may go out."]
+    limits: Annotated[
+        Limits, Section(Limits, (_auto_makes_sense,)), "What one request may hold, and how many may go out."
+    ] = Limits()
     plan: Annotated[Planning, Section(Planning), "How hard the planner tries."] = Planning()
     retry: Annotated[Retry, Section(Retry, (_delays_in_order,)), "How a chunk is tried again."] = Retry()
     safety: Annotated[Safety, Section(Safety), "What has to hold before and during a run."] = Safety()
@@ -135,8 +164,14 @@ class Settings:
     report: Annotated[ReportFiles, Section(ReportFiles), "Where reports are written."] = ReportFiles()
 
 
+def _limits_are_there(found: Found) -> Iterator[Problem]:
+    """A run always keeps them: without them it would go on with others."""
+    if "limits" not in found.written:
+        yield found.problem("limits", "is missing")
+
+
 CONFIGURATION: Final = Section(Settings, (agreed_on_unlisted,))
 """What people write."""
 
-CONTINUATION: Final = Section(Settings, given={"delete": ()})
+CONTINUATION: Final = Section(Settings, (_limits_are_there,), given={"delete": ()})
 """What a run keeps of it, to go on."""

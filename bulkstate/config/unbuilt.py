@@ -16,10 +16,6 @@ class Unbuilt:
 
 UNBUILT: Final = (
     Unbuilt("plan.effort"),
-    Unbuilt("limits.rate", "auto"),
-    Unbuilt("limits.concurrency", "auto"),
-    Unbuilt("limits.share"),
-    Unbuilt("retry.split"),
     Unbuilt("retry.resolve"),
     Unbuilt("safety.max_failed"),
     Unbuilt("safety.deadline"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from bulkstate.errors import InputError, Problem
 
@@ -20,6 +20,7 @@ def _units(units: Mapping[str, object]) -> str:
 
 RATE_PATTERN: Final = rf"([0-9][0-9_]{{0,11}})/([0-9]{{0,9}})({_units(SECONDS_OF_RATE)})"
 DURATION_PATTERN: Final = rf"([0-9]{{1,9}}(?:\.[0-9]{{1,9}})?) ?({_units(SECONDS)})"
+SHARE_PATTERN: Final = r"([0-9]{1,9}) ?%"
 SIZE_PATTERN: Final = rf"([0-9][0-9_]{{0,14}}) ?({_units(BYTES)})?"
 
 
@@ -68,6 +69,38 @@ def parse_size(text: str) -> int:
     if found is None:
         raise ValueError("a size such as 512KiB or 1MiB, or a number of bytes")
     return int(found[1].replace("_", "")) * BYTES[found[2] or "B"]
+
+
+Auto: TypeAlias = Literal["auto"]
+AUTO: Final[Auto] = "auto"
+"""In place of a value: the program finds out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A part of something, in whole percent from 1 to 100."""
+
+    percent: int
+
+    def __str__(self) -> str:
+        return f"{self.percent}%"
+
+    @property
+    def part(self) -> float:
+        """It as a fraction of 1."""
+        return self.percent / 100
+
+
+WHOLE: Final = Share(100)
+"""All of it."""
+
+
+def parse_share(text: str) -> Share:
+    """`80%`. ValueError, with what was expected, for anything else."""
+    found = re.fullmatch(SHARE_PATTERN, text)
+    if found is None or not 0 < int(found[1]) <= 100:
+        raise ValueError("a share from 1% to 100%, in whole percent")
+    return Share(int(found[1]))
 
 
 @dataclass(frozen=True, slots=True)

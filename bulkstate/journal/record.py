@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -15,9 +16,27 @@ from numpy.typing import NDArray
 
 from bulkstate import planfile
 from bulkstate.journal.tables import check_format, closed_on_error, connect_to_read, existing, reading
-from bulkstate.model import Outcome, Pair, Plan, RunResult, Stage, Verdict, Verification
+from bulkstate.model import (
+    Answer,
+    Outcome,
+    Pair,
+    Part,
+    Plan,
+    Point,
+    Reply,
+    RunResult,
+    Span,
+    Stage,
+    Use,
+    Verdict,
+    Verification,
+)
+from bulkstate.pieces import Pieces
 from bulkstate.planner.digest import digest as plan_digest
+from bulkstate.policy.holding import By
+from bulkstate.policy.sizing import Sizing
 from bulkstate.ports import Grant
+from bulkstate.wire import Code
 
 _NO_RECORD: Final = -1
 _VERDICT_NUMBERS: Final = {verdict.value: number for number, verdict in enumerate(Verdict)}
@@ -150,7 +169,7 @@ class Record:
     def doubts(self) -> str:
         """Why a run that went to its end isn't a full success, in words; empty if it is."""
         left = len(self.undeleted())
-        undeleted = f"{left:,} of {self.plan.requests:,} chunks are not deleted" if left else ""
+        undeleted = f"{left:,} of {left + len(self.deleted()):,} chunks are not deleted" if left else ""
         found = self.verification.doubts if self.verification else ""
         return "; ".join(text for text in (undeleted, found) if text)
 
@@ -159,16 +178,42 @@ class Record:
             query = "SELECT EXISTS (SELECT * FROM verification WHERE at > ?)"
             return bool(self._connection.execute(query, (at,)).fetchone()[0])
 
+    def parts(self) -> tuple[Part, ...]:
+        """The parts of chunks that were split so far, by number."""
+        query = "SELECT * FROM part ORDER BY number"
+        with reading(self.path):
+            return tuple(_part(*row) for row in self._connection.execute(query))
+
+    def pieces(self) -> Pieces:
+        """The plan's chunks and their parts, as they are now."""
+        with reading(self.path):
+            return Pieces(self.plan, self.parts())
+
+    def sizing(self) -> Sizing:
+        """What the gateway has said so far of requests that were too large for it."""
+        query = """SELECT chunk, status, code, body_bytes FROM outcome
+            WHERE (code = ? OR status = 413) AND verdict IN ('split', 'refused') ORDER BY seq"""
+        pieces, sizing = self.pieces(), Sizing()
+        with reading(self.path):
+            for chunk, status, code, body_bytes in self._connection.execute(query, (Code.TOO_MANY_POINTS,)):
+                reply: Reply[bool] = Reply(Answer.TOO_LARGE, status, code)
+                sizing = sizing.heard(reply, pieces.pairs(chunk), body_bytes)
+        return sizing
+
     def records(self) -> Iterator[tuple[int, Outcome]]:
         """Everything that was recorded, in order: the session's number and the outcome. A chunk's last one counts."""
-        requests = self.plan.requests
+        parts = {parent: tuple(parts) for parent, parts in groupby(self.parts(), lambda part: part.parent)}
+        chunks = self.plan.requests + sum(map(len, parts.values()))
         with reading(self.path):
             for _, session, *values in self._connection.execute("SELECT * FROM outcome ORDER BY seq"):
-                yield session, _outcome(values, requests)
+                outcome = _outcome(values, chunks)
+                if outcome.verdict is Verdict.SPLIT:
+                    outcome = replace(outcome, parts=parts.get(outcome.chunk, ()))
+                yield session, outcome
 
     def verdicts(self) -> NDArray[np.int8]:
         """Every chunk's last verdict, by number: a place in `tuple(Verdict)`, or -1 without a record."""
-        last = np.full(self.plan.requests, _NO_RECORD, np.int8)
+        last = np.full(len(self.pieces()), _NO_RECORD, np.int8)
         with reading(self.path):
             rows = self._connection.execute("SELECT chunk, verdict FROM outcome ORDER BY seq")
             numbered = ((chunk, _VERDICT_NUMBERS[verdict]) for chunk, verdict in rows)
@@ -194,6 +239,20 @@ class Record:
         done = [_VERDICT_NUMBERS[Verdict.DELETED], _VERDICT_NUMBERS[Verdict.SPLIT]]
         chunks: list[int] = np.flatnonzero(~np.isin(self.verdicts(), done)).tolist()
         return chunks
+
+    def uses(self) -> tuple[Use, ...]:
+        """What somebody asked of the run while it ran, in order."""
+        with reading(self.path):
+            rows = self._connection.execute("SELECT at, command, value FROM use ORDER BY seq")
+            return tuple(Use(*row) for row in rows)
+
+    def points(self) -> tuple[Point, ...]:
+        """The run's course, in order: a few thousand points at the most, however long it ran."""
+        query = """SELECT at, seconds, rate, call_limit, in_flight, refused, p50, p99, held_by, which
+            FROM point ORDER BY seq"""
+        with reading(self.path):
+            points = (Point(*row) for row in self._connection.execute(query))
+            return tuple(replace(point, held_by=By(point.held_by)) for point in points)
 
     def grants(self, since: float) -> tuple[Grant, ...]:
         """The grants made at `since` or later, and the last one in any case, in the order they were made."""
@@ -238,9 +297,14 @@ def sent_history(grants: Sequence[Grant], now: float) -> list[tuple[float, int]]
 # ── rows ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _outcome(values: list[Any], requests: int) -> Outcome:
+def _part(number: int, parent: int, *positions: int) -> Part:
+    start, end, first, beyond = positions
+    return Part(number, parent, Span(start, end), Span(first, beyond))
+
+
+def _outcome(values: list[Any], chunks: int) -> Outcome:
     chunk, verdict, *rest = values
-    if not 0 <= chunk < requests:
+    if not 0 <= chunk < chunks:
         raise ValueError(f"it holds an outcome of chunk {chunk}, which isn't in the plan")
     return Outcome(chunk, Verdict(verdict), *rest)
 

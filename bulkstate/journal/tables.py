@@ -14,7 +14,7 @@ from bulkstate import planfile
 from bulkstate.errors import InputError, JournalNotWritable, Problem
 
 FILE_NAME: Final = "journal.sqlite"
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 
 _APPLICATION_ID: Final = 0x424B5354
 """What SQLite's header calls the application: BKST."""
@@ -29,13 +29,20 @@ _TABLES: Final = {
     "outcome": """seq INTEGER PRIMARY KEY, session INTEGER NOT NULL, chunk INTEGER NOT NULL, verdict TEXT NOT NULL,
         attempts INTEGER NOT NULL, throttled INTEGER NOT NULL, status INTEGER, code INTEGER, message TEXT NOT NULL,
         request_id TEXT, body_bytes INTEGER NOT NULL, first_sent_at REAL, last_answered_at REAL""",
+    "part": """number INTEGER PRIMARY KEY, parent INTEGER NOT NULL, assets_start INTEGER NOT NULL,
+        assets_end INTEGER NOT NULL, points_start INTEGER NOT NULL, points_end INTEGER NOT NULL""",
+    "use": "seq INTEGER PRIMARY KEY, at REAL NOT NULL, command TEXT NOT NULL, value TEXT NOT NULL",
+    "point": """seq INTEGER PRIMARY KEY, at REAL NOT NULL, seconds REAL NOT NULL, rate REAL NOT NULL,
+        call_limit REAL NOT NULL, in_flight INTEGER NOT NULL, refused INTEGER NOT NULL, p50 REAL NOT NULL,
+        p99 REAL NOT NULL, held_by TEXT NOT NULL, which TEXT NOT NULL""",
     "call_grant": "seq INTEGER PRIMARY KEY, at REAL NOT NULL, calls INTEGER NOT NULL, spent INTEGER NOT NULL",
     "witness": """pipeline TEXT NOT NULL, stage TEXT NOT NULL, asset TEXT NOT NULL, point TEXT NOT NULL,
         PRIMARY KEY (pipeline, stage, asset, point)""",
     "verification": """seq INTEGER PRIMARY KEY, at REAL NOT NULL, sampled INTEGER NOT NULL, remaining INTEGER NOT NULL,
         witnesses INTEGER NOT NULL, witnesses_lost INTEGER NOT NULL""",
 }
-"""Times are UNIX seconds. SQLite itself refuses to change or remove a row of any of these."""
+"""Times are UNIX seconds. A part's positions count among those of its parent. SQLite itself refuses to change or remove
+a row of any of these."""
 
 _APPEND_ONLY: Final = """CREATE TRIGGER {table}_{action} BEFORE {action} ON {table}
     BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END"""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import astuple
 from pathlib import Path
 from sqlite3 import Connection
-from typing import Final, Protocol, Self
+from threading import Lock
+from typing import Final, Protocol, Self, TypeAlias
 
 import anyio
 import anyio.to_thread
@@ -23,12 +24,16 @@ from bulkstate.journal.tables import (
     transaction,
     writing,
 )
-from bulkstate.model import Outcome, Pair, Plan, Stage, Verification
+from bulkstate.model import Outcome, Pair, Part, Plan, Point, Stage, Use, Verification
 from bulkstate.ports import Grant
 
 _TO_RESUME: Final = "To go on with it: bulkstate resume RUN_DIR. To start anew: name another run directory."
 _INSERT_OUTCOME: Final = "INSERT INTO outcome VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_PART: Final = "INSERT INTO part VALUES (?, ?, ?, ?, ?, ?)"
+_INSERT_POINT: Final = "INSERT INTO point VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT_GRANT: Final = "INSERT INTO call_grant VALUES (NULL, ?, ?, ?)"
+
+Rows: TypeAlias = Sequence[tuple[object, ...]]
 
 
 class Hop(Protocol):
@@ -58,13 +63,15 @@ class WriterThread:
 class Journal(Record):
     """A run's journal, to be written by one process. It is a `ports.Journal`.
 
-    `record` and `grant` are for the run's tasks; the other writes are short, and made while no task of the run works.
+    `record`, `grant`, `used` and `plot` are for the run's tasks. The other writes are short, and made where they are;
+    one that is under way in a thread is waited for.
     """
 
     def __init__(self, connection: Connection, path: Path, hop: Hop) -> None:
         super().__init__(connection, path)
         self._hop = hop
         self._session = 0
+        self._one_at_a_time = Lock()
 
     @classmethod
     def create(cls, directory: Path, plan: Plan, facts: RunFacts, *, hop: Hop | None = None) -> Self:
@@ -99,13 +106,22 @@ class Journal(Record):
         super().close()
 
     async def record(self, outcomes: Sequence[Outcome]) -> None:
-        """Put outcomes on disk, in one transaction. JournalNotWritable if that fails."""
+        """Put outcomes on disk, with their parts, in one transaction. JournalNotWritable if that fails."""
         rows = [_row(self._session, outcome) for outcome in outcomes]
-        await self._hop(lambda: self._insert(_INSERT_OUTCOME, rows))
+        parts = [_part_row(part) for outcome in outcomes for part in outcome.parts]
+        await self._hop(lambda: self._insert_all({_INSERT_OUTCOME: rows, _INSERT_PART: parts}))
 
     async def grant(self, grant: Grant) -> None:
         """Put a grant on disk. JournalNotWritable if that fails."""
         await self._hop(lambda: self._insert(_INSERT_GRANT, [(grant.at, grant.calls, grant.spent)]))
+
+    async def used(self, use: Use) -> None:
+        """Put on disk what somebody asked. JournalNotWritable if that fails."""
+        await self._hop(lambda: self._insert("INSERT INTO use VALUES (NULL, ?, ?, ?)", [astuple(use)]))
+
+    async def plot(self, point: Point) -> None:
+        """Put a point of the run's course on disk. JournalNotWritable if that fails."""
+        await self._hop(lambda: self._insert(_INSERT_POINT, [astuple(point)]))
 
     def agree(self, at: float) -> None:
         """Somebody agreed to the plan."""
@@ -141,9 +157,13 @@ class Journal(Record):
         row = (at, found.sampled, found.remaining, found.witnesses, found.witnesses_lost)
         self._insert("INSERT INTO verification VALUES (NULL, ?, ?, ?, ?, ?)", [row])
 
-    def _insert(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
-        with writing(self.path), transaction(self._connection):
-            self._connection.executemany(statement, rows)
+    def _insert(self, statement: str, rows: Rows) -> None:
+        self._insert_all({statement: rows})
+
+    def _insert_all(self, statements: Mapping[str, Rows]) -> None:
+        with self._one_at_a_time, writing(self.path), transaction(self._connection):
+            for statement, rows in statements.items():
+                self._connection.executemany(statement, rows)
 
 
 def make_run_directory(directory: Path) -> None:
@@ -178,6 +198,11 @@ def _row(session: int, outcome: Outcome) -> tuple[object, ...]:
         outcome.first_sent_at,
         outcome.last_answered_at,
     )
+
+
+def _part_row(part: Part) -> tuple[object, ...]:
+    assets, points = part.assets, part.points
+    return part.number, part.parent, assets.start, assets.end, points.start, points.end
 
 
 def _storable(code: int | None) -> int | None:

@@ -72,19 +72,44 @@ class _Count:
         self._starts.append(at)
 
 
+class Metronome:
+    """One call an interval, evenly; a late call may be made up for by `catch_up` seconds. No interval: no pace."""
+
+    __slots__ = ("_beat", "_catch_up", "interval")
+
+    def __init__(self, interval: float = 0.0, catch_up: float = CATCH_UP) -> None:
+        self.interval = interval
+        self._catch_up = catch_up
+        self._beat = float("-inf")
+
+    def ready_at(self) -> float:
+        """When the next call may start."""
+        return self._beat + self.interval
+
+    def sent(self, at: float) -> None:
+        """A call starts; it counts as sent on the beat if it is hardly late."""
+        self._beat = max(self._beat + self.interval, at - self._catch_up)
+
+    def restart(self, now: float) -> None:
+        """After a pause: the next call may start now, and nothing is made up for."""
+        self._beat = now - self.interval
+
+
 class Pacer:
     """The arithmetic of pacing. Whoever is first in line asks `ready_at`, waits till then, asks again, and says `sent`.
 
-    `history` are the calls of earlier sessions, as (time, how many), in order: they count like any others.
+    Without windows nothing holds a call back but a rate that is set by hand. `history` are the calls of earlier
+    sessions, as (time, how many), in order: they count like any others.
     """
 
-    def __init__(self, windows: Sequence[Window], history: Iterable[tuple[float, int]] = ()) -> None:
-        shortest = min(windows, key=lambda window: window.seconds)
+    def __init__(self, windows: Sequence[Window] = (), history: Iterable[tuple[float, int]] = ()) -> None:
+        shortest = min((window.seconds for window in windows), default=0.0)
         self.windows: Final = tuple(windows)
-        self._interval = max(window.guarded / window.calls for window in windows if window.seconds == shortest.seconds)
+        intervals = (window.guarded / window.calls for window in windows if window.seconds == shortest)
+        self._even = Metronome(max(intervals, default=0.0))
+        self._by_hand: Window | None = None
+        self._own = Metronome()
         self._counts = [_Count(window) for window in windows]
-        self._due = float("-inf")
-        self._held_until = float("-inf")
         for at, calls in history:
             self._remember(at, calls)
 
@@ -95,27 +120,35 @@ class Pacer:
 
     @property
     def rate(self) -> float:
-        """Calls a second at the most, over the shortest window."""
-        return 1.0 / self._interval
-
-    @property
-    def held_until(self) -> float:
-        """When the latest hold ends; in the past if nothing holds."""
-        return self._held_until
+        """Calls a second at the most, over the shortest window, or by hand; infinite if there is neither."""
+        interval = max(self._even.interval, self._own.interval)
+        return 1.0 / interval if interval else float("inf")
 
     def ready_at(self, now: float) -> float:
         """When the next call may start: `now` or earlier means at once."""
-        ready = max(self._due, self._held_until)
+        ready = max(self._even.ready_at(), self._own.ready_at())
         for count in self._counts:
             ready = max(ready, count.ready_at())
         return ready
 
     def sent(self, now: float) -> None:
         """Count a call that starts now."""
-        self._due = max(self._due, now - CATCH_UP) + self._interval
+        self._even.sent(now)
+        self._own.sent(now)
         for count in self._counts:
             count.sent(now)
 
-    def hold(self, until: float) -> None:
-        """No call before `until`. A hold is never shortened by another."""
-        self._held_until = max(self._held_until, until)
+    def set_rate(self, window: Window) -> None:
+        """Pace no faster than this as well, from the next call on: evenly, without counting. The windows stay."""
+        self._by_hand = window
+        self._own.interval = window.guarded / window.calls
+
+    def binds(self, now: float) -> Window | None:
+        """The window that the next call waits for, if it waits for one; of windows that agree, the shortest."""
+        ready = self.ready_at(now)
+        if ready <= now:
+            return None
+        if ready == self._own.ready_at():
+            return self._by_hand
+        waiting = [w for w, count in zip(self.windows, self._counts, strict=True) if count.ready_at() == ready]
+        return min(waiting or self.windows, key=lambda window: window.seconds)

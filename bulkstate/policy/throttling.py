@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
+
+from bulkstate.model import Told
 
 FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 60.0
@@ -19,6 +22,38 @@ class Throttling:
     def __init__(self) -> None:
         self._in_a_row = 0
         self._since = float("-inf")
+        self._held_until = float("-inf")
+
+    @property
+    def rate(self) -> float:
+        """Calls a second at the most: as many as may be."""
+        return float("inf")
+
+    def ready_at(self, now: float) -> float:
+        """When the pause ends; in the past if there is none. A pause is never shortened by another."""
+        return self._held_until
+
+    def sent(self, now: float) -> None:
+        """A call starts: nothing follows from that."""
+
+    def answered(
+        self, now: float, sent_at: float, throttled: bool, retry_after: float | None = None, told: Sequence[Told] = ()
+    ) -> None:
+        """A call was answered, by a 429 or by anything else. What the gateway tells of its limits isn't looked at."""
+        if throttled:
+            self._held_until = max(self._held_until, self.refused(now, sent_at, retry_after))
+        else:
+            self.accepted(sent_at)
+
+    def lost(self, now: float, sent_at: float) -> None:
+        """A call will never be answered: nothing follows from that."""
+
+    def expect(self, calls: int) -> None:
+        """So many calls are left to be made: nothing follows from that."""
+
+    def binds(self, now: float) -> str:
+        """Which limit of the gateway's it is: nobody knows."""
+        return ""
 
     def refused(self, now: float, sent_at: float, retry_after: float | None) -> float:
         """A call that started at `sent_at` was refused: until when to pause."""

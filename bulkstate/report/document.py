@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import orjson
 
-from bulkstate.model import ChunkCounts, Report, StageReport, Verification
+from bulkstate.model import ChunkCounts, Held, Report, StageReport, Use, Verification
 from bulkstate.report.failures import Kind, kinds
 
 
@@ -66,6 +66,8 @@ class _Document:
     reason: str
     stages: tuple[_Stage, ...]
     failures: tuple[_Failures, ...]
+    held: tuple[Held, ...]
+    uses: tuple[Use, ...]
 
 
 def to_json(report: Report) -> bytes:
@@ -91,6 +93,8 @@ def _document(report: Report) -> _Document:
         reason=report.reason,
         stages=tuple(map(_stage, report.stages)),
         failures=tuple(map(_failures, kinds(report.failures))),
+        held=tuple(replace(held, share=round(held.share, 4)) for held in report.held),
+        uses=report.uses,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TextIO
 from urllib.parse import quote
 
 from bulkstate.model import Failure, Rectangle, Stage, StagePlan, Verdict
+from bulkstate.pieces import Pieces
 from bulkstate.raster import without
 from bulkstate.report.fold import RunRecord
 
@@ -49,14 +50,15 @@ def write_failures(record: RunRecord, file: Path) -> dict[Stage, Path]:
     One stage's pairs go into `file`; those of several into a file each, named after it and the stage, because `pairs:`
     selects in all stages of its entry. Returns the files by stage. OSError if one can't be written.
     """
-    undeleted: dict[Stage, set[int]] = {}
-    for stage, position in map(record.plan.place, record.undeleted()):
-        undeleted.setdefault(stage.stage, set()).add(position)
+    pieces = record.pieces()
+    undeleted = _by_stage(pieces, record.undeleted())
+    deleted = _by_stage(pieces, record.deleted())
     files = {stage: file if len(undeleted) == 1 else _file_of(stage, file) for stage in undeleted}
     for plan in record.plan.stages:
         if plan.stage in files:
+            left = _left(plan, undeleted[plan.stage], deleted.get(plan.stage, []))
             with files[plan.stage].open("w", encoding="utf-8", newline="") as table:
-                _write_pairs(plan, undeleted[plan.stage], table)
+                _write_pairs(plan, left, table)
     return files
 
 
@@ -64,17 +66,20 @@ def _file_of(stage: Stage, file: Path) -> Path:
     return file.with_name(f"{file.stem}.{quote(stage.pipeline, safe='')}.{quote(stage.name, safe='')}{file.suffix}")
 
 
-def _write_pairs(plan: StagePlan, undeleted: Collection[int], table: TextIO) -> None:
+def _by_stage(pieces: Pieces, numbers: Iterable[int]) -> dict[Stage, list[Rectangle]]:
+    rectangles: dict[Stage, list[Rectangle]] = {}
+    for plan, rectangle in map(pieces.place, numbers):
+        rectangles.setdefault(plan.stage, []).append(rectangle)
+    return rectangles
+
+
+def _left(plan: StagePlan, undeleted: Sequence[Rectangle], deleted: Sequence[Rectangle]) -> Iterable[Rectangle]:
+    """What is left of the target, as rectangles that share no pair."""
+    return without(undeleted, [*deleted, *plan.unlisted]) if plan.overlaps or plan.unlisted else undeleted
+
+
+def _write_pairs(plan: StagePlan, left: Iterable[Rectangle], table: TextIO) -> None:
     rows = csv.writer(table, lineterminator="\n")
     rows.writerow(("asset_id", "point_id"))
-    for left in _left(plan, undeleted):
-        rows.writerows(product(map(plan.assets.__getitem__, left.assets), map(plan.points.__getitem__, left.points)))
-
-
-def _left(plan: StagePlan, undeleted: Collection[int]) -> Iterable[Rectangle]:
-    """What is left of the target, as rectangles that share no pair."""
-    left = [plan.rectangles[position] for position in sorted(undeleted)]
-    if not (plan.overlaps or plan.unlisted):
-        return left
-    deleted = [each for position, each in enumerate(plan.rectangles) if position not in undeleted]
-    return without(left, [*deleted, *plan.unlisted])
+    for each in left:
+        rows.writerows(product(map(plan.assets.__getitem__, each.assets), map(plan.points.__getitem__, each.points)))

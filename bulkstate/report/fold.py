@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Protocol
@@ -11,15 +11,20 @@ from typing import Protocol
 from bulkstate.model import (
     ChunkCounts,
     Failure,
+    Held,
     Outcome,
     Plan,
+    Point,
     Report,
     RunResult,
+    Stage,
     StagePlan,
     StageReport,
+    Use,
     Verdict,
     Verification,
 )
+from bulkstate.pieces import Pieces
 from bulkstate.raster import without
 
 
@@ -51,8 +56,24 @@ class RunRecord(Protocol):
         """What the last reading back found."""
         ...
 
+    def pieces(self) -> Pieces:
+        """The plan's chunks and the parts of those that were split."""
+        ...
+
     def records(self) -> Iterator[tuple[int, Outcome]]:
         """Everything that was recorded, in order: the session's number and the outcome."""
+        ...
+
+    def points(self) -> Sequence[Point]:
+        """The run's course, in order."""
+        ...
+
+    def uses(self) -> Sequence[Use]:
+        """What was asked of it while it ran, in order."""
+        ...
+
+    def deleted(self) -> list[int]:
+        """The chunks whose last verdict is `deleted`, ascending."""
         ...
 
     def undeleted(self) -> list[int]:
@@ -63,10 +84,10 @@ class RunRecord(Protocol):
 class _Tally:
     """Every chunk's sums and last verdict, by number, while the records go by."""
 
-    def __init__(self, requests: int) -> None:
-        self.verdicts = [Verdict.NOT_SENT] * requests
-        self.attempts = [0] * requests
-        self.throttled = [0] * requests
+    def __init__(self, chunks: int) -> None:
+        self.verdicts = [Verdict.NOT_SENT] * chunks
+        self.attempts = [0] * chunks
+        self.throttled = [0] * chunks
         self.failures: dict[int, Outcome] = {}
         self._spans: dict[int, tuple[float, float]] = {}
 
@@ -98,12 +119,12 @@ def fold(record: RunRecord) -> Report:
 
     `failures` holds the recorded chunks that aren't deleted, in order of their numbers.
     """
-    plan = record.plan
-    tally = _Tally(plan.requests)
+    plan, pieces = record.plan, record.pieces()
+    tally = _Tally(len(pieces))
     for session, outcome in record.records():
         tally.add(session, outcome)
     result, reason = record.ending
-    stages = tuple(_stages(plan, tally))
+    stages = tuple(_stages(pieces, tally))
     return Report(
         run=record.name,
         run_dir=str(record.directory),
@@ -111,7 +132,7 @@ def fold(record: RunRecord) -> Report:
         result=result,
         reason=reason,
         stages=stages,
-        chunks=_counts(tally.verdicts),
+        chunks=_counts(plan.requests, tally.verdicts),
         pairs_planned=plan.pairs,
         pairs_deleted=sum(stage.pairs_deleted for stage in stages),
         attempts=sum(tally.attempts),
@@ -119,42 +140,66 @@ def fold(record: RunRecord) -> Report:
         throttled=sum(tally.throttled),
         seconds=tally.seconds,
         verified=record.verification,
-        failures=tuple(_failures(plan, tally)),
+        failures=tuple(_failures(pieces, tally)),
         unlisted_pairs=plan.unlisted_pairs,
+        held=tuple(_held(record.points())),
+        uses=tuple(record.uses()),
     )
 
 
-def _stages(plan: Plan, tally: _Tally) -> Iterator[StageReport]:
-    ends = accumulate((len(stage.rectangles) for stage in plan.stages), initial=0)
-    for stage, (start, end) in zip(plan.stages, pairwise(ends), strict=True):
-        verdicts, attempts = tally.verdicts[start:end], tally.attempts[start:end]
+def _stages(pieces: Pieces, tally: _Tally) -> Iterator[StageReport]:
+    ends = accumulate((len(stage.rectangles) for stage in pieces.plan.stages), initial=0)
+    parts = _parts(pieces)
+    for stage, (start, end) in zip(pieces.plan.stages, pairwise(ends), strict=True):
+        numbers = [*range(start, end), *parts.get(stage.stage, ())]
+        verdicts = [tally.verdicts[number] for number in numbers]
+        attempts = [tally.attempts[number] for number in numbers]
         yield StageReport(
             stage=stage.stage,
-            chunks=_counts(verdicts),
+            chunks=_counts(end - start, verdicts),
             pairs_planned=stage.pairs,
-            pairs_deleted=_pairs_deleted(stage, verdicts),
+            pairs_deleted=_pairs_deleted(stage, pieces, numbers, verdicts),
             attempts=sum(attempts),
             retries=sum(count - 1 for count in attempts if count),
-            throttled=sum(tally.throttled[start:end]),
+            throttled=sum(tally.throttled[number] for number in numbers),
         )
 
 
-def _counts(verdicts: list[Verdict]) -> ChunkCounts:
+def _parts(pieces: Pieces) -> dict[Stage, list[int]]:
+    """The numbers of the parts that each stage's chunks were split into."""
+    parts: dict[Stage, list[int]] = {}
+    for number in range(pieces.plan.requests, len(pieces)):
+        parts.setdefault(pieces.place(number)[0].stage, []).append(number)
+    return parts
+
+
+def _counts(planned: int, verdicts: list[Verdict]) -> ChunkCounts:
     numbers = {verdict.value: count for verdict, count in Counter(verdicts).items()}
-    return ChunkCounts(planned=len(verdicts), **numbers)
+    return ChunkCounts(planned=planned, **numbers)
 
 
-def _pairs_deleted(plan: StagePlan, verdicts: Iterable[Verdict]) -> int:
-    """The target pairs inside deleted chunks, each once."""
-    chunks = zip(plan.rectangles, verdicts, strict=True)
-    deleted = [rectangle for rectangle, verdict in chunks if verdict is Verdict.DELETED]
-    if len(deleted) == len(plan.rectangles):
+def _pairs_deleted(plan: StagePlan, pieces: Pieces, numbers: Sequence[int], verdicts: Sequence[Verdict]) -> int:
+    """The target pairs inside deleted chunks, each once. A split chunk counts by its parts."""
+    if all(verdict is Verdict.DELETED for verdict in verdicts):
         return plan.pairs
+    chunks = zip(numbers, verdicts, strict=True)
+    deleted = [pieces.place(number)[1] for number, verdict in chunks if verdict is Verdict.DELETED]
     parts = without(deleted, plan.unlisted) if plan.overlaps or plan.unlisted else deleted
     return sum(rectangle.pairs for rectangle in parts)
 
 
-def _failures(plan: Plan, tally: _Tally) -> Iterator[Failure]:
+def _failures(pieces: Pieces, tally: _Tally) -> Iterator[Failure]:
     for number, outcome in sorted(tally.failures.items()):
-        stage, position = plan.place(number)
-        yield Failure(number, stage.stage, stage.rectangles[position].pairs, outcome)
+        stage, rectangle = pieces.place(number)
+        yield Failure(number, stage.stage, rectangle.pairs, outcome)
+
+
+def _held(points: Sequence[Point]) -> Iterator[Held]:
+    """Shares of the time that the points cover, the largest first."""
+    seconds: dict[tuple[str, str], float] = {}
+    for point in points:
+        cause = point.held_by, point.which
+        seconds[cause] = seconds.get(cause, 0.0) + point.seconds
+    total = sum(seconds.values())
+    for cause, part in sorted(seconds.items(), key=lambda item: -item[1]):
+        yield Held(*cause, part / total if total else 0.0)

@@ -44,11 +44,11 @@ class _Document:
     assets: int
     points: int
     body_bytes: int
-    forecast_seconds: float
+    forecast_seconds: float | None
     stages: tuple[_Stage, ...]
 
 
-def plan_to_json(plan: Plan, forecast_seconds: float, comparison: Comparison | None = None) -> bytes:
+def plan_to_json(plan: Plan, forecast_seconds: float | None, comparison: Comparison | None = None) -> bytes:
     """The plan as one JSON document, UTF-8, ending in a newline; with `diff` if it was compared with an older one."""
     fields = asdict(_document(plan, forecast_seconds))
     if comparison is not None:
@@ -56,7 +56,7 @@ def plan_to_json(plan: Plan, forecast_seconds: float, comparison: Comparison | N
     return orjson.dumps(fields, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
-def _document(plan: Plan, forecast_seconds: float) -> _Document:
+def _document(plan: Plan, forecast_seconds: float | None) -> _Document:
     return _Document(
         plan=plan.digest,
         requests=plan.requests,
@@ -67,7 +67,7 @@ def _document(plan: Plan, forecast_seconds: float) -> _Document:
         assets=_named((each.assets, (chunk.assets for chunk in each.rectangles)) for each in plan.stages),
         points=_named((each.points, (chunk.points for chunk in each.rectangles)) for each in plan.stages),
         body_bytes=plan.body_bytes,
-        forecast_seconds=round(forecast_seconds, 1),
+        forecast_seconds=None if forecast_seconds is None else round(forecast_seconds, 1),
         stages=tuple(map(_stage, plan.stages)),
     )
 
@@ -87,13 +87,13 @@ def _named(sides: Iterable[tuple[tuple[str, ...], Iterable[IndexArray]]]) -> int
     return len(set().union(*(compress(ids, named.tolist()) for ids, named in dictionaries.values())))
 
 
-def show_plan(plan: Plan, forecast_seconds: float, console: Console) -> None:
+def show_plan(plan: Plan, forecast_seconds: float | None, console: Console) -> None:
     """Print the plan on `console`, in colour where it has some."""
     text = Text("\n").join(_lines(plan, forecast_seconds))
     console.print(Padding(text, (0, 1, 1, 1)), highlight=False)
 
 
-def _lines(plan: Plan, forecast_seconds: float) -> Iterator[Text]:
+def _lines(plan: Plan, forecast_seconds: float | None) -> Iterator[Text]:
     size = f"{plan.body_bytes / 1e6:,.1f} MB"
     yield Text(f"Plan {plan.digest[:8]}", "bold")
     yield Text(f"  {_size(plan.pairs, plan.requests)}; at least {plan.lower_bound:,} are needed")
@@ -103,11 +103,17 @@ def _lines(plan: Plan, forecast_seconds: float) -> Iterator[Text]:
         )
     if plan.kept_pairs:
         yield Text(f"  {counted(plan.kept_pairs, 'pair')} kept, though selected")
-    yield Text(f"  about {duration(forecast_seconds)} at the configured limits; {size} to send")
+    yield Text(f"  {_time(forecast_seconds)}; {size} to send")
     for stage in plan.stages[:STAGES_SHOWN]:
         yield Text(f"  {printable(str(stage.stage))}: {_size(stage.pairs, len(stage.rectangles))}")
     if len(plan.stages) > STAGES_SHOWN:
         yield Text(f"  … and {len(plan.stages) - STAGES_SHOWN:,} more stages")
+
+
+def _time(forecast_seconds: float | None) -> str:
+    if forecast_seconds is None:
+        return "nobody knows yet how fast the gateway lets it be sent"
+    return f"about {duration(forecast_seconds)} at the limits that are known"
 
 
 def _size(pairs: int, requests: int) -> str:

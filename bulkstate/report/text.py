@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from io import StringIO
 from typing import Final, TypeAlias
 
@@ -15,10 +16,13 @@ from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from bulkstate.model import Report, RunResult, StageReport, Verdict, Verification
+from bulkstate.model import ChunkCounts, Held, Report, RunResult, StageReport, Use, Verdict, Verification
+from bulkstate.policy.holding import By, Holding
 from bulkstate.report.failures import Kind, kinds
 
 _KINDS_SHOWN: Final = 8
+_LEAST_SHARE: Final = 0.05
+_USES_SHOWN: Final = 20
 
 _HEADINGS: Final = {
     RunResult.DELETED: ("✓ Deleted", "bold green"),
@@ -65,6 +69,8 @@ def _paragraphs(report: Report) -> Iterator[_Paragraph]:
     yield from map(_kind, found[:_KINDS_SHOWN])
     if unlisted := list(_unlisted(report, found)):
         yield unlisted
+    if report.uses:
+        yield list(_by_hand(report.uses))
     yield list(_read_back(report.verified))
 
 
@@ -78,13 +84,14 @@ def printable(text: str) -> str:
 
 
 def _heading(report: Report) -> _Paragraph:
-    chunks = _of(report.chunks.deleted, report.chunks.planned, "chunk")
+    chunks = _chunks(report.chunks)
     lines = (
         printable(report.reason),
         f"{_of(report.pairs_deleted, report.pairs_planned, 'pair')} deleted, in {chunks}",
         f"these chunks held {counted(report.unlisted_pairs, 'more pair')} that nobody listed"
         * bool(report.unlisted_pairs),
         _pace(report),
+        "; ".join(_held(report.held)),
         f"run {printable(report.run)}, plan {printable(report.plan[:8])}",
     )
     return [Text(*_HEADINGS[report.result]), *(_indented(line) for line in lines if line)]
@@ -98,6 +105,14 @@ def _pace(report: Report) -> str:
     return f"{pace}; {_trouble(report)}"
 
 
+def _held(shares: Sequence[Held]) -> Iterator[str]:
+    """What held the run back, for a twentieth of its time at least."""
+    for held in shares:
+        if held.share >= _LEAST_SHARE:
+            cause = printable(str(Holding(By(held.by), held.which)))
+            yield f"held back by {cause}: {held.share:.0%} of the time"
+
+
 def _trouble(report: Report | StageReport) -> str:
     return f"{counted(report.retries, 'retry', 'retries')}, {report.throttled:,} throttled"
 
@@ -107,14 +122,20 @@ def _stages(stages: Sequence[StageReport]) -> Iterator[RenderableType]:
     rows = [_figures(stage) for stage in stages]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for stage, row in zip(stages, rows, strict=True):
-        whole = stage.chunks.deleted + stage.chunks.split == stage.chunks.planned
+        whole = stage.chunks.deleted == stage.chunks.unsplit
         yield Text(f"{'✓' if whole else '!'} {printable(str(stage.stage))}", "green" if whole else "yellow")
         yield _indented("   ".join(figure.ljust(width) for figure, width in zip(row, widths, strict=True)))
 
 
 def _figures(stage: StageReport) -> tuple[str, str, str]:
     pairs = _of(stage.pairs_deleted, stage.pairs_planned, "pair")
-    return pairs, _of(stage.chunks.deleted, stage.chunks.planned, "chunk"), _trouble(stage)
+    return pairs, _chunks(stage.chunks), _trouble(stage)
+
+
+def _chunks(counts: ChunkCounts) -> str:
+    """Of a split chunk its parts count."""
+    split = f" ({counts.split:,} split)" if counts.split else ""
+    return _of(counts.deleted, counts.unsplit, "chunk") + split
 
 
 def _of(done: int, planned: int, noun: str) -> str:
@@ -167,6 +188,15 @@ def _unlisted(report: Report, found: Sequence[Kind]) -> Iterator[Text]:
     unreached = report.chunks.not_sent - recorded
     if unreached:
         yield Text(f"{counted(unreached, 'chunk')} not sent: their turn never came.", "bold yellow")
+
+
+def _by_hand(uses: Sequence[Use]) -> Iterator[Text]:
+    """What was asked of the run while it ran; of very much, the latest."""
+    earlier = len(uses) - _USES_SHOWN
+    yield Text(f"By hand, and {earlier:,} times before:" if earlier > 0 else "By hand:")
+    for use in uses[-_USES_SHOWN:]:
+        at = datetime.fromtimestamp(use.at, UTC)
+        yield Text(f"  {at:%Y-%m-%d %H:%M:%S} UTC  {printable(f'{use.command} {use.value}')}")
 
 
 def _read_back(verified: Verification | None) -> Iterator[Text]:

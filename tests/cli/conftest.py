@@ -6,7 +6,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,6 +84,14 @@ class Bulkstate:
 def ended(process: subprocess.Popen[str]) -> Done:
     out, err = process.communicate(timeout=60)
     return Done(process.returncode, out, err)
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Another process does it: there is nothing to wait for but the clock."""
+    ends = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < ends
+        threading.Event().wait(0.05)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import csv
 
 import pytest
 
-from tests.cli.conftest import PAIRS, Bulkstate
+from tests.cli.conftest import PAIRS, Bulkstate, ended, until
 from tests.cli.gateway import Answer, Call, Gateway, deleted, reply
 
 pytestmark = pytest.mark.slow
@@ -183,6 +183,52 @@ def test_the_report_can_be_written_to_a_file(bulkstate: Bulkstate, gateway: Gate
 
 def test_the_schema_is_json(bulkstate: Bulkstate) -> None:
     assert bulkstate("schema").document["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+def test_a_gateway_that_takes_less_than_planned_gets_less(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    def answer(call: Call, number: int) -> Answer:
+        return deleted() if len(call.pairs) <= 6 else reply({"code": 61105, "msg": "too many", "data": None})
+
+    gateway.answer = answer
+    bulkstate.configure(gateway.url)
+    done = bulkstate("run", "config.yaml", "--yes", "--run-dir", "r", "--json")
+    assert (done.exit_code, done.document["result"]) == (0, "deleted"), done.err
+    assert done.document["chunks"]["split"] >= 10
+    assert done.document["pairs"] == {"planned": 100, "deleted": 100}
+    assert gateway.deleted_pairs() == PAIRS
+
+
+def test_split_says_which_pairs_are_left_and_resume_sends_no_more_than_those(
+    bulkstate: Bulkstate, gateway: Gateway
+) -> None:
+    gateway.answer = lambda call, number: (
+        reply({"code": 61199, "msg": "no", "data": False}) if ("S_01", "A07", "P3") in call.pairs else deleted()
+    )
+    bulkstate.configure(gateway.url)
+    done = bulkstate("run", "config.yaml", "--yes", "--run-dir", "r", "--json")
+    assert done.exit_code == 3
+    assert done.document["pairs"] == {"planned": 100, "deleted": 99}
+    assert bulkstate("report", "r", "--failed", "failed.csv").exit_code == 0
+    assert (bulkstate.folder / "failed.csv").read_text().splitlines()[1:] == ["A07,P3,p1,S_01"]
+    gateway.answer = lambda call, number: deleted()
+    gateway.calls.clear()
+    assert bulkstate("resume", "r", "--retry-failed").exit_code == 0
+    assert [call.pairs for call in gateway.deletes()] == [{("S_01", "A07", "P3")}]
+
+
+def test_an_hours_calls_count_for_the_next_run(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    bulkstate.configure(gateway.url, rate="[1000/s, 12/h]")
+    first = bulkstate.start("run", "config.yaml", "--yes", "--run-dir", "one")
+    assert ended(first).exit_code == 0
+    assert len(gateway.calls) in (11, 12)
+    second = bulkstate.start("run", "config.yaml", "--yes", "--run-dir", "two")
+    until(lambda: len(gateway.calls) == 12)
+    second.terminate()
+    ended(second)
+    assert len(gateway.calls) == 12
+    third = bulkstate("run", "config.yaml", "--yes", "--run-dir", "three", "--state", "fresh.json")
+    assert third.exit_code == 0, third.err
+    assert (bulkstate.folder / "fresh.json").exists()
 
 
 def test_failures_of_several_stages_go_into_a_file_each(bulkstate: Bulkstate, gateway: Gateway) -> None:

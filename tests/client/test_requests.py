@@ -10,7 +10,7 @@ import pytest
 from bulkstate import __version__
 from bulkstate.client import Client
 from bulkstate.credentials import AppKey, Auth, Bearer, Style
-from bulkstate.model import Answer, Chunk, Pair, Pipeline, PipelinePage, Stage
+from bulkstate.model import Answer, Chunk, Pair, Pipeline, PipelinePage, Stage, Told
 from tests.client.servers import CHUNK, DELETED, ORG, TOKEN, Gate, client, gateway, http, saying, token_answer
 
 pytestmark = pytest.mark.anyio
@@ -210,3 +210,11 @@ async def test_retry_after_is_read(headers: list[str], seconds: float | None) ->
         reply = (await api.delete(CHUNK)).reply
     assert (reply.answer, reply.status, reply.message) == (Answer.THROTTLED, 429, "slow down")
     assert reply.retry_after == (seconds if seconds is None else pytest.approx(seconds))
+
+
+async def test_what_headers_say_of_limits_comes_with_every_answer() -> None:
+    said = http(DELETED, "200 OK", "x-ratelimit-limit: 100", "X-RateLimit-Remaining: 7", "X-RateLimit-Reset: 3")
+    async with gateway(saying(said, http(DELETED))) as server, at_noon(server.url, Bearer("t"), Gate()) as api:
+        first, second = await api.delete(CHUNK), await api.delete(CHUNK)
+    assert first.reply.limits == (Told(100, None, 7, 3),)
+    assert (first.reply.retry_after, second.reply.limits) == (None, ())

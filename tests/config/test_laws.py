@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkstate import config
-from bulkstate.config import Application, AuthStyle, Bearer, Embedded, Gateway, Rate, SecretReference, Settings
+from bulkstate.config import Application, AuthStyle, Bearer, Embedded, Gateway, Rate, SecretReference, Settings, Share
 from bulkstate.config.forms import Duration, Form, RateOf, Size
 from bulkstate.config.nodes import Kind, Scalar, from_yaml
 from bulkstate.config.place import Place, Source
@@ -82,9 +82,14 @@ gateways = st.builds(Embedded, times) | st.builds(
     Gateway, urls, lines, auths, times, st.none() | st.just(PEM), st.booleans()
 )
 rates = st.lists(st.builds(Rate, st.integers(1, 10**9), st.integers(1, 10**8).map(float)), min_size=1, max_size=4)
+rates_or_auto = rates | rates.map(lambda some: ["auto", *some]) | st.just(["auto"])
 limits = st.builds(
-    config.Limits, rates.map(tuple), st.integers(1, 100_000), st.integers(1 << 10, 64 << 20), st.integers(1, 1000)
-)
+    config.Limits,
+    rates_or_auto.map(tuple),
+    st.integers(1, 100_000),
+    st.integers(1 << 10, 64 << 20),
+    st.integers(1, 1000) | st.just("auto"),
+) | st.builds(config.Limits, st.just(("auto",)), share=st.integers(1, 100).map(Share))
 retries = st.tuples(times, times).map(lambda two: config.Retry(5, min(two), max(two)))
 guards = st.none() | st.integers(1, 10**12)
 witnesses = paths.map(lambda name: PairSource(Path("/data") / f"{name}.csv", "the run's settings:1", "verify.witness"))

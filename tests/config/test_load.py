@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bulkstate import config
-from bulkstate.config import Application, AuthStyle, Bearer, Embedded, Gateway, Rate, SecretReference
+from bulkstate.config import Application, AuthStyle, Bearer, Embedded, Gateway, Rate, SecretReference, Share
 from bulkstate.relation import Unlisted
 from bulkstate.selection import STDIN, BlockSource, Entry, IdList, PairSource
 from tests.config.writing import ENVIRON, GOOD, loaded, spoilt
@@ -31,8 +31,8 @@ delete:
     unlisted: may_delete
     columns: {asset: device, point: measure}
 plan: {}
-limits: {pairs_per_request: 5_000, bytes_per_request: 512KiB, rate: 600/30s, concurrency: 4}
-retry: {attempts: 3, first_delay: 1s, max_delay: 1.5min}
+limits: {pairs_per_request: 5_000, bytes_per_request: 512KiB, rate: [600/30s, auto], concurrency: 4, share: 80%}
+retry: {attempts: 3, first_delay: 1s, max_delay: 1.5min, split: false}
 safety: {max_pairs: 50_000_000, max_requests: 20_000, require_paused: false, status_every: 45m}
 verify: {sample: 2000, witness: data/witnesses.csv}
 report: {json: out/report.json}
@@ -47,10 +47,18 @@ def test_what_is_there_and_what_it_stands_for_where_it_is_not(tmp_path: Path) ->
         Application(SecretReference("ENOS_APP_KEY"), SecretReference("ENOS_APP_SECRET"), AuthStyle.SIGNED),
     )
     assert settings.limits == config.Limits((Rate(20, 1.0), Rate(1000, 60.0)), 100_000, 1 << 20, 16)
-    assert settings.retry == config.Retry(8, 0.5, 60.0)
+    assert settings.retry == config.Retry(8, 0.5, 60.0, True)
     assert settings.safety == config.Safety(None, None, True, 30.0)
     assert settings.verify == config.Verify(0, None)
     assert settings.report == config.ReportFiles(None)
+
+
+def test_auto_is_what_is_meant_where_nothing_is_said(tmp_path: Path) -> None:
+    text = GOOD.replace("limits:\n  rate: [20/s, 1000/min]\n", "")
+    assert loaded(tmp_path, text).limits == config.Limits(("auto",), 100_000, 1 << 20, 16, Share(100))
+    settings = loaded(tmp_path, text + "limits: {rate: [auto, 1000/min], concurrency: auto, share: 80%}\n")
+    assert (settings.limits.rate, settings.limits.windows) == (("auto", Rate(1000, 60.0)), (Rate(1000, 60.0),))
+    assert (settings.limits.concurrency, settings.limits.share.part) == ("auto", 0.8)
 
 
 def test_selections_keep_their_place(tmp_path: Path) -> None:
@@ -75,8 +83,8 @@ def test_every_key_that_is_built(tmp_path: Path) -> None:
     assert (entry.keep, entry.unlisted) == (keep, Unlisted.MAY_DELETE)
     auth = Application(SecretReference("ENOS_APP_KEY"), SecretReference("ENOS_APP_SECRET"), AuthStyle.BEARER, "")
     assert settings.gateway == Gateway("http://10.0.0.7:8080/enos", "007", auth, 0.5, None, True)
-    assert settings.limits == config.Limits((Rate(600, 30.0),), 5_000, 512 << 10, 4)
-    assert settings.retry == config.Retry(3, 1.0, 90.0)
+    assert settings.limits == config.Limits((Rate(600, 30.0), "auto"), 5_000, 512 << 10, 4, Share(80))
+    assert settings.retry == config.Retry(3, 1.0, 90.0, False)
     assert settings.safety == config.Safety(50_000_000, 20_000, False, 2700.0)
     witness = PairSource(tmp_path / "data/witnesses.csv", f"{tmp_path}/config.yaml:20", "verify.witness")
     assert settings.verify == config.Verify(2000, witness)

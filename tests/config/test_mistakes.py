@@ -15,6 +15,7 @@ from tests.config.writing import ENVIRON, GOOD, loaded, mistakes, spoilt
 AUTH = '{app_key: "${ENOS_APP_KEY}", app_secret: "${ENOS_APP_SECRET}"}'
 RATE = "  rate: [20/s, 1000/min]\n"
 BLOCK = '{assets: ["WTG{0001..2000}", A1], points: points.txt}'
+SHARES = "a share from 1% to 100%, in whole percent"
 RATES = "a rate such as 20/s, 1000/min or 600/30s, with the units s, min, h or d"
 DURATIONS = "a duration such as 30s or 500ms, with the units ms, s, m, h or d"
 ADDRESS = "config.yaml:3: gateway.url: expected an address such as https://apim.example.com, or embedded"
@@ -33,12 +34,12 @@ WRONG = [
     (
         "  rate:",
         "  q: 3\n  rate:",
-        "config.yaml:13: limits.q: unknown key (known: rate, pairs_per_request, bytes_per_request, concurrency)",
+        "config.yaml:13: limits.q: unknown key (known: rate, pairs_per_request, bytes_per_request, concurrency, share)",
     ),
     (
         "  rate:",
         "  7: 3\n  rate:",
-        "config.yaml:13: limits.7: unknown key (known: rate, pairs_per_request, bytes_per_request, concurrency)",
+        "config.yaml:13: limits.7: unknown key (known: rate, pairs_per_request, bytes_per_request, concurrency, share)",
     ),
     ("  rate:", "  rate: 1/s\n  rate:", "config.yaml:14: limits.rate: is there twice, first on line 13"),
     (
@@ -56,7 +57,8 @@ WRONG = [
     (
         RATE,
         "  - rate\n",
-        "config.yaml:12: limits: expected a mapping with rate, pairs_per_request, bytes_per_request, concurrency",
+        "config.yaml:12: limits: expected a mapping with "
+        "rate, pairs_per_request, bytes_per_request, concurrency, share",
     ),
     (
         "[LastRecordAppender_01, LatestRecordMerger_02]",
@@ -91,7 +93,20 @@ WRONG = [
     ),
     ("8a81b5f0-2c5e", "'${NOBODY}'", "config.yaml:7: delete[0].pipeline: the environment variable NOBODY isn't set"),
     # ── limits ──
-    (RATE, "  concurrency: 3\n", "config.yaml:12: limits.rate: is missing (Calls allowed: 20/s, or [20/s, 1000/min])"),
+    ("[20/s, 1000/min]", "[auto, 5/s, auto]", "config.yaml:13: limits.rate: says auto twice"),
+    (RATE, "  share: 0%\n", f"config.yaml:13: limits.share: expected {SHARES}, found '0%'"),
+    (RATE, "  share: 101%\n", f"config.yaml:13: limits.share: expected {SHARES}, found '101%'"),
+    (RATE, "  share: 0.5\n", f"config.yaml:13: limits.share: expected {SHARES}, found '0.5'"),
+    (
+        RATE,
+        f"{RATE}  share: 50%\n",
+        "config.yaml:14: limits.share: is a share of what auto finds, and there is no auto in limits.rate",
+    ),
+    (
+        "[20/s, 1000/min]",
+        "{concurrency: auto}",
+        "config.yaml:13: limits.rate: expected a rate such as 20/s, found a mapping",
+    ),
     ("[20/s, 1000/min]", "20/fortnight", f"config.yaml:13: limits.rate: expected {RATES}, found '20/fortnight'"),
     ("[20/s, 1000/min]", "20", f"config.yaml:13: limits.rate: expected {RATES}, found '20'"),
     ("[20/s, 1000/min]", "-5/s", f"config.yaml:13: limits.rate: expected {RATES}, found '-5/s'"),
@@ -280,9 +295,6 @@ def test_the_embedded_gateway_makes_up_its_own(tmp_path: Path, name: str) -> Non
 
 
 WHOLE_TREE = {
-    "limits.rate": "auto",
-    "limits.concurrency": "auto",
-    "limits.share": "100%",
     "safety.restart": "null",
 }
 
@@ -291,19 +303,8 @@ WHOLE_TREE = {
 def test_what_is_not_built_yet(tmp_path: Path, path: str) -> None:
     section, _, name = path.partition(".")
     key = f"{name}: {WHOLE_TREE.get(path, 'true')}"
-    text = GOOD.replace("[20/s, 1000/min]", "auto") if path == "limits.rate" else GOOD
-    if path == "limits.rate":
-        field, line = path, 13
-    elif section == "limits":
-        text, field, line = GOOD + f"  {key}\n", path, 14
-    else:
-        text, field, line = GOOD + f"{section}: {{{key}}}\n", path, 14
-    assert mistakes(tmp_path, text) == [f"config.yaml:{line}: {field}: not built yet"]
-
-
-def test_auto_beside_a_rate_is_not_built_yet(tmp_path: Path) -> None:
-    text = spoilt("[20/s, 1000/min]", "[auto, 1000/min]")
-    assert mistakes(tmp_path, text) == ["config.yaml:13: limits.rate[0]: not built yet"]
+    text = GOOD + f"{section}: {{{key}}}\n"
+    assert mistakes(tmp_path, text) == [f"config.yaml:14: {path}: not built yet"]
 
 
 def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
@@ -314,7 +315,7 @@ retry: {attempts: 0}
 delete: [{pipeline: 1, where: [{assets: b}]}]
 """
     assert [line.split(": ")[1] for line in mistakes(tmp_path, text)] == [
-        *("version", "limits.rate"),
+        "version",
         *("gateway.url", "gateway.timeout", "gateway.allow_http", "gateway.auth", "gateway.org_id"),
         "retry.attempts",
         *("delete[0].pipeline", "delete[0].stages", "delete[0].where[0].assets", "delete[0].where[0].points"),

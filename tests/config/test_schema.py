@@ -40,8 +40,9 @@ def test_it_describes_every_key_that_can_be_written_and_no_other() -> None:
 def test_it_forbids_unknown_keys_and_asks_for_what_has_no_default() -> None:
     schema = config.schema()
     assert schema["additionalProperties"] is False
-    assert schema["required"] == ["version", "gateway", "delete", "limits"]
-    assert schema["properties"]["limits"]["required"] == ["rate"]
+    assert schema["required"] == ["version", "gateway", "delete"]
+    assert schema["properties"]["limits"]["properties"]["rate"]["default"] == "auto"
+    assert schema["properties"]["limits"]["properties"]["share"]["default"] == "100%"
     assert schema["properties"]["limits"]["properties"]["concurrency"]["default"] == 16
     assert schema["properties"]["retry"]["properties"]["first_delay"]["default"] == "0.5s"
 

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import anyio
 
+from bulkstate.gate import Gate
 from bulkstate.model import Answer, Attempt, Chunk, Pair, Pipeline, PipelinePage, PipelineStatus, Plan, Reply, Stage
 from bulkstate.wire import Code
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +129,19 @@ class World:
 
 
 class ScriptedApi:
-    """One run's `ports.StageStateApi`."""
+    """One run's `ports.StageStateApi`, which tells the gate how each call ended."""
 
-    def __init__(self, world: World, acquire: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, world: World, gate: Gate) -> None:
         self._world = world
-        self._acquire = acquire
+        self._gate = gate
+
+    def _told(self, attempt: Attempt[T]) -> Attempt[T]:
+        self._gate.answered(attempt)
+        return attempt
 
     async def delete(self, chunk: Chunk) -> Attempt[bool]:
         asked_at = anyio.current_time()
-        await self._acquire()
+        await self._gate.acquire()
         now = anyio.current_time()
         call = self._world.reached(Call(asked_at, now, "delete", chunk.number))
         said = self._world.next_delete(chunk.number, now)
@@ -144,11 +152,11 @@ class ScriptedApi:
         call.retry_after = said.retry_after
         data = True if said.answer is Answer.OK else None
         reply = Reply(said.answer, None, said.code, said.answer.value, None, data, said.retry_after)
-        return Attempt(reply, now, anyio.current_time() - now, 100)
+        return self._told(Attempt(reply, now, anyio.current_time() - now, 100))
 
     async def get(self, chunk: Chunk) -> Attempt[frozenset[Pair]]:
         asked_at = anyio.current_time()
-        await self._acquire()
+        await self._gate.acquire()
         now = anyio.current_time()
         call = self._world.reached(Call(asked_at, now, "get", chunk.number))
         said = self._world.next_read()
@@ -156,12 +164,12 @@ class ScriptedApi:
         _answered(call, said.answer)
         found = frozenset(self._world.state.get(chunk.stage, set())) & pairs_of(chunk)
         data = found if said.answer is Answer.OK else None
-        return Attempt(Reply(said.answer, data=data, retry_after=said.retry_after), now, said.seconds)
+        return self._told(Attempt(Reply(said.answer, data=data, retry_after=said.retry_after), now, said.seconds))
 
     async def pipelines(self, page: int) -> Attempt[PipelinePage]:
         """One pipeline a page."""
         asked_at = anyio.current_time()
-        await self._acquire()
+        await self._gate.acquire()
         now = anyio.current_time()
         call = self._world.reached(Call(asked_at, now, "pipelines", page=page))
         said = self._world.next_read()
@@ -170,14 +178,14 @@ class ScriptedApi:
         _answered(call, said.answer)
         call.retry_after = said.retry_after
         if said.answer is not Answer.OK:
-            return Attempt(Reply(said.answer, retry_after=said.retry_after), now, said.seconds)
+            return self._told(Attempt(Reply(said.answer, retry_after=said.retry_after), now, said.seconds))
         call.found = status
         names = pipelines_of(self._world.plan)
         row = Pipeline(names[page - 1], "", status)
-        return Attempt(Reply(Answer.OK, 200, 0, data=PipelinePage(len(names), (row,))), now, said.seconds)
+        return self._told(Attempt(Reply(Answer.OK, 200, 0, data=PipelinePage(len(names), (row,))), now, said.seconds))
 
     async def renew(self, refused_at: float) -> bool:
-        return await self._world.make_token(refused_at, self._acquire)
+        return await self._world.make_token(refused_at, self._gate.acquire)
 
 
 def _answered(call: Call, answer: Answer) -> None:

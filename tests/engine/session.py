@@ -122,7 +122,7 @@ def assemble(
 ) -> Session:
     """A session that sends the chunks `numbers`, all by default."""
     gate = Gate(Pacer(settings.windows, history), wall)
-    api = ScriptedApi(world, gate.acquire)
+    api = ScriptedApi(world, gate)
     random = Random(settings.seed).random
     watch = Watch(Reads(api, gate, settings.retry, random), pipelines_of(world.plan))
     witness = Witness()

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import astuple
+from itertools import product
 from random import Random
 from typing import Any
 
 import anyio
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bulkstate.checks import look, require
 from bulkstate.errors import CheckFailed
 from bulkstate.gate import Gate
-from bulkstate.model import Answer, Chunk, Stage
+from bulkstate.model import Answer, Span
 from bulkstate.policy.pacing import Pacer, Window
 from bulkstate.policy.retry import RetryPolicy
-from bulkstate.reads import ReadFailed, Reads, halves
+from bulkstate.policy.sizing import halves
+from bulkstate.reads import ReadFailed, Reads
 from bulkstate.verification import read_back, sample
 from bulkstate.watch import Watch
 
@@ -36,26 +39,21 @@ def reading(world: World, use: Callable[[Reads], Awaitable[Any]], attempts: int 
     async def main() -> Any:
         gate = Gate(Pacer([Window(1000, 1.0)]), wall)
         retry = RetryPolicy(attempts, 1.0, 8.0)
-        return await use(Reads(ScriptedApi(world, gate.acquire), gate, retry, Random(1).random))
+        return await use(Reads(ScriptedApi(world, gate), gate, retry, Random(1).random))
 
     return virtually(main)
 
 
-chunks = st.builds(
-    Chunk,
-    st.just(0),
-    st.just(Stage("p", "s")),
-    st.integers(1, 9).map(lambda n: tuple(f"a{i}" for i in range(n))),
-    st.integers(1, 9).map(lambda n: tuple(f"p{i}" for i in range(n))),
-).filter(lambda chunk: chunk.pairs > 1)
+sides = st.integers(0, 5).flatmap(lambda start: st.integers(start + 1, start + 9).map(lambda end: Span(start, end)))
 
 
-@given(chunks)
-def test_halves_are_about_equal_and_together_the_whole(chunk: Chunk) -> None:
-    one, other = halves(chunk)
-    assert pairs_of(one) | pairs_of(other) == pairs_of(chunk)
-    assert one.pairs + other.pairs == chunk.pairs
-    assert abs(one.pairs - other.pairs) <= min(len(chunk.assets), len(chunk.points))
+@given(sides, sides)
+def test_halves_are_about_equal_and_together_the_whole(assets: Span, points: Span) -> None:
+    assume(len(assets) * len(points) > 1)
+    one, other = (set(product(range(*astuple(a)), range(*astuple(p)))) for a, p in halves(assets, points))
+    assert one | other == set(product(range(*astuple(assets)), range(*astuple(points))))
+    assert not one & other
+    assert abs(len(one) - len(other)) <= min(len(assets), len(points))
 
 
 @given(st.lists(st.sampled_from([Say(Answer.TOO_LARGE), DOWN, Say(Answer.OK)]), max_size=2))

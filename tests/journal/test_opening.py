@@ -45,7 +45,7 @@ SPOILT: dict[str, tuple[Callable[[Path], None], str]] = {
     "empty": (with_bytes(lambda _: b""), "isn't a journal"),
     "cut": (with_bytes(lambda old: old[:9000]), "journal"),
     "foreign": (with_sql("PRAGMA application_id = 7"), "isn't a journal"),
-    "newer": (with_sql("PRAGMA user_version = 2"), "version 2"),
+    "newer": (with_sql("PRAGMA user_version = 99"), "version 2"),
     "other IDs": (with_sql("UPDATE dictionary SET ids = replace(ids, 'WTG', 'WTX')"), "digest"),
     "other stage": (with_sql("UPDATE stage SET name = 'Stage_02'"), "digest"),
     "other digest": (with_sql("UPDATE plan SET digest = 'abc'"), "digest"),

@@ -62,15 +62,6 @@ def test_late_timers_cost_nothing_in_the_long_run(calls: int, seconds: float, la
     assert (len(times) - 1) / (times[-1] - times[0]) >= 0.98 * calls / seconds
 
 
-@given(windows, st.lists(st.floats(-10.0, 5000.0), min_size=1, max_size=8))
-def test_a_hold_is_never_shortened(limits: list[Window], holds: list[float]) -> None:
-    pacer = Pacer(limits)
-    for until in holds:
-        pacer.hold(until)
-    assert pacer.held_until == max(holds)
-    assert pacer.ready_at(0.0) == max(holds)
-
-
 @given(st.integers(1, 20), st.integers(1, 300), lengths, st.integers(1, 600))
 def test_a_forecast_is_what_it_takes(few: int, many: int, seconds: float, calls: int) -> None:
     limits = [Window(few, 1.0), Window(many, seconds)]

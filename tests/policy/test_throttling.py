@@ -48,3 +48,13 @@ def test_a_pause_is_never_longer_than_a_minute_unless_it_is_wished_for(steps: li
             throttling.accepted(now - age)
         else:
             assert throttling.refused(now, now - age, None) <= now + LONGEST_PAUSE
+
+
+@given(st.lists(st.tuples(st.floats(0.0, 50.0), st.floats(0.0, 9000.0)), min_size=1, max_size=20))
+def test_a_pause_is_never_shortened(wishes: list[tuple[float, float]]) -> None:
+    throttling, now, latest = Throttling(), 0.0, 0.0
+    for later, wish in wishes:
+        now += later
+        throttling.answered(now, now, True, wish)
+        latest = max(latest, now + min(wish, LONGEST_WISH))
+        assert throttling.ready_at(now) == latest

@@ -33,11 +33,12 @@ def test_the_target_pairs_that_no_chunk_deleted(story: tuple[Plan, list[list[lis
 
 
 def left(plan: Plan, last: dict[int, Verdict]) -> Iterator[tuple[Stage, list[tuple[str, str]]]]:
-    """For each stage with chunks that aren't deleted the target pairs that no chunk deleted."""
-    verdicts = (last.get(number) in (Verdict.DELETED, Verdict.SPLIT) for number in range(plan.requests))
+    """For each stage with chunks that aren't deleted the target pairs that no chunk deleted; parts tell of a split one."""
+    verdicts = (last.get(number) for number in range(plan.requests))
     for of in plan.stages:
         chunks = [(each, next(verdicts)) for each in of.rectangles]
-        deleted, undeleted = (pair_set(each for each, gone in chunks if gone is wanted) for wanted in (True, False))
+        deleted = pair_set(each for each, verdict in chunks if verdict is Verdict.DELETED)
+        undeleted = pair_set(each for each, verdict in chunks if verdict not in (Verdict.DELETED, Verdict.SPLIT))
         pairs = undeleted - deleted - pair_set(of.unlisted)
         if undeleted:
             yield of.stage, [(of.assets[asset], of.points[point]) for asset, point in pairs]

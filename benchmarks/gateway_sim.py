@@ -1,0 +1,370 @@
+"""A gateway on virtual time, in front of the engine, the gate and the policies that a run uses.
+
+Discrete events on trio's clock: a call leaves, travels one way, is judged by every limit on arrival, is worked on, and
+its answer travels back. Time jumps from one event to the next, so an hour takes as long as its calls do. Everything
+that nobody is told (the phases of windows, delays, other callers, lost replies) is drawn from a seed, each from a
+sequence of its own: two ways to pace meet the same gateway and the same others.
+"""
+
+from __future__ import annotations
+
+from collections import Counter as Census
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from heapq import merge
+from math import ceil, inf
+from random import Random
+from typing import Any, Final, Protocol
+
+import numpy as np
+import trio
+from gateway_limits import Counter, Limit, Others, TokenBucket, steady
+from trio.testing import MockClock
+
+from bulkstate.engine import Engine, Equipment, Pace
+from bulkstate.gate import Gate
+from bulkstate.model import (
+    Answer,
+    Attempt,
+    Chunk,
+    LowerBound,
+    Outcome,
+    Pair,
+    Pipeline,
+    PipelinePage,
+    PipelineStatus,
+    Plan,
+    Rectangle,
+    Reply,
+    Stage,
+    StagePlan,
+    Verdict,
+)
+from bulkstate.policy.concurrency import ConcurrencyPilot
+from bulkstate.policy.pacing import Window
+from bulkstate.policy.retry import RetryPolicy
+from bulkstate.ports import Grant, StageStateApi
+from bulkstate.reads import Reads
+from bulkstate.watch import Watch
+
+PIPELINE: Final = "simulated"
+BODY_BYTES: Final = 11_000
+
+PATIENT: Final = RetryPolicy(attempts=1_000_000)
+"""No chunk is given up: every job ends with all of its calls accepted, and is timed to that end."""
+
+FOR_EVER: Final = 1e7
+"""Virtual seconds after which a job counts as hung: 116 days."""
+
+
+class Wish(StrEnum):
+    """What a 429 says in its `Retry-After`."""
+
+    NOTHING = "nothing"
+    HONEST = "whole seconds until there is room"
+    HASTY = "a tenth of the time until there is room"
+    ANXIOUS = "an hour, whatever the matter"
+
+    def seconds(self, until_room: float) -> float | None:
+        """The header's value, if there is room in so many seconds."""
+        match self:
+            case Wish.NOTHING:
+                return None
+            case Wish.HONEST:
+                return float(ceil(until_room))
+            case Wish.HASTY:
+                return until_room / 10
+            case Wish.ANXIOUS:
+                return 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How the work behind the gateway takes longer when there is more of it.
+
+    `seconds` a call while at most `knee` are worked on, in proportion to their number beyond; 503 beyond `most`.
+    """
+
+    seconds: float = 0.0
+    knee: int = 1
+    most: float = inf
+
+    def takes(self, working: int) -> float:
+        """Seconds for a call that makes it so many."""
+        return self.seconds * max(1.0, working / self.knee)
+
+    @property
+    def limit(self) -> Limit | None:
+        """What it lets through at the most, as a limit: so many at once, and then as many as are done."""
+        at_once = int(min(self.knee, self.most))
+        return TokenBucket(steady(at_once / self.seconds), at_once) if self.seconds else None
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A gateway, the way to it, and who else is there.
+
+    `one_way` are the least and the most seconds that a call or its answer travels, uniform between. Of the answers,
+    the share `lost` never arrives: the call did, and the caller gives up after `timeout` seconds. `strict`: refused
+    calls count like accepted ones.
+    """
+
+    limits: tuple[Limit, ...]
+    others: tuple[Others, ...] = ()
+    one_way: tuple[float, float] = (0.0345, 0.0425)
+    load: Load = Load()
+    lost: float = 0.0
+    timeout: float = 30.0
+    wish: Wish = Wish.NOTHING
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """So many calls to a gateway. `told` is what the caller is told of its limits, nothing where it has to find out;
+    `workers` are the most calls that it may have under way."""
+
+    world: World
+    calls: int = 10_000
+    told: tuple[Window, ...] = ()
+    workers: int = 64
+
+
+@dataclass(slots=True)
+class Tally:
+    """What reached the gateway from the job, and what became of it. `ended` is when the latest answer came."""
+
+    calls: int = 0
+    accepted: int = 0
+    refused: int = 0
+    overloaded: int = 0
+    lost: int = 0
+    ended: float = 0.0
+
+
+def counters(limits: Sequence[Limit], seed: str) -> list[Counter]:
+    """Limits with nothing used; their phases are the seed's."""
+    phases = Random(f"{seed} phases")
+    return [limit.counter(phases) for limit in limits]
+
+
+class Gateway:
+    """The gateway's own state: its counters, and how many calls it works on."""
+
+    def __init__(self, world: World, seed: str) -> None:
+        self._world = world
+        self._counters = counters(world.limits, seed)
+        self._others: Iterator[float] = merge(
+            *(others.times(Random(f"{seed} others {number}")) for number, others in enumerate(world.others))
+        )
+        self._next_other = next(self._others, inf)
+        self._working = 0
+        self.others_refused = 0
+
+    def admits(self, now: float) -> float:
+        """A call arrives, in order of time: 0 if it may pass, else the seconds until another might."""
+        while self._next_other <= now:
+            self.others_refused += self._judge(self._next_other) > 0
+            self._next_other = next(self._others)
+        return self._judge(now)
+
+    def _judge(self, now: float) -> float:
+        wait = 0.0
+        for counter in self._counters:
+            wait = max(wait, counter.room_at(now) - now)
+        if wait <= 0 or self._world.strict:
+            for counter in self._counters:
+                counter.take(now)
+        return wait
+
+    def begin(self) -> float | None:
+        """Start to work on a call: the seconds that it takes, None if there are too many already."""
+        if self._working >= self._world.load.most:
+            return None
+        self._working += 1
+        return self._world.load.takes(self._working)
+
+    def end(self) -> None:
+        """A call was worked on."""
+        self._working -= 1
+
+
+ACCEPTED: Final = Reply(Answer.OK, 200, 0, data=True)
+OVERLOADED: Final[Reply[bool]] = Reply(Answer.UNAVAILABLE, 503)
+LOST: Final[Reply[bool]] = Reply(Answer.UNANSWERED)
+
+
+class SimulatedApi:
+    """`ports.StageStateApi` to one gateway: like the real client it waits for the gate before every call, and tells it
+    how the call ended."""
+
+    def __init__(self, world: World, seed: str, gate: Gate) -> None:
+        self._world = world
+        self._gateway = Gateway(world, seed)
+        self._delays = Random(f"{seed} delays")
+        self._losses = Random(f"{seed} losses")
+        self._gate = gate
+        self.tally = Tally()
+
+    async def delete(self, chunk: Chunk) -> Attempt[bool]:
+        """Delete nothing, as fast as the gateway lets it."""
+        return await self._call(ACCEPTED)
+
+    async def get(self, chunk: Chunk) -> Attempt[frozenset[Pair]]:
+        """Find no state."""
+        return await self._call(Reply(Answer.OK, 200, 0, data=frozenset()))
+
+    async def pipelines(self, page: int) -> Attempt[PipelinePage]:
+        """One pipeline, paused."""
+        row = Pipeline(PIPELINE, "", PipelineStatus.PAUSED)
+        return await self._call(Reply(Answer.OK, 200, 0, data=PipelinePage(1, (row,))))
+
+    async def renew(self, refused_at: float) -> bool:
+        """This gateway refuses nobody's credentials."""
+        return False
+
+    async def _call(self, accepted: Reply[Any]) -> Attempt[Any]:
+        await self._gate.acquire()
+        sent_at = trio.current_time()
+        self.tally.calls += 1
+        reply = await self._exchange(sent_at, accepted)
+        self.tally.ended = trio.current_time()
+        attempt = Attempt(reply, sent_at, self.tally.ended - sent_at, BODY_BYTES)
+        self._gate.answered(attempt)
+        return attempt
+
+    async def _exchange(self, sent_at: float, accepted: Reply[Any]) -> Reply[Any]:
+        out, back = self._delay(), self._delay()
+        await trio.sleep_until(sent_at + out)
+        reply = await self._answer(accepted)
+        if self._losses.random() < self._world.lost:
+            self.tally.lost += 1
+            await trio.sleep_until(sent_at + self._world.timeout)
+            return LOST
+        await trio.sleep(back)
+        return reply
+
+    def _delay(self) -> float:
+        least, most = self._world.one_way
+        return least + (most - least) * self._delays.random()
+
+    async def _answer(self, accepted: Reply[Any]) -> Reply[Any]:
+        wait = self._gateway.admits(trio.current_time())
+        if wait > 0:
+            self.tally.refused += 1
+            return Reply(Answer.THROTTLED, 429, retry_after=self._world.wish.seconds(wait))
+        seconds = self._gateway.begin()
+        if seconds is None:
+            self.tally.overloaded += 1
+            return OVERLOADED
+        if seconds:
+            await trio.sleep(seconds)
+        self._gateway.end()
+        self.tally.accepted += 1
+        return accepted
+
+
+class Memory:
+    """`ports.Journal` without a disk: a virtual clock stands still for nobody's thread."""
+
+    def __init__(self) -> None:
+        self.verdicts: Census[Verdict] = Census()
+
+    async def grant(self, grant: Grant) -> None:
+        """Nobody resumes a simulation."""
+
+    async def record(self, outcomes: Sequence[Outcome]) -> None:
+        """Count how chunks ended."""
+        self.verdicts.update(outcome.verdict for outcome in outcomes)
+
+
+class Nobody:
+    """`ports.Observer` that doesn't look."""
+
+    def attempted(self, attempt: Attempt[bool]) -> None:
+        """A call was answered."""
+
+    def settled(self, outcome: Outcome, pairs: int) -> None:
+        """A chunk has an outcome."""
+
+    def paused(self, seconds: float, reason: str) -> None:
+        """Everybody waits."""
+
+    def held(self, holding: object) -> None:
+        """Something holds the run back."""
+
+
+def same(api: StageStateApi) -> StageStateApi:
+    """The API as it is."""
+    return api
+
+
+def nothing() -> None:
+    """Nothing is left to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who does a job: the gate that its calls go through, how many are under way at the most, and, where it isn't the
+    engine that sees to refused calls, what stands between the engine and the API. `done` is called in the end. Where
+    there is a `crew`, it decides how many are under way."""
+
+    gate: Gate
+    workers: int
+    between: Callable[[StageStateApi], StageStateApi] = same
+    done: Callable[[], None] = nothing
+    crew: ConcurrencyPilot | None = None
+
+
+class Contestant(Protocol):
+    """One way to pace. What it learns in one job it may use in its next."""
+
+    def caller(self, job: Job, random: Random) -> Caller:
+        """Get ready for a job, on its event loop. Of its world only what is told may be used."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a job came to: the seconds from its beginning to the last answer, and what became of its calls."""
+
+    seconds: float
+    calls: int
+    accepted: int
+    refused: int
+    overloaded: int
+    lost: int
+    deleted: int
+
+
+def a_plan(calls: int) -> Plan:
+    """So many chunks, all alike."""
+    tile = Rectangle(np.zeros(1, np.int32), np.zeros(1, np.int32))
+    stage = StagePlan(Stage(PIPELINE, "Stage"), ("asset",), ("point",), (tile,) * calls, calls, LowerBound(1, ""))
+    return Plan((stage,), "", 0)
+
+
+def simulate(job: Job, seed: str, contestant: Contestant) -> Taken:
+    """Let a contestant do a job, from nothing sent to everything deleted."""
+    return trio.run(_do, job, seed, contestant, clock=MockClock(autojump_threshold=0))
+
+
+async def _do(job: Job, seed: str, contestant: Contestant) -> Taken:
+    random = Random(f"{seed} caller")
+    caller = contestant.caller(job, random)
+    simulated = SimulatedApi(job.world, seed, caller.gate)
+    api = caller.between(simulated)
+    watch = Watch(Reads(api, caller.gate, PATIENT, random.random), [PIPELINE])
+    journal = Memory()
+    now = trio.current_time
+    equipment = Equipment(api, caller.gate, watch, journal, Nobody(), random.random, now, now, caller.crew)
+    await caller.gate.keep(journal)
+    with trio.fail_after(FOR_EVER):
+        ending = await Engine(equipment, Pace(caller.workers, PATIENT), a_plan(job.calls), range(job.calls)).run()
+    if ending is not None:
+        raise ending
+    caller.done()
+    tally = simulated.tally
+    deleted = journal.verdicts[Verdict.DELETED]
+    return Taken(tally.ended, tally.calls, tally.accepted, tally.refused, tally.overloaded, tally.lost, deleted)

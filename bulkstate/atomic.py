@@ -1,0 +1,48 @@
+"""Small files that are whole whenever somebody reads them, and where those of a user are kept."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Final
+
+LARGEST: Final = 1 << 20
+"""A small file is no larger than this, in bytes."""
+
+
+def write(path: Path, content: bytes) -> None:
+    """Put a file in the place of another, if there is one, or of a link, which isn't followed. Its owner alone may read
+    it. OSError."""
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
+        temporary = Path(file.name)
+        try:
+            file.write(content)
+            file.close()
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+def read(path: Path) -> bytes | None:
+    """What a file holds, None if there is none. OSError; ValueError if it isn't a small one."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise ValueError(f"it is larger than {LARGEST:,} bytes")
+    return content
+
+
+def state_folder(name: str) -> Path:
+    """A folder for state that outlives a run: the same for every run of this user. OSError if there can't be one."""
+    chosen = os.environ.get("XDG_STATE_HOME", "")
+    try:
+        base = Path(chosen) if Path(chosen).is_absolute() else Path.home() / ".local" / "state"
+    except RuntimeError as error:
+        raise OSError(str(error)) from error
+    folder = base / "bulkstate" / name
+    folder.mkdir(0o700, parents=True, exist_ok=True)
+    return folder

@@ -1,0 +1,118 @@
+"""What people ask of a run while it runs: a small file in the run directory, which `bulkstate ctl` writes and the run
+reads, and a file PAUSE, which anybody may put there and take away. What the run says of itself is a third one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+import orjson
+from filelock import FileLock
+
+from bulkstate import atomic
+from bulkstate.errors import Refused
+from bulkstate.model import Use
+
+PAUSE: Final = "PAUSE"
+_FILE: Final = "control.json"
+_STATUS: Final = "status.json"
+
+
+class Command(StrEnum):
+    """What can be asked."""
+
+    RATE = "rate"
+    CONCURRENCY = "concurrency"
+    PAUSE = "pause"
+    RESUME = "resume"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a run said of itself `at` UNIX seconds, of this session: `rate` and `limit` are in calls a second, `p50` and
+    `p99` latencies in seconds, over the second before. `held_by` says what holds the run back, in words."""
+
+    at: float
+    paused: bool
+    settled: int
+    not_deleted: int
+    calls: int
+    refused: int
+    rate: float
+    limit: float
+    concurrency: int
+    in_flight: int
+    p50: float
+    p99: float
+    held_by: str
+
+
+def ask(directory: Path, use: Use) -> None:
+    """Ask something of the run in `directory`. Refused if it can't be written down."""
+    try:
+        with FileLock(directory / "control.lock", timeout=10):
+            atomic.write(directory / _FILE, orjson.dumps([asdict(each) for each in (*_known(directory), use)]))
+            if use.command == Command.RESUME:
+                (directory / PAUSE).unlink(missing_ok=True)
+    except OSError as error:
+        raise Refused(f"{directory} can't be written: {error.strerror or error}") from error
+
+
+def _known(directory: Path) -> tuple[Use, ...]:
+    try:
+        return uses(directory)
+    except (OSError, ValueError):
+        return ()
+
+
+def uses(directory: Path) -> tuple[Use, ...]:
+    """Everything that was asked of this session, in order. OSError; ValueError if the file holds something else."""
+    content = atomic.read(directory / _FILE)
+    return () if content is None else tuple(map(_use, _list(orjson.loads(content))))
+
+
+def _list(document: object) -> Sequence[object]:
+    if not isinstance(document, list):
+        raise ValueError("it isn't a list of what was asked")
+    return document
+
+
+def _use(row: object) -> Use:
+    match row:
+        case {"at": int(at) | float(at), "command": str(command), "value": str(value)}:
+            return Use(at, Command(command), value)
+    raise ValueError("it holds something that nobody can ask")
+
+
+def is_paused(directory: Path) -> bool:
+    """Whether there is a file PAUSE."""
+    return (directory / PAUSE).exists()
+
+
+def forget(directory: Path) -> None:
+    """A session begins: what was asked of an earlier one is over, but for a file PAUSE. OSError."""
+    (directory / _FILE).unlink(missing_ok=True)
+
+
+def tell(directory: Path, status: Status) -> None:
+    """Say how the run stands. OSError."""
+    atomic.write(directory / _STATUS, orjson.dumps(asdict(status)))
+
+
+def told(directory: Path) -> Status | None:
+    """What the run last said of itself; None if it said nothing, or nothing that can be read."""
+    try:
+        document = orjson.loads(atomic.read(directory / _STATUS) or b"null")
+        status = Status(**document)
+    except (OSError, ValueError, TypeError):
+        return None
+    sound = all(isinstance(getattr(status, each.name), _KINDS[str(each.type)]) for each in fields(Status))
+    return status if sound else None
+
+
+_KINDS: Final[Mapping[str, tuple[type, ...]]] = {"float": (int, float), "int": (int,), "bool": (bool,), "str": (str,)}

@@ -1,0 +1,129 @@
+"""Steers a run by hand: carries out what `bulkstate ctl` or a file PAUSE asks for, and writes each use down."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final, Protocol
+
+import structlog
+
+from bulkstate import control
+from bulkstate.brake import Brake
+from bulkstate.config.values import parse_rate
+from bulkstate.control import Command
+from bulkstate.engine import Engine
+from bulkstate.errors import StoppedByHand
+from bulkstate.gate import Gate
+from bulkstate.model import Use
+from bulkstate.policy.pacing import Window
+
+MOST_WORKERS: Final = 1000
+
+
+class UseLog(Protocol):
+    """Keeps what was asked."""
+
+    def used(self, use: Use) -> Awaitable[None]:
+        """Put it on disk. JournalNotWritable if that fails."""
+        ...
+
+
+class Helm:
+    """For one session of the run in `directory`. `wall` gives UNIX seconds."""
+
+    def __init__(self, directory: Path, gate: Gate, brake: Brake, log: UseLog, wall: Callable[[], float]) -> None:
+        self._directory = directory
+        self._gate = gate
+        self._brake = brake
+        self._log = log
+        self._wall = wall
+        self._engine: Engine | None = None
+        self._workers: int | None = None
+        self._seen = 0
+        self._paused_by_file = False
+        self._paused_by_command = False
+        self._unreadable = False
+        with suppress(OSError):
+            control.forget(directory)
+
+    @contextmanager
+    def steering(self, engine: Engine) -> Iterator[None]:
+        """Within this block the number of calls under way can be set, and one that was set before counts."""
+        self._engine = engine
+        if self._workers is not None:
+            engine.set_workers(self._workers)
+        try:
+            yield
+        finally:
+            self._engine = None
+
+    async def look(self) -> None:
+        """See what was asked since the last look, and do it. JournalNotWritable."""
+        for use in (*self._by_file(), *self._by_command()):
+            if self._carry_out(use):
+                structlog.get_logger().info("by hand", command=use.command, value=use.value)
+                await self._log.used(use)
+        self._hold_still()
+
+    def _by_file(self) -> Iterator[Use]:
+        paused, before = control.is_paused(self._directory), self._paused_by_file
+        self._paused_by_file = paused
+        if paused != before:
+            yield Use(self._wall(), Command.PAUSE if paused else Command.RESUME, f"file {control.PAUSE}")
+
+    def _by_command(self) -> tuple[Use, ...]:
+        try:
+            asked = control.uses(self._directory)
+        except (OSError, ValueError) as error:
+            if not self._unreadable:
+                structlog.get_logger().warning("what was asked can't be read, and is ignored", reason=str(error))
+            self._unreadable = True
+            return ()
+        new, self._seen = asked[self._seen :], len(asked)
+        return new
+
+    def _carry_out(self, use: Use) -> bool:
+        """Whether it was something that can be done."""
+        match use.command:
+            case Command.PAUSE | Command.RESUME:
+                if not use.value:
+                    self._paused_by_command = use.command == Command.PAUSE
+            case Command.STOP:
+                self._brake.pull(StoppedByHand("stopped by hand", hint="bulkstate resume RUN_DIR goes on"))
+            case Command.RATE:
+                return self._set_rate(use.value)
+            case Command.CONCURRENCY:
+                return self._set_workers(use.value)
+        return True
+
+    def _set_rate(self, text: str) -> bool:
+        try:
+            rate = parse_rate(text)
+        except ValueError:
+            return False
+        self._gate.set_rate(Window(rate.calls, rate.seconds))
+        return True
+
+    def _set_workers(self, text: str) -> bool:
+        workers = parse_workers(text)
+        if workers is None:
+            return False
+        self._workers = workers
+        if self._engine is not None:
+            self._engine.set_workers(workers)
+        return True
+
+    def _hold_still(self) -> None:
+        paused = self._paused_by_file or self._paused_by_command
+        if paused and not self._gate.paused:
+            self._gate.pause()
+        elif self._gate.paused and not paused:
+            self._gate.resume()
+
+
+def parse_workers(text: str) -> int | None:
+    """A number of calls under way, None if it isn't one from 1 to `MOST_WORKERS`."""
+    workers = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(MOST_WORKERS)) else 0
+    return workers if 1 <= workers <= MOST_WORKERS else None

@@ -1,0 +1,94 @@
+"""What a run knows from others on the same gateway, and leaves to them: calls in long windows, and learnt limits."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from bulkstate.config import AUTO, Embedded, Settings
+from bulkstate.connection import Connection, identity, windows
+from bulkstate.errors import Refused
+from bulkstate.journal import Journal, sent_history
+from bulkstate.policy.learnt import NOTHING, Learnt
+from bulkstate.policy.pacing import Window
+from bulkstate.ports import Grant
+from bulkstate.statefile import StateFile, default_path
+
+REMEMBERED: Final = 3600.0
+"""Windows of so many seconds and more are remembered across runs."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class RunMemory:
+    """One run's; nothing without a `file`. `longest` is the longest configured window, in seconds, 0 without any."""
+
+    journal: Journal
+    longest: float
+    file: StateFile | None
+
+    @property
+    def _run(self) -> str:
+        return f"{self.journal.facts.created_at:.6f} {self.journal.name}"
+
+    def grants(self) -> tuple[Grant, ...]:
+        """What other runs called, as far as it still counts."""
+        return self.file.read().grants(self._run, time.time() - self.longest) if self.file else ()
+
+    def learnt(self) -> Learnt:
+        """What other runs have found out about the gateway's limits, on the wall's clock."""
+        return _learnt(self.file)
+
+    def keep(self, connection: Connection) -> None:
+        """Leave to others what this run called, and what it knows by now of the gateway's limits."""
+        if self.file is None:
+            return
+        now = time.time()
+        if self.longest >= REMEMBERED:
+            calls = sent_history(self.journal.grants(now - self.longest), now)
+            self.file.keep_calls(self._run, calls, now, self.longest)
+        learnt = connection.learnt()
+        if learnt is not None and learnt != NOTHING:
+            self.file.keep_learnt(learnt.as_dict())
+
+
+def memory_of(journal: Journal, settings: Settings, state: Path | None) -> RunMemory:
+    """What there is to remember with these settings. `state` is the file, unless it is the usual one. Refused if there
+    is no place for it."""
+    longest = max((window.guarded for window in windows(settings)), default=0.0)
+    wanted = longest >= REMEMBERED or AUTO in settings.limits.rate
+    return RunMemory(journal, longest, _file(settings, state) if wanted else None)
+
+
+def known_limits(settings: Settings, state: Path | None = None) -> tuple[Window, ...]:
+    """The configured limits, and where the gateway's own are to be found out, those that earlier runs have learnt."""
+    if AUTO not in settings.limits.rate:
+        return windows(settings)
+    return (*windows(settings), *_learnt(_file(settings, state)).windows(settings.limits.share.part))
+
+
+def _learnt(file: StateFile | None) -> Learnt:
+    kept = None if file is None else file.read().learnt
+    if kept is None:
+        return NOTHING
+    try:
+        return Learnt.from_dict(kept)
+    except ValueError as error:
+        log.warning("what was learnt of the gateway is ignored", reason=str(error))
+        return NOTHING
+
+
+def _file(settings: Settings, state: Path | None) -> StateFile | None:
+    """None for an embedded gateway, which has no other runs."""
+    if isinstance(settings.gateway, Embedded):
+        return None
+    gateway = identity(settings, Path())
+    try:
+        return StateFile(state or default_path(*gateway), *gateway)
+    except OSError as error:
+        raise Refused(f"no place for what is known of the gateway: {error}", hint="name a file with --state") from error

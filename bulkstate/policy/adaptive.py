@@ -1,0 +1,251 @@
+"""The pilot: finds the limits of a gateway that doesn't tell them, and stays just below (`rate: auto`).
+
+Pure: the caller asks `ready_at`, and tells `sent`, `answered` and `lost`, each with the time. What holds a call back is
+the slower of the limit felt within a second (`short`) and every longer window (`quota`), and, after a refusal, a door.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import inf
+from typing import Final
+
+from bulkstate.model import Told
+from bulkstate.policy.door import Door, Loss
+from bulkstate.policy.evidence import Budget, RoundTrip
+from bulkstate.policy.learnt import NOTHING, Learnt, LearntQuota
+from bulkstate.policy.pacing import Metronome
+from bulkstate.policy.quota import Edge, Quota
+from bulkstate.policy.short import SECOND, ShortLimit
+
+CATCH_UP: Final = 0.004
+"""Seconds that late timers may make up for: event loops wake 1 to 4 ms late, and more would blur what a second
+holds."""
+
+LONGER: Final = 1.1 * SECOND
+"""Seconds for which a door must have been shut for certain before a window longer than a second is thought of."""
+
+LOSS: Final = 2.0
+"""Refused calls that a look over a long window's quota costs."""
+
+FINE: Final = 0.06
+"""The share of a window to which the time is searched at which its door opens."""
+
+LONGEST_HOLD: Final = 3600.0
+"""Seconds for which a `Retry-After` is honoured. One that says more may be a slip: single probes find out."""
+
+LIES: Final = 2
+"""Headers that a gateway's own answers contradicted so often are no longer listened to."""
+
+
+_NAMES: Final = {1.0: "second", 60.0: "minute", 3600.0: "hour", 86400.0: "day"}
+
+
+class Pilot:
+    """Rate control for a gateway whose limits are unknown. It starts with what was learnt of them, and leaves all but
+    `share` of what it believes is there to others."""
+
+    def __init__(self, share: float = 1.0, learnt: Learnt = NOTHING) -> None:
+        self._budget = Budget()
+        self._share = share
+        self._short = ShortLimit(self._budget, learnt.rate)
+        self._quotas = [Quota(q.limit, q.seconds, Edge(q.edge, q.edge), True, q.spent) for q in learnt.quotas]
+        self._binder: Quota | None = None
+        self._room_at = -inf
+        self._door: Door | None = None
+        self._round_trip = RoundTrip()
+        self._pace = Metronome(catch_up=CATCH_UP)
+        self._settled_at = -inf
+        self._accepted_since_edge = 0
+        self._lies = 0
+        self._pace.interval = 1.0 / self._short.rate
+
+    def expect(self, calls: int) -> None:
+        """So many calls are left to be made."""
+        self._budget.remaining = calls
+
+    @property
+    def rate(self) -> float:
+        """Calls a second at which it sends, while no door is shut."""
+        return 1.0 / self._pace.interval
+
+    def learnt(self) -> Learnt:
+        """What is known by now."""
+        quotas = tuple(LearntQuota(q.limit, q.seconds, q.edge.by, max(0, q.spent)) for q in self._quotas if q.known)
+        return Learnt(self._short.learnt, quotas)
+
+    def ready_at(self, now: float) -> float:
+        """The earliest time at which the next call may start: now or later, and later the longer a probe takes."""
+        if self._door is not None and self._door.shut:
+            return max(now, self._door.ready_at)
+        return max(now, self._pace.ready_at(), self._room_at)
+
+    def sent(self, now: float) -> None:
+        """A call starts now."""
+        self._budget.calls += 1
+        for quota in self._quotas:
+            quota.spent += 1
+        if self._door is not None and self._door.shut:
+            if not self._door.open:
+                self._door.sent(now)
+                return
+            self._conclude(now, self._door)
+        if self._binder is None and now <= self._pace.ready_at() + max(CATCH_UP, 0.5 * self._pace.interval):
+            self._short.advance(self._pace.interval, self._round_trip.seconds)
+        self._pace.sent(now)
+        self._retime(now)
+
+    def answered(
+        self, now: float, sent_at: float, throttled: bool, retry_after: float | None = None, told: Sequence[Told] = ()
+    ) -> None:
+        """A call was answered: by a 429, or by anything else. `retry_after` in seconds, `told` what its headers say:
+        lies, where all limits have calls left while it answers 429."""
+        if throttled:
+            self._refused(now, sent_at)
+            self._pause(now, retry_after, told)
+        else:
+            self._accepted(now, sent_at)
+        left = [each.remaining for each in told if each.remaining is not None]
+        if throttled and left and min(left) > 0:
+            self._lies += 1
+        for each in told:
+            if self._lies < LIES:
+                self._heed(now, each)
+
+    def binds(self, now: float) -> str:
+        """Which of the gateway's windows holds a call back, in words."""
+        if self._binder is None and self._room_at <= now:
+            return per(SECOND)
+        quota = self._binder or max(self._quotas, key=lambda q: q.seconds)
+        return per(quota.seconds) if quota.known else "a window of a length that isn't known yet"
+
+    def lost(self, now: float, sent_at: float) -> None:
+        """A call will never be answered."""
+        if self._door is not None:
+            self._door.unanswered(sent_at, now)
+
+    def _accepted(self, now: float, sent_at: float) -> None:
+        self._round_trip.add(now - sent_at)
+        self._short.accepted(sent_at)
+        self._accepted_since_edge += 1
+        for quota in self._quotas:
+            quota.accepted(sent_at)
+        if self._door is not None:
+            if self._door.passed(sent_at):
+                self._lies += 1
+            if sent_at >= self._door.read_at:
+                self._conclude(now, self._door)
+
+    def _refused(self, now: float, sent_at: float) -> None:
+        self._budget.refused += 1
+        for quota in self._quotas:
+            quota.spent -= 1
+        if self._door is None:
+            if sent_at <= self._settled_at:
+                return
+            self._door = Door(sent_at, now)
+        else:
+            self._door.failed(sent_at, now)
+        self._react(now, self._door)
+
+    def _react(self, now: float, door: Door) -> None:
+        if door.shut:
+            return
+        if self._short.blind:
+            self._short.loses()
+            self._shut(now, door)
+        elif self._binder is not None or door.run:
+            self._shut(now, door)
+        elif door.read_at == now:
+            self._short.loses()
+            self._retime(now)
+
+    def _pause(self, now: float, retry_after: float | None, told: Sequence[Told]) -> None:
+        """A 429 said for how long: nothing is sent until then, unless it has turned out not to mean it."""
+        seconds = _hold_for(retry_after, told)
+        if seconds is None or self._lies >= LIES or self._door is None:
+            return
+        if not self._door.shut:
+            self._shut(now, self._door)
+        self._door.hold(now + seconds)
+
+    def _heed(self, now: float, told: Told) -> None:
+        """Headers name a window: keep to it."""
+        if not (told.limit and told.seconds):
+            return
+        if told.seconds <= 1.5 * SECOND:
+            self._short.told(told.limit / told.seconds)
+            return
+        quota = next((q for q in self._quotas if abs(q.seconds - told.seconds) < 0.05 * told.seconds), None)
+        if quota is None:
+            edge = now + (told.reset_after if told.reset_after is not None else told.seconds) - told.seconds
+            quota = Quota(told.limit, told.seconds, Edge(edge - SECOND, edge), known=True)
+            self._quotas.append(quota)
+        quota.told(told.limit, told.remaining)
+
+    def _shut(self, now: float, door: Door) -> None:
+        hints = tuple(hint for quota in self._quotas for hint in quota.hints)
+        least_gap = max((FINE * quota.seconds for quota in self._quotas if quota.running_out), default=0.0)
+        door.close(now, self._round_trip.seconds, hints, least_gap)
+
+    def _conclude(self, now: float, door: Door) -> None:
+        self._door = None
+        self._settled_at = now
+        if door.shut:
+            self._pace.restart(now)
+        loss = door.loss(self._round_trip.seconds, self._round_trip.jitter)
+        self._blame(loss)
+        self._retime(now)
+
+    def _blame(self, loss: Loss) -> None:
+        """Find out which limit was hit, and tell it."""
+        opened = Edge(loss.refused_to, loss.accepted_from)
+        quota = self._culprit(loss, opened)
+        if quota is None and loss.shut_for > LONGER:
+            self._quotas = [q for q in self._quotas if q.seconds < loss.shut_for]
+            spent = max(1.0, float(self._accepted_since_edge - loss.accepted))
+            self._quotas.append(Quota(spent, loss.shut_for, opened))
+            self._accepted_since_edge = loss.accepted
+        elif quota is None:
+            self._short.lost(loss)
+        elif quota.explains(loss.refused_from, opened):
+            if quota.ran_out(loss.refused_from, opened):
+                self._budget.moved()
+        elif not quota.known and not loss.thinned:
+            quota.measured(loss.refused_from, opened)
+        elif loss.shut_for > LONGER:
+            quota.refuted(loss.shut_for, opened)
+        else:
+            quota.missed()
+
+    def _culprit(self, loss: Loss, opened: Edge) -> Quota | None:
+        """The longer window that ran out, if it was one of those known or about to be."""
+        able = [q for q in self._quotas if not q.known or loss.shut_for < 1.2 * q.seconds]
+        if self._binder in able:
+            return self._binder
+        learning = (q for q in able if not q.known and loss.shut_for > LONGER / 2)
+        return next((q for q in able if q.explains(loss.refused_from, opened)), None) or next(learning, None)
+
+    def _retime(self, now: float) -> None:
+        rate, self._binder, self._room_at = self._short.shared(self._share), None, -inf
+        remaining = self._budget.remaining if self._budget.remaining is not None else inf
+        for quota in self._quotas:
+            quota.roll(now, LOSS / self._budget.rate)
+            bound = quota.rate(now, remaining, self._share)
+            if bound < rate:
+                rate, self._binder = bound, quota
+            self._room_at = max(self._room_at, quota.ready_at(self._share))
+        self._pace.interval = 1.0 / rate
+
+
+def per(seconds: float) -> str:
+    """A window of that length, in words."""
+    return f"per {_NAMES.get(seconds) or f'{seconds:.3g} s'}"
+
+
+def _hold_for(retry_after: float | None, told: Sequence[Told]) -> float | None:
+    """Seconds without a call after a 429 with these headers; None if they say nothing usable. Of several limits it is
+    one that has no calls left."""
+    resets = (each.reset_after for each in told if each.reset_after is not None and not each.remaining)
+    said = retry_after if retry_after is not None else max(resets, default=None)
+    return said if said is not None and 0.0 < said <= LONGEST_HOLD else None

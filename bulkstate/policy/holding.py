@@ -1,0 +1,81 @@
+"""What holds a run back at a moment: a value, decided from what gate and engine count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from bulkstate.policy.pacing import Window
+
+
+class By(StrEnum):
+    """Who or what."""
+
+    PAUSE = "pause"
+    """Somebody paused the run by hand."""
+    YOUR_LIMIT = "your_limit"
+    """A configured rate, or one that was set by hand."""
+    GATEWAY_LIMIT = "gateway_limit"
+    """The gateway refused calls (429): nobody calls for a while, or no faster than it seems to allow."""
+    GATEWAY_SLOW = "gateway_slow"
+    """All calls that may be under way at once are, or wait to be repeated; nothing else is left to be sent."""
+    MACHINE = "machine"
+    """Nothing of these: the processor, the disk or the network here."""
+
+
+_WORDS: Final = {
+    By.PAUSE: "a pause by hand",
+    By.YOUR_LIMIT: "your limit",
+    By.GATEWAY_LIMIT: "the gateway's limit",
+    By.GATEWAY_SLOW: "the gateway's slowness",
+    By.MACHINE: "your machine",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What holds a run back. `which` names the limit, where one does and is known by name."""
+
+    by: By
+    which: str = ""
+
+    def __str__(self) -> str:
+        return f"{_WORDS[self.by]}, {self.which}" if self.which else _WORDS[self.by]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What gate and engine know of a moment.
+
+    `in_line` calls wait at the gate, the first of them for `gateway_limit`, in words that may be empty, or `window`,
+    unless both are None. `full`: outcomes wait for the disk. `at_hand`: there is a chunk that could be sent. So
+    many are `under_way`, those in line included, of the `most` that may be.
+    """
+
+    paused: bool
+    in_line: int
+    gateway_limit: str | None
+    window: Window | None
+    full: bool
+    at_hand: bool
+    under_way: int
+    most: int
+
+    @property
+    def in_flight(self) -> int:
+        """Calls that wait for an answer, or for what comes after it."""
+        return max(0, self.under_way - self.in_line)
+
+
+def holding(moment: Moment) -> Holding:
+    """What holds the run back: the first in the order of who could do something about it."""
+    if moment.paused:
+        return Holding(By.PAUSE)
+    if moment.in_line and moment.gateway_limit is not None:
+        return Holding(By.GATEWAY_LIMIT, moment.gateway_limit)
+    if moment.in_line and moment.window is not None:
+        return Holding(By.YOUR_LIMIT, str(moment.window))
+    if moment.full or moment.in_line or (moment.at_hand and moment.under_way < moment.most):
+        return Holding(By.MACHINE)
+    return Holding(By.GATEWAY_SLOW)

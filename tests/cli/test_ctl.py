@@ -1,0 +1,123 @@
+"""Steering by hand: the installed command on one side, a run that is at work on the other."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.cli.conftest import Bulkstate, Done, ended, until
+from tests.cli.gateway import Gateway
+
+pytestmark = pytest.mark.slow
+
+
+@contextmanager
+def at_work(bulkstate: Bulkstate, gateway: Gateway, rate: str) -> Iterator[subprocess.Popen[str]]:
+    bulkstate.configure(gateway.url, rate=rate)
+    process = bulkstate.start("run", "config.yaml", "--yes", "--run-dir", "r", "--json")
+    try:
+        until(lambda: bool(gateway.deletes()))
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
+def status(bulkstate: Bulkstate) -> dict[str, object]:
+    done = bulkstate("ctl", "r", "status", "--json")
+    assert done.exit_code == 0, done.err
+    said = done.document["status"]
+    return said if isinstance(said, dict) else {}
+
+
+def test_pause_resume_and_rate_each_show_in_the_report(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    with at_work(bulkstate, gateway, "2/s") as process:
+        assert bulkstate("ctl", "r", "pause").out == "asked for: pause\n"
+        until(lambda: status(bulkstate).get("paused") is True)
+        assert status(bulkstate)["held_by"] == "a pause by hand"
+        sent = len(gateway.deletes())
+        for arguments in (("concurrency", "2"), ("rate", "100/min"), ("resume",)):
+            assert bulkstate("ctl", "r", *arguments).exit_code == 0
+        assert len(gateway.deletes()) == sent
+        done = ended(process)
+    assert done.exit_code == 0, done.err
+    uses = [(use["command"], use["value"]) for use in done.document["uses"]]
+    assert uses == [("pause", ""), ("concurrency", "2"), ("rate", "100/min"), ("resume", "")]
+    shares = {(held["by"], held["which"]): held["share"] for held in done.document["held"]}
+    assert shares["pause", ""] > 0
+    assert sum(shares.values()) == pytest.approx(1.0, abs=0.01)
+    assert "concurrency 2" in bulkstate("report", "r").out
+
+
+def test_a_file_pause_holds_a_run_from_its_first_delete_on(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    with at_work(bulkstate, gateway, "2/s") as process:
+        (bulkstate.folder / "r" / "PAUSE").touch()
+        process.terminate()
+        assert ended(process).exit_code == 143
+    gateway.calls.clear()
+    resumed = bulkstate.start("resume", "r", "--json")
+    try:
+        until(lambda: "file PAUSE" in bulkstate("report", "r").out)
+        assert gateway.calls == []
+        (bulkstate.folder / "r" / "PAUSE").unlink()
+        done = ended(resumed)
+    finally:
+        resumed.kill()
+    assert done.exit_code == 0, done.err
+    assert [use["value"] for use in done.document["uses"]][-2:] == ["file PAUSE", "file PAUSE"]
+
+
+def test_stop_ends_a_run_that_can_be_resumed(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    with at_work(bulkstate, gateway, "2/s") as process:
+        assert bulkstate("ctl", "r", "stop", "--json").document["command"] == "stop"
+        done = ended(process)
+    assert (done.exit_code, done.document["result"], done.document["reason"]) == (5, "stopped", "stopped by hand")
+    standing = bulkstate("ctl", "r", "status").out
+    assert standing.startswith("run r: stopped: stopped by hand\n")
+    assert bulkstate("resume", "r").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("r", "rate"),
+        ("r", "rate", "0/s"),
+        ("r", "rate", "fast"),
+        ("r", "concurrency", "0"),
+        ("r", "concurrency", "-1"),
+        ("r", "pause", "5"),
+        ("r", "status", "5"),
+        ("r", "fly"),
+        ("nowhere", "pause"),
+        ("nowhere", "status"),
+        ("r", "pause"),
+    ],
+)
+def test_what_cannot_be_asked(bulkstate: Bulkstate, gateway: Gateway, arguments: tuple[str, ...]) -> None:
+    bulkstate.configure(gateway.url)
+    assert bulkstate("run", "config.yaml", "--yes", "--run-dir", "r").exit_code == 0
+    done = bulkstate("ctl", *arguments)
+    assert done.exit_code == 2, done.out
+    assert done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_spoilt_control_file_is_ignored_and_said_once(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    with at_work(bulkstate, gateway, "4/s") as process:
+        (bulkstate.folder / "r" / "control.json").write_text('[{"at": 1, "command": "explode"}]')
+        done = ended(process)
+    assert done.exit_code == 0, done.err
+    lines = [json.loads(line) for line in done.err.splitlines() if line.startswith("{")]
+    assert done.err.count("can't be read, and is ignored") == 1, lines
+
+
+def test_the_report_says_which_limit_held(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    bulkstate.configure(gateway.url, rate="[5/s, 400/min]")
+    done: Done = bulkstate("run", "config.yaml", "--yes", "--run-dir", "r", "--json")
+    first = done.document["held"][0]
+    assert (first["by"], first["which"]) == ("your_limit", "5/s")

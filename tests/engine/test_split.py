@@ -1,0 +1,202 @@
+"""Chunks that a gateway takes only in parts: whatever its caps, every pair that can be deleted is, and no other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from csv import DictReader
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import anyio
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulkstate import wire
+from bulkstate.engine import Engine, Equipment, Heritage, Pace
+from bulkstate.errors import Interrupted
+from bulkstate.gate import Gate
+from bulkstate.journal import Journal, Record
+from bulkstate.model import Answer, Attempt, Chunk, Outcome, Pair, PipelinePage, Plan, Reply, Verdict
+from bulkstate.policy.pacing import Pacer, Window
+from bulkstate.policy.retry import RetryPolicy
+from bulkstate.reads import Reads
+from bulkstate.report import fold, write_failures
+from bulkstate.watch import Watch
+from tests.journal.runs import grid
+
+from .gateway import pairs_of
+from .session import Witness, a_folder, create, virtually, wall
+
+POLICY = RetryPolicy(attempts=3, first_delay=0.1, max_delay=1.0, split=True)
+
+
+@dataclass
+class Capped:
+    """A gateway that takes at most so many pairs and bytes a request, and none that holds one of the `bad` pairs."""
+
+    pairs: int = 100_000
+    bytes: int = 1 << 20
+    bad: frozenset[Pair] = frozenset()
+    latency: float = 0.05
+    calls: list[tuple[Chunk, Answer]] = field(default_factory=list)
+
+    def answer(self, chunk: Chunk) -> Reply[bool]:
+        if chunk.pairs > self.pairs:
+            return Reply(Answer.TOO_LARGE, 200, wire.Code.TOO_MANY_POINTS)
+        if len(wire.stage_state_body(chunk)) > self.bytes:
+            return Reply(Answer.TOO_LARGE, 413)
+        if pairs_of(chunk) & self.bad:
+            return Reply(Answer.UNDECIDED, 200, wire.Code.OK)
+        return Reply(Answer.OK, 200, 0, data=True)
+
+    def deleted(self) -> list[Pair]:
+        return [pair for chunk, answer in self.calls if answer is Answer.OK for pair in pairs_of(chunk)]
+
+
+class Api:
+    """One session's way to it."""
+
+    def __init__(self, gateway: Capped, gate: Gate) -> None:
+        self._gateway = gateway
+        self._gate = gate
+
+    async def delete(self, chunk: Chunk) -> Attempt[bool]:
+        await self._gate.acquire()
+        sent_at = anyio.current_time()
+        reply = self._gateway.answer(chunk)
+        self._gateway.calls.append((chunk, reply.answer))
+        await anyio.sleep(self._gateway.latency)
+        attempt = Attempt(reply, sent_at, self._gateway.latency, len(wire.stage_state_body(chunk)))
+        self._gate.answered(attempt)
+        return attempt
+
+    async def get(self, chunk: Chunk) -> Attempt[frozenset[Pair]]:
+        raise NotImplementedError
+
+    async def pipelines(self, page: int) -> Attempt[PipelinePage]:
+        raise NotImplementedError
+
+    async def renew(self, refused_at: float) -> bool:
+        raise NotImplementedError
+
+
+def an_engine(gateway: Capped, journal: Journal, workers: int, policy: RetryPolicy) -> Engine:
+    gate = Gate(Pacer([Window(1000, 1.0)]), wall)
+    api = Api(gateway, gate)
+    watch = Watch(Reads(api, gate, policy, lambda: 0.5), ())
+    equipment = Equipment(api, gate, watch, journal, Witness(), lambda: 0.5, wall)
+    heritage = Heritage(journal.parts(), journal.sizing())
+    return Engine(equipment, Pace(workers, policy), journal.plan, journal.pending(), heritage)
+
+
+async def whole_run(
+    gateway: Capped, plan: Plan, directory: Path, stops: list[float], workers: int = 3, policy: RetryPolicy = POLICY
+) -> None:
+    """A run that is stopped after so many seconds each time, and at last goes on to its end."""
+    create(directory, plan).close()
+    for stop in [*stops, 1e6]:
+        with Journal.resume(directory, hop=_inline) as journal:
+            journal.begin(wall())
+            engine = an_engine(gateway, journal, workers, policy)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(_stop, engine, stop)
+                await engine.run()
+                tasks.cancel_scope.cancel()
+
+
+async def _inline(work: Callable[[], None]) -> None:
+    work()
+
+
+async def _stop(engine: Engine, seconds: float) -> None:
+    await anyio.sleep(seconds)
+    engine.stop(Interrupted("", signal_number=2), grace=0.02)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is left of a run: each chunk's last record, and its pairs."""
+
+    last: dict[int, tuple[Outcome, frozenset[Pair]]]
+    planned: frozenset[Pair]
+    failures: frozenset[Pair]
+
+    def pairs(self, verdict: Verdict) -> list[Pair]:
+        return [pair for outcome, pairs in self.last.values() if outcome.verdict is verdict for pair in pairs]
+
+
+def told(directory: Path) -> Told:
+    with Record.open(directory) as record:
+        pieces = record.pieces()
+        last = {outcome.chunk: (outcome, pairs_of(pieces.chunk(outcome.chunk))) for _, outcome in record.records()}
+        planned = frozenset(pair for chunk in record.plan.chunks() for pair in pairs_of(chunk))
+        assert fold(record).pairs_deleted == len(
+            [p for o, ps in last.values() if o.verdict is Verdict.DELETED for p in ps]
+        )
+        files = write_failures(record, directory / "failed.csv")
+    failures = [row for file in files.values() for row in DictReader(file.read_text().splitlines())]
+    return Told(last, planned, frozenset(Pair(row["asset_id"], row["point_id"]) for row in failures))
+
+
+def lived(gateway: Capped, plan: Plan, stops: list[float], policy: RetryPolicy = POLICY) -> Told:
+    with a_folder() as folder:
+        virtually(whole_run, gateway, plan, Path(folder, "run"), stops, 3, policy)
+        return told(Path(folder, "run"))
+
+
+plans = st.builds(grid, st.integers(1, 9), st.integers(1, 9), st.integers(1, 6), st.integers(1, 6))
+stops = st.lists(st.sampled_from([0.03, 0.07, 0.16, 0.4, 2.0]), max_size=3)
+
+
+@given(plans, stops, st.integers(1, 40), st.integers(90, 400), st.data())
+def test_every_pair_that_can_be_deleted_is_in_one_deleted_leaf_and_no_other(
+    plan: Plan, stops: list[float], pairs: int, size: int, data: st.DataObject
+) -> None:
+    planned = sorted({pair for chunk in plan.chunks() for pair in pairs_of(chunk)})
+    bad = data.draw(st.frozensets(st.sampled_from(planned), max_size=3))
+    gateway = Capped(pairs, max(size, smallest(plan)), bad)
+
+    found = lived(gateway, plan, stops)
+
+    assert sorted(found.pairs(Verdict.DELETED)) == sorted(found.planned - bad)
+    assert sorted(found.pairs(Verdict.EXHAUSTED)) == sorted(bad)
+    assert {pair for chunk, _ in gateway.calls for pair in pairs_of(chunk)} == found.planned
+    assert_parts_answer(found)
+    assert found.failures == bad
+
+
+def smallest(plan: Plan) -> int:
+    chunk = plan.chunk(0)
+    return len(wire.stage_state_body(replace(chunk, assets=chunk.assets[:1], points=chunk.points[:1])))
+
+
+def assert_parts_answer(found: Told) -> None:
+    """A split chunk's parts are exactly the chunk, and it was settled by nothing else."""
+    for outcome, pairs in found.last.values():
+        parts = [found.last[part.number][1] for part in outcome.parts]
+        assert (outcome.verdict is Verdict.SPLIT) == bool(parts)
+        if parts:
+            assert frozenset().union(*parts) == pairs
+            assert sum(map(len, parts)) == len(pairs)
+
+
+def test_later_chunks_are_cut_before_they_are_sent_also_after_resume() -> None:
+    for stops in ([], [0.3]):
+        gateway = Capped(pairs=60)
+        found = lived(gateway, grid(100, 10, 10, 10), stops)
+        assert len(found.pairs(Verdict.DELETED)) == 1000
+        refused = [chunk for chunk, answer in gateway.calls if answer is Answer.TOO_LARGE]
+        assert len(refused) <= 3
+        assert len(gateway.calls) <= 20 + len(refused) + 3 * len(stops)
+
+
+def test_a_gateway_that_finds_everything_too_large_is_not_asked_pair_by_pair() -> None:
+    gateway = Capped(pairs=0)
+    found = lived(gateway, grid(400, 100, 100, 100), [])
+    assert len(found.pairs(Verdict.REFUSED)) == 40_000
+    assert len(gateway.calls) < 300
+
+
+def test_with_splitting_off_a_chunk_that_is_too_large_is_refused() -> None:
+    found = lived(Capped(pairs=60), grid(10, 10, 10, 10), [], replace(POLICY, split=False))
+    assert len(found.pairs(Verdict.REFUSED)) == 100

@@ -1,0 +1,73 @@
+"""The files that steer a run: whole, private, and whatever somebody puts there."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulkstate import atomic, control
+from bulkstate.control import Command, Status
+from bulkstate.model import Use
+from tests.journal.runs import fast_folder
+
+STATUS = Status(1.7e9, False, 10, 1, 12, 1, 19.5, 20.0, 4, 2, 0.05, 0.2, "your limit, 20/s")
+json = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["at", "command", "rate"]), inner),
+    max_leaves=8,
+)
+
+
+def test_what_is_asked_is_kept_in_order_until_a_session_begins(tmp_path: Path) -> None:
+    asked = [Use(1.0, Command.RATE, "10/s"), Use(2.0, Command.PAUSE), Use(3.0, Command.STOP)]
+    for use in asked:
+        control.ask(tmp_path, use)
+    assert list(control.uses(tmp_path)) == asked
+    assert stat.S_IMODE((tmp_path / "control.json").stat().st_mode) == 0o600
+    control.forget(tmp_path)
+    assert control.uses(tmp_path) == ()
+
+
+def test_resume_takes_a_file_pause_away(tmp_path: Path) -> None:
+    (tmp_path / control.PAUSE).touch()
+    assert control.is_paused(tmp_path)
+    control.ask(tmp_path, Use(1.0, Command.RESUME))
+    assert not control.is_paused(tmp_path)
+
+
+@given(st.binary(max_size=40) | json.map(orjson.dumps))
+def test_whatever_stands_in_the_files_is_a_value_or_a_value_error(content: bytes) -> None:
+    with fast_folder() as folder:
+        Path(folder, "control.json").write_bytes(content)
+        Path(folder, "status.json").write_bytes(content)
+        try:
+            assert all(isinstance(use.command, Command) for use in control.uses(Path(folder)))
+        except ValueError:
+            control.ask(Path(folder), Use(1.0, Command.STOP))
+            assert control.uses(Path(folder)) == (Use(1.0, Command.STOP),)
+        assert control.told(Path(folder)) is None
+
+
+def test_what_a_run_said_of_itself(tmp_path: Path) -> None:
+    assert control.told(tmp_path) is None
+    control.tell(tmp_path, STATUS)
+    assert control.told(tmp_path) == STATUS
+
+
+def test_a_link_is_replaced_and_never_followed(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_text("mine")
+    (tmp_path / "control.json").symlink_to(tmp_path / "elsewhere")
+    control.ask(tmp_path, Use(1.0, Command.STOP))
+    assert (tmp_path / "elsewhere").read_text() == "mine"
+    assert not (tmp_path / "control.json").is_symlink()
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "control.json").write_bytes(b" " * (atomic.LARGEST + 1))
+    with pytest.raises(ValueError, match="larger"):
+        control.uses(tmp_path)
