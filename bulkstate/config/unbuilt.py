@@ -15,7 +15,6 @@ class Unbuilt:
 
 
 UNBUILT: Final = (
-    Unbuilt("plan.effort"),
     Unbuilt("limits.rate", "auto"),
     Unbuilt("limits.concurrency", "auto"),
     Unbuilt("limits.share"),
