@@ -19,6 +19,7 @@ from rich.console import Console
 
 from bulkstate import __version__, config, run, savedplan, steering
 from bulkstate.brake import Brake
+from bulkstate.config.values import parse_duration
 from bulkstate.control import Command
 from bulkstate.emulator import app as emulator_app
 from bulkstate.emulator.faults import load_faults
@@ -31,6 +32,7 @@ from bulkstate.planner.difference import compare
 from bulkstate.ports import Observer
 from bulkstate.report import fold, printable, show, to_json, to_text, write_failures
 from bulkstate.report.differences import show_comparison
+from bulkstate.report.explained import explanation_to_json
 from bulkstate.report.planned import plan_to_json, show_plan
 from bulkstate.session import Finished
 from bulkstate.telemetry import LineProgress, LiveProgress, LogStyle, log_style, set_up_logging
@@ -106,6 +108,13 @@ def run_(
         _carry_out(run.prepare(config.load(config_file, os.environ)), yes, run_dir, state, json)
 
 
+def _duration(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"expected {error}") from None
+
+
 @app.command()
 def plan(
     config_file: Config,
@@ -117,13 +126,25 @@ def plan(
         Path | None,
         typer.Option("--diff", metavar="OLD", help="Say what it deletes otherwise than this saved plan."),
     ] = None,
+    explain: Annotated[
+        Path | None, typer.Option("--explain", metavar="FILE", help="Write the evidence for the lower bounds, as JSON.")
+    ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            parser=_duration, metavar="TIME", help="Search for so long, such as 30s, not by effort: not reproducible."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show what would be sent, and how few requests it could take. Calls nobody."""
     with speaking(json):
         settings = config.load(config_file, os.environ)
         old = None if old_file is None else savedplan.read(old_file).plan
-        made = (run.prepare(settings) if output is None else run.save(settings, output)).plan
+        made = (run.prepare(settings, budget) if output is None else run.save(settings, output, budget)).plan
+        if explain is not None:
+            with _to_write(explain):
+                explain.write_bytes(explanation_to_json(made))
         forecast = run.forecast_seconds(settings, made)
         comparison = None if old is None else compare(old, made)
         if json:

@@ -112,7 +112,7 @@ class Part:
 class LowerBound:
     """No plan of this stage can have fewer requests than `requests`; `proof` says why, in words.
 
-    `evidence` can be checked without knowing how it was found; there is none where the number of pairs is proof enough.
+    `evidence` can be checked without knowing how it was found.
     """
 
     requests: int

@@ -22,6 +22,7 @@ from bulkstate.journal import Journal, RunFacts, existing, make_run_directory
 from bulkstate.locks import lock_run
 from bulkstate.memory import known_limits
 from bulkstate.model import Pair, Plan, RunResult, Verdict
+from bulkstate.planner.effort import Effort
 from bulkstate.planner.planner import plan as plan_requests
 from bulkstate.policy.pacing import forecast
 from bulkstate.relation import Relation
@@ -59,12 +60,15 @@ class Prepared:
 # ── before ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def prepare(settings: Settings) -> Prepared:
-    """Select and plan, and hold the plan against the guards. InputError, GuardExceeded."""
+def prepare(settings: Settings, budget: float | None = None) -> Prepared:
+    """Select and plan, and hold the plan against the guards. InputError, GuardExceeded.
+
+    With a budget, in seconds, the search for fewer requests takes about so long, whatever the effort in the settings.
+    """
     _check_report_file(settings.report.json)
     relations = select(settings.delete)
     witnesses = _witness_pairs(settings.verify.witness, relations)
-    plan = _planned(settings, [relation.keeping(witnesses) for relation in relations])
+    plan = _planned(settings, [relation.keeping(witnesses) for relation in relations], budget)
     _guard(plan, settings.safety)
     duplicates = sum(relation.duplicates for relation in relations)
     if duplicates:
@@ -79,12 +83,12 @@ def _check_report_file(file: Path | None) -> None:
         raise InputError(Problem("can't be written: its folder is missing or read-only", str(file), "report.json"))
 
 
-def save(settings: Settings, path: Path) -> Prepared:
+def save(settings: Settings, path: Path, budget: float | None = None) -> Prepared:
     """Prepare, and put what came of it into the file at `path`, to be restored. Raises what `prepare` does."""
     refuse_to_overwrite(path)
     # Before the files are read: should one change in between, the plan is stale, rather than of something else.
     inputs = fingerprints(_sources(settings))
-    prepared = prepare(settings)
+    prepared = prepare(settings, budget)
     document = config.to_document(settings)
     write(SavedPlan(prepared.plan, document, tuple(prepared.witnesses), inputs, time.time(), __version__), path)
     return prepared
@@ -114,16 +118,25 @@ def _witness_pairs(source: PairSource | None, targets: Sequence[Relation]) -> Se
     return pairs
 
 
-def _planned(settings: Settings, relations: Sequence[Relation]) -> Plan:
+def _planned(settings: Settings, relations: Sequence[Relation], budget: float | None = None) -> Plan:
     limits = settings.limits
     return plan_requests(
-        relations, pairs_per_request=limits.pairs_per_request, bytes_per_request=limits.bytes_per_request
+        relations,
+        pairs_per_request=limits.pairs_per_request,
+        bytes_per_request=limits.bytes_per_request,
+        effort=settings.plan.effort if budget is None else Effort.THOROUGH,
+        expired=None if budget is None else _deadline(budget),
     )
+
+
+def _deadline(seconds: float) -> Callable[[], bool]:
+    end = time.monotonic() + seconds
+    return lambda: time.monotonic() >= end
 
 
 def _guard(plan: Plan, safety: config.Safety) -> None:
     for amount, most, what in (
-        (plan.pairs, safety.max_pairs, "pairs"),
+        (plan.pairs + plan.unlisted_pairs, safety.max_pairs, "pairs"),
         (plan.requests, safety.max_requests, "requests"),
     ):
         if most is not None and amount > most:

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 
-from bulkstate.config.forms import AutoOr, Duration, FilePath, Flag, JsonObject, RateOf, ShareOf, Size, Whole
+from bulkstate.config.forms import AutoOr, Choice, Duration, FilePath, Flag, JsonObject, RateOf, ShareOf, Size, Whole
 from bulkstate.config.gateway import GATEWAY, Embedded, Gateway
 from bulkstate.config.place import Place
 from bulkstate.config.sections import Found, Maybe, OneOrMore, Section
 from bulkstate.config.selected import ENTRIES, Pairs, agreed_on_unlisted
 from bulkstate.config.values import AUTO, WHOLE, Auto, Rate, Share
 from bulkstate.errors import Problem
+from bulkstate.planner.effort import Effort
 from bulkstate.selection import Entry, PairSource
 from bulkstate.wire import PAIRS_PER_REQUEST
 
@@ -49,7 +50,11 @@ class SampleOf:
 
 @dataclass(frozen=True, slots=True)
 class Planning:
-    """How hard the planner tries: nothing to choose yet."""
+    """How hard the planner tries."""
+
+    effort: Annotated[
+        Effort, Choice(Effort), "How long to look for fewer requests, in steps: the same plan on every machine."
+    ] = Effort.NORMAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +114,9 @@ def _delays_in_order(found: Found) -> Iterator[Problem]:
 class Safety:
     """What has to hold before and during a run. None: no such guard."""
 
-    max_pairs: Annotated[int | None, Maybe(Whole(1, 10**15)), "Refuse a plan with more target pairs."] = None
+    max_pairs: Annotated[
+        int | None, Maybe(Whole(1, 10**15)), "Refuse a plan with more pairs, unlisted ones included."
+    ] = None
     max_requests: Annotated[int | None, Maybe(Whole(1, 10**12)), "Refuse a plan with more requests."] = None
     require_paused: Annotated[bool, Flag(), "Refuse to start unless every pipeline is paused."] = True
     status_every: Annotated[float, Duration(0.05, 86_400), "How often a pipeline's status is read in a run."] = 30.0

@@ -15,7 +15,6 @@ class Unbuilt:
 
 
 UNBUILT: Final = (
-    Unbuilt("plan.effort"),
     Unbuilt("retry.resolve"),
     Unbuilt("safety.max_failed"),
     Unbuilt("safety.deadline"),

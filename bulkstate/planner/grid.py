@@ -69,19 +69,27 @@ class _Grid:
     cost: Cost
 
 
-def tile(rectangle: Rectangle, weights: Weights, limits: Limits) -> Tiles:
-    """The rectangle's tiles, asset by asset; they share the memory of its arrays.
+class Grid:
+    """The best grid for a rectangle, cut only when its tiles are asked for: there may be a hundred thousand.
 
-    Any asset of the rectangle must fit into one request with any of its points: `heaviest_pair` says so.
+    Any asset of the rectangle must fit into one request with any of its points.
     """
-    assets, points = _Side.of(rectangle.assets, weights.assets), _Side.of(rectangle.points, weights.points)
-    whole = weights.frame + assets.bytes + points.bytes
-    if rectangle.pairs <= limits.pairs and whole <= limits.bytes:
-        return Tiles((rectangle,), whole)
-    grid = _best_grid(assets, points, weights.frame, limits)
-    columns = points.runs(grid.points)
-    tiles = tuple(Rectangle(row, column) for row in assets.runs(grid.assets) for column in columns)
-    return Tiles(tiles, grid.cost[1])
+
+    def __init__(self, rectangle: Rectangle, weights: Weights, limits: Limits) -> None:
+        self._assets = _Side.of(rectangle.assets, weights.assets)
+        self._points = _Side.of(rectangle.points, weights.points)
+        self._best = _best_grid(self._assets, self._points, weights.frame, limits)
+
+    @property
+    def cost(self) -> Cost:
+        """How many tiles there are, and their bodies' bytes together."""
+        return self._best.cost
+
+    def tiles(self) -> Tiles:
+        """The tiles, asset by asset; they share the memory of the rectangle's arrays."""
+        columns = self._points.runs(self._best.points)
+        tiles = tuple(Rectangle(row, column) for row in self._assets.runs(self._best.assets) for column in columns)
+        return Tiles(tiles, self._best.cost[1])
 
 
 def _best_grid(assets: _Side, points: _Side, frame: int, limits: Limits) -> _Grid:

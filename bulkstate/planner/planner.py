@@ -85,7 +85,9 @@ def _requests(
     limits = search.limits
     if len(classes.rectangles) == 1 and relation.unlisted is Unlisted.KEEP:
         (block,) = classes.rectangles
-        return tile(block, weights, limits).rectangles, by_volume(block.pairs, limits.pairs)
+        return tile(block, weights, limits).rectangles, by_volume(
+            block.pairs, limits.pairs, len(relation.assets), len(relation.points)
+        )
     unlisted = Unlisted.KEEP if _some_pair_is_too_long(weights, limits) else relation.unlisted
     found = plan_classes(
         merged(relation, classes.rectangles, unlisted), weights, limits, search.effort.steps, search.expired

@@ -15,22 +15,24 @@ from bulkstate.planner.cover.incidence import Classes, Partition
 
 def lower_bound(bound: Bound, classes: Classes, cap: int) -> LowerBound:
     """The bound on classes, in words and spelt out; `cap` is the most pairs of a request."""
-    evidence = () if bound.proof == "volume" else tuple(_evidence(bound, classes, cap))
-    return LowerBound(bound.requests, _words(bound, evidence, classes, cap), evidence)
+    if bound.proof == "volume":
+        return by_volume(classes.pairs(), cap, classes.rows.label.size, classes.columns.label.size)
+    evidence = tuple(_evidence(bound, classes, cap))
+    return LowerBound(bound.requests, _words(bound, evidence, cap), evidence)
 
 
-def by_volume(pairs: int, cap: int) -> LowerBound:
+def by_volume(pairs: int, cap: int, assets: int, points: int) -> LowerBound:
     """By counting: every target pair is in a request, and a request holds at most `cap` pairs."""
-    return LowerBound(-(-pairs // cap), f"{pairs:,} pairs, of which no request holds more than {cap:,}")
+    whole = Rectangle(np.arange(assets, dtype=np.int32), np.arange(points, dtype=np.int32))
+    proof = f"{pairs:,} pairs, of which no request holds more than {cap:,}"
+    return LowerBound(-(-pairs // cap), proof, (Evidence((whole,), cap),))
 
 
-def _words(bound: Bound, evidence: tuple[Evidence, ...], classes: Classes, cap: int) -> str:
-    if not evidence:
-        return by_volume(classes.pairs(), cap).proof
+def _words(bound: Bound, evidence: tuple[Evidence, ...], cap: int) -> str:
     if bound.weighted:
         return "pairs with weights, of which no request holds more than its share"
     if len(evidence) == bound.requests:
-        return f"{bound.requests:,} pairs of which no two fit in one request" if bound.requests > 1 else "one pair"
+        return f"{bound.requests:,} pairs of which no two fit in one request" if bound.requests > 1 else "a pair"
     return f"{len(evidence):,} groups of pairs: no request holds pairs of two, nor more than {cap:,} of one"
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +31,7 @@ class Limits:
     size: int = _MOST
 
 
-@dataclass(frozen=True)
-class Tile:
+class Tile(NamedTuple):
     """Rows ``top`` up to ``bottom`` (exclusive) × columns ``left`` up to ``right``, as places in the rectangle's
     lists of IDs."""
 
@@ -255,12 +256,18 @@ def _cut(plan: _Plan, row_sizes: NDArray[np.int64], column_sizes: NDArray[np.int
 
 def _runs(sizes: NDArray[np.int64], strip: _Strip, taken: int, limits: Limits) -> Iterator[tuple[int, int]]:
     """Cut across a strip: runs as long as pairs and bytes allow, as even as their number allows."""
-    ends = np.cumsum(sizes)
-    most = limits.pairs // strip.width
-    even = -(-sizes.size // -(-sizes.size // min(most, strip.height)))
-    start = 0
-    while start < sizes.size:
-        room = limits.size - taken + (int(ends[start - 1]) if start else 0)
-        end = min(start + even, int(np.searchsorted(ends, room, side="right")))
-        yield start, end
-        start = end
+    sums = np.concatenate(([0], np.cumsum(sizes)))
+    most = min(limits.pairs // strip.width, strip.height)
+    even = -(-sizes.size // -(-sizes.size // most))
+    cuts = np.append(np.arange(0, sizes.size, even), sizes.size)
+    if taken + np.diff(sums[cuts]).max() > limits.size:
+        cuts = _cuts_by_bytes(sums, even, limits.size - taken)
+    return pairwise(cuts.tolist())
+
+
+def _cuts_by_bytes(sums: NDArray[np.int64], most: int, room: int) -> NDArray[np.int64]:
+    cuts = [0]
+    while cuts[-1] < sums.size - 1:
+        reach = int(np.searchsorted(sums, sums[cuts[-1]] + room, side="right")) - 1
+        cuts.append(min(cuts[-1] + most, reach))
+    return np.array(cuts)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 
 from bulkstate.model import IndexArray, Rectangle
-from bulkstate.planner import grid, strips
+from bulkstate.planner import strips
+from bulkstate.planner.grid import Grid
 from bulkstate.planner.limits import Limits, Tiles, Weights
+from bulkstate.planner.strips import Tile
 
 
 def tile(rectangle: Rectangle, weights: Weights, limits: Limits) -> Tiles:
@@ -17,33 +22,36 @@ def tile(rectangle: Rectangle, weights: Weights, limits: Limits) -> Tiles:
     whole = weights.of(rectangle)
     if rectangle.pairs <= limits.pairs and whole <= limits.bytes:
         return Tiles((rectangle,), whole)
-    ways = _strips(rectangle, weights, limits), grid.tile(rectangle, weights, limits)
-    return min(ways, key=lambda way: (len(way.rectangles), way.body_bytes))
-
-
-def _strips(rectangle: Rectangle, weights: Weights, limits: Limits) -> Tiles:
     within = strips.Limits(limits.pairs, limits.bytes - weights.frame)
-    found = strips.tiles(weights.assets[rectangle.assets], weights.points[rectangle.points], within)
+    assets, points = weights.assets[rectangle.assets], weights.points[rectangle.points]
+    tiles = strips.tiles(assets, points, within)
+    body_bytes = len(tiles) * weights.frame + _sent(assets, points, tiles)
+    grid = Grid(rectangle, weights, limits)
+    if grid.cost < (len(tiles), body_bytes):
+        return grid.tiles()
+    return Tiles(_cut(rectangle, tiles), body_bytes)
+
+
+def _sent(assets: NDArray[np.int64], points: NDArray[np.int64], tiles: Sequence[Tile]) -> int:
+    """The bytes of all tiles' IDs."""
+    top, bottom, left, right = np.array(tiles, np.int64).T
+    down, across = (np.concatenate(([0], np.cumsum(sizes))) for sizes in (assets, points))
+    return int((down[bottom] - down[top] + across[right] - across[left]).sum())
+
+
+def _cut(rectangle: Rectangle, tiles: Sequence[Tile]) -> tuple[Rectangle, ...]:
+    """The tiles as rectangles; those beside each other share an array."""
     assets, points = _Slices(rectangle.assets), _Slices(rectangle.points)
-    cut = [Rectangle(assets.cut(tile.top, tile.bottom), points.cut(tile.left, tile.right)) for tile in found]
-    asset_sums, point_sums = _sums(weights.assets[rectangle.assets]), _sums(weights.points[rectangle.points])
-    body_bytes = sum(
-        weights.frame + asset_sums[tile.bottom] - asset_sums[tile.top] + point_sums[tile.right] - point_sums[tile.left]
-        for tile in found
-    )
-    return Tiles(tuple(cut), int(body_bytes))
+    return tuple(Rectangle(assets[top, bottom], points[left, right]) for top, bottom, left, right in tiles)
 
 
-def _sums(sizes: np.ndarray) -> np.ndarray:
-    return np.concatenate(([0], np.cumsum(sizes)))
-
-
-class _Slices:
-    """Slices of one side: tiles beside each other get the same array."""
+class _Slices(dict[tuple[int, int], IndexArray]):
+    """Slices of one side, each made once."""
 
     def __init__(self, side: IndexArray) -> None:
+        super().__init__()
         self._side = side
-        self._cut: dict[tuple[int, int], IndexArray] = {}
 
-    def cut(self, start: int, end: int) -> IndexArray:
-        return self._cut.setdefault((start, end), self._side[start:end])
+    def __missing__(self, ends: tuple[int, int]) -> IndexArray:
+        self[ends] = found = self._side[slice(*ends)]
+        return found

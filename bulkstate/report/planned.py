@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from bulkstate.model import IndexArray, Plan, StagePlan
+from bulkstate.model import IndexArray, LowerBound, Plan, StagePlan
 from bulkstate.planner.difference import Comparison
 from bulkstate.report.differences import document as difference_document
 from bulkstate.report.text import counted, duration, printable
@@ -28,6 +28,7 @@ class _Stage:
     stage: str
     requests: int
     lower_bound: int
+    proof: str
     pairs: int
 
 
@@ -36,6 +37,7 @@ class _Document:
     """The fields, in the order in which they are written: named in docs/architecture.md."""
 
     plan: str
+    reproducible: bool
     requests: int
     lower_bound: int
     pairs: int
@@ -59,6 +61,7 @@ def plan_to_json(plan: Plan, forecast_seconds: float | None, comparison: Compari
 def _document(plan: Plan, forecast_seconds: float | None) -> _Document:
     return _Document(
         plan=plan.digest,
+        reproducible=plan.reproducible,
         requests=plan.requests,
         lower_bound=plan.lower_bound,
         pairs=plan.pairs,
@@ -73,8 +76,8 @@ def _document(plan: Plan, forecast_seconds: float | None) -> _Document:
 
 
 def _stage(plan: StagePlan) -> _Stage:
-    bound = plan.lower_bound.requests
-    return _Stage(plan.stage.pipeline, plan.stage.name, len(plan.rectangles), bound, plan.pairs)
+    bound = plan.lower_bound
+    return _Stage(plan.stage.pipeline, plan.stage.name, len(plan.rectangles), bound.requests, bound.proof, plan.pairs)
 
 
 def _named(sides: Iterable[tuple[tuple[str, ...], Iterable[IndexArray]]]) -> int:
@@ -96,7 +99,10 @@ def show_plan(plan: Plan, forecast_seconds: float | None, console: Console) -> N
 def _lines(plan: Plan, forecast_seconds: float | None) -> Iterator[Text]:
     size = f"{plan.body_bytes / 1e6:,.1f} MB"
     yield Text(f"Plan {plan.digest[:8]}", "bold")
-    yield Text(f"  {_size(plan.pairs, plan.requests)}; at least {plan.lower_bound:,} are needed")
+    proof = f" (proof: {plan.stages[0].lower_bound.proof})" if len(plan.stages) == 1 else ""
+    yield Text(f"  {_size(plan.pairs, plan.requests)}; at least {plan.lower_bound:,} are needed{proof}")
+    if not plan.reproducible:
+        yield Text("  searched for within a time budget: not reproducible", "yellow")
     if plan.unlisted_pairs:
         yield Text(
             f"  and {counted(plan.unlisted_pairs, 'pair')} beyond the selection, which nobody keeps", "bold yellow"
@@ -105,7 +111,8 @@ def _lines(plan: Plan, forecast_seconds: float | None) -> Iterator[Text]:
         yield Text(f"  {counted(plan.kept_pairs, 'pair')} kept, though selected")
     yield Text(f"  {_time(forecast_seconds)}; {size} to send")
     for stage in plan.stages[:STAGES_SHOWN]:
-        yield Text(f"  {printable(str(stage.stage))}: {_size(stage.pairs, len(stage.rectangles))}")
+        proof = _proof(stage.lower_bound) if len(plan.stages) > 1 else ""
+        yield Text(f"  {printable(str(stage.stage))}: {_size(stage.pairs, len(stage.rectangles))}{proof}")
     if len(plan.stages) > STAGES_SHOWN:
         yield Text(f"  … and {len(plan.stages) - STAGES_SHOWN:,} more stages")
 
@@ -114,6 +121,10 @@ def _time(forecast_seconds: float | None) -> str:
     if forecast_seconds is None:
         return "nobody knows yet how fast the gateway lets it be sent"
     return f"about {duration(forecast_seconds)} at the limits that are known"
+
+
+def _proof(bound: LowerBound) -> str:
+    return f"; at least {bound.requests:,} (proof: {bound.proof})"
 
 
 def _size(pairs: int, requests: int) -> str:

@@ -30,7 +30,7 @@ delete:
     keep: ../do-not-touch.csv
     unlisted: may_delete
     columns: {asset: device, point: measure}
-plan: {}
+plan: {effort: thorough}
 limits: {pairs_per_request: 5_000, bytes_per_request: 512KiB, rate: [600/30s, auto], concurrency: 4, share: 80%}
 retry: {attempts: 3, first_delay: 1s, max_delay: 1.5min, split: false}
 safety: {max_pairs: 50_000_000, max_requests: 20_000, require_paused: false, status_every: 45m}

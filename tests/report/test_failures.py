@@ -33,7 +33,7 @@ def test_the_target_pairs_that_no_chunk_deleted(story: tuple[Plan, list[list[lis
 
 
 def left(plan: Plan, last: dict[int, Verdict]) -> Iterator[tuple[Stage, list[tuple[str, str]]]]:
-    """For each stage with chunks that aren't deleted the target pairs that no chunk deleted; parts tell of a split one."""
+    """For each stage with chunks that aren't deleted: the target pairs that none deleted. A split one's parts tell."""
     verdicts = (last.get(number) for number in range(plan.requests))
     for of in plan.stages:
         chunks = [(each, next(verdicts)) for each in of.rectangles]

@@ -15,7 +15,8 @@ from bulkstate.report.differences import show_comparison
 from bulkstate.report.planned import plan_to_json, show_plan
 from tests.journal.runs import grid
 
-NAMES = "plan requests lower_bound pairs unlisted_pairs kept_pairs assets points body_bytes forecast_seconds stages"
+NAMES = """plan reproducible requests lower_bound pairs unlisted_pairs kept_pairs assets points body_bytes
+forecast_seconds stages"""
 STAGE = Stage("pipe", "[red]One")
 DIFFERENT = Difference(STAGE, Share(4, (Pair("a", "p"), Pair("[b]", "q\x1b"))), Share(1, (Pair("c", "p"),)), 1_000)
 

@@ -1,0 +1,94 @@
+"""The evidence behind a lower bound, checked by a script that knows neither planner nor plan."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulkstate.model import Plan
+from bulkstate.planner import plan
+from bulkstate.planner.effort import Effort
+from bulkstate.relation import Unlisted
+from bulkstate.report.explained import explanation_to_json
+from tests.planner.test_law_one import Selection, relation, selections
+
+Pairs = set[tuple[str, str]]
+
+
+# ── the script ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def at_least(stage: dict[str, Any], target: Pairs, allowed: Pairs, pairs_per_request: int) -> int:
+    """How many requests the evidence proves are needed. AssertionError where it proves nothing."""
+    weights = [
+        {
+            (a, p): b["weight"]
+            for b in part["blocks"]
+            for a, p in target
+            if a in (b["assets"] or [a]) and p in (b["points"] or [p])
+        }
+        for part in stage["evidence"]
+    ]
+    for one, other in combinations(weights, 2):
+        assert not any({(a, q), (b, p)} <= allowed for a, p in one for b, q in other), "one request could hold both"
+    for part, weighed in zip(stage["evidence"], weights, strict=True):
+        by_pairs = set(weighed.values()) == {1} and part["load"] >= pairs_per_request
+        assert by_pairs or heaviest(weighed, allowed) <= part["load"], "a request could hold more"
+    return sum(
+        -(-sum(weighed.values()) // part["load"]) for part, weighed in zip(stage["evidence"], weights, strict=True)
+    )
+
+
+def heaviest(weighed: dict[tuple[str, str], int], allowed: Pairs) -> int:
+    """The most weight in a request: of all sets of points that some assets have in common, with all those assets."""
+    rows = {a: frozenset(q for _, q in weighed if (a, q) in allowed) for a, _ in weighed}
+    common: set[frozenset[str]] = set()
+    for row in rows.values():
+        common |= {row & other for other in common} | {row}
+    return max(sum(w for (a, p), w in weighed.items() if p in points <= rows[a]) for points in common)
+
+
+# ── what it says ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def explained(made: Plan) -> dict[str, Any]:
+    document = orjson.loads(explanation_to_json(made))
+    assert document["plan"] == made.digest
+    (stage,) = document["stages"]
+    return dict(stage)
+
+
+@given(selections, st.integers(1, 40), st.sampled_from(Unlisted))
+def test_the_evidence_proves_the_bound(selection: Selection, cap: int, unlisted: Unlisted) -> None:
+    target = selection.target()
+    free = {(a, p) for a, _ in selection.selected() for _, p in selection.selected()} - set(selection.kept)
+    allowed = target if unlisted is Unlisted.KEEP else free
+    of = relation(selection, unlisted=unlisted)
+    made = plan([of], pairs_per_request=cap, bytes_per_request=10_000, effort=Effort.QUICK)
+    stage = explained(made)
+    assert at_least(stage, target, allowed, cap) == stage["lower_bound"] == made.lower_bound <= made.requests
+
+
+def test_a_crown_is_proven_by_weights() -> None:
+    ids = range(5)
+    crown = Selection([], [(f"a{a}", f"p{p}") for a in ids for p in ids if a != p], [])
+    stage = explained(plan([relation(crown)], pairs_per_request=100, bytes_per_request=10_000))
+    assert (stage["requests"], stage["lower_bound"]) == (4, 4)
+    assert stage["evidence"][0]["by"] == "weights"
+    assert at_least(stage, crown.target(), crown.target(), 100) == 4
+
+
+def test_false_evidence_is_found_out() -> None:
+    whole = Selection([(["a", "b1"], ["p", "q.q"])], [], [])
+    both = [
+        {"load": 9, "blocks": [{"assets": [a], "points": [p], "weight": 1}]} for a, p in (("a", "p"), ("b1", "q.q"))
+    ]
+    heavy = [{"load": 1, "blocks": [{"assets": None, "points": None, "weight": 1}]}]
+    for evidence in (both, heavy):
+        with pytest.raises(AssertionError, match="could hold"):
+            at_least({"evidence": evidence}, whole.target(), whole.target(), 9)
