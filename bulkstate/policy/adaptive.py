@@ -13,7 +13,7 @@ from typing import Final
 from bulkstate.model import Told
 from bulkstate.policy.door import Door, Loss
 from bulkstate.policy.evidence import Budget, RoundTrip
-from bulkstate.policy.learnt import NOTHING, Learnt, LearntQuota
+from bulkstate.policy.learnt import LONGEST, NOTHING, Learnt, LearntQuota
 from bulkstate.policy.pacing import Metronome
 from bulkstate.policy.quota import Edge, Quota
 from bulkstate.policy.short import SECOND, ShortLimit
@@ -33,6 +33,10 @@ FINE: Final = 0.06
 
 LONGEST_HOLD: Final = 3600.0
 """Seconds for which a `Retry-After` is honoured. One that says more may be a slip: single probes find out."""
+
+SHORTEST_TOLD: Final = 0.1
+MOST_TOLD: Final = 1e9
+"""What headers say of a shorter window, or of more calls in one, can't be meant."""
 
 LIES: Final = 2
 """Headers that a gateway's own answers contradicted so often are no longer listened to."""
@@ -171,14 +175,17 @@ class Pilot:
 
     def _heed(self, now: float, told: Told) -> None:
         """Headers name a window: keep to it."""
-        if not (told.limit and told.seconds):
+        if told.limit is None or told.seconds is None:
+            return
+        if not (1 <= told.limit <= MOST_TOLD and SHORTEST_TOLD <= told.seconds <= LONGEST):
             return
         if told.seconds <= 1.5 * SECOND:
             self._short.told(told.limit / told.seconds)
             return
         quota = next((q for q in self._quotas if abs(q.seconds - told.seconds) < 0.05 * told.seconds), None)
         if quota is None:
-            edge = now + (told.reset_after if told.reset_after is not None else told.seconds) - told.seconds
+            left = told.seconds if told.reset_after is None else min(told.reset_after, told.seconds)
+            edge = now + left - told.seconds
             quota = Quota(told.limit, told.seconds, Edge(edge - SECOND, edge), known=True)
             self._quotas.append(quota)
         quota.told(told.limit, told.remaining)

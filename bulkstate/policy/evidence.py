@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from math import inf
+from typing import Final
+
+QUICKEST: Final = 1e-4
+"""Seconds that a round trip takes at least: on some clocks it takes none."""
 
 
 class Accepted:
@@ -66,6 +70,7 @@ class RoundTrip:
 
     def add(self, seconds: float) -> None:
         """An accepted call took so long. The jitter is four mean deviations: about the widest difference."""
+        seconds = max(seconds, QUICKEST)
         if not self._seen:
             self.seconds, self._seen = seconds, True
             return

@@ -13,7 +13,7 @@ VERSION: Final = 1
 """Of the form in which it is kept."""
 
 
-LEAST_RATE: Final = 1e-4
+LEAST_RATE: Final = 0.1
 LONGEST: Final = 32 * 86400.0
 """A window of more seconds than a month has is none that anybody waits for."""
 

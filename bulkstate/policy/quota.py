@@ -141,7 +141,7 @@ class Quota:
     def rate(self, now: float, remaining: float, share: float) -> float:
         """Calls a second that use what is left by the edge, evenly; no bound at all if the rest of the job fits."""
         if not self.known:
-            return 1.05 * self.limit * share / self.seconds
+            return max(1.05 * self.limit * share, 1.0) / self.seconds
         left = self.plan * share - self.spent
         if self._missed >= SLIDES:
             return self.plan * share / self.seconds
@@ -172,7 +172,7 @@ class Quota:
         """The second edge was seen: now the length is known."""
         accepted = max(1.0, float(self._tally.between(self.edge.after, lost_at)))
         windows = max(1, round(accepted / self.limit))
-        self.seconds = length_between(self.edge, opened, windows, self._refuted)
+        self.seconds = max(SHORTEST, length_between(self.edge, opened, windows, self._refuted))
         self._confirmed = abs(accepted - self.limit) <= 0.05 * accepted
         self.limit = min(self.limit, accepted)
         self.known = True
@@ -183,7 +183,7 @@ class Quota:
         self._refuted = max(self._refuted, self.seconds)
         self._growth, self._passed, self._confirmed = 0.0, 0, False
         if self._rolled <= 1:
-            self.seconds = length_between(self._sighted, opened, 1, self._refuted)
+            self.seconds = max(SHORTEST, length_between(self._sighted, opened, 1, self._refuted))
         else:
             self.seconds, self.known = max(shut_for, SHORTEST), False
         self._sight(opened, opened)

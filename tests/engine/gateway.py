@@ -13,7 +13,19 @@ from typing import TypeVar
 import anyio
 
 from bulkstate.gate import Gate
-from bulkstate.model import Answer, Attempt, Chunk, Pair, Pipeline, PipelinePage, PipelineStatus, Plan, Reply, Stage
+from bulkstate.model import (
+    Answer,
+    Attempt,
+    Chunk,
+    Pair,
+    Pipeline,
+    PipelinePage,
+    PipelineStatus,
+    Plan,
+    Reply,
+    Stage,
+    Told,
+)
 from bulkstate.wire import Code
 
 T = TypeVar("T")
@@ -28,6 +40,7 @@ class Say:
     code: int | None = None
     applied: bool = False
     retry_after: float | None = None
+    limits: tuple[Told, ...] = ()
 
 
 OK = Say(Answer.OK, code=Code.OK, applied=True)
@@ -151,7 +164,7 @@ class ScriptedApi:
         _answered(call, said.answer)
         call.retry_after = said.retry_after
         data = True if said.answer is Answer.OK else None
-        reply = Reply(said.answer, None, said.code, said.answer.value, None, data, said.retry_after)
+        reply = Reply(said.answer, None, said.code, said.answer.value, None, data, said.retry_after, said.limits)
         return self._told(Attempt(reply, now, anyio.current_time() - now, 100))
 
     async def get(self, chunk: Chunk) -> Attempt[frozenset[Pair]]:

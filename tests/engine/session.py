@@ -16,7 +16,7 @@ from trio.testing import MockClock
 
 from bulkstate.engine import Engine, Equipment, Pace
 from bulkstate.errors import BulkstateError
-from bulkstate.gate import Gate
+from bulkstate.gate import Follower, Gate
 from bulkstate.journal import RESUMED, Journal, Record, RunFacts, inline, sent_history
 from bulkstate.model import Attempt, LowerBound, Outcome, Plan, Rectangle, Stage, StagePlan, Verdict
 from bulkstate.planner.digest import digest
@@ -119,9 +119,10 @@ def assemble(
     settings: Settings,
     numbers: Sequence[int] | None = None,
     history: Sequence[tuple[float, int]] = (),
+    follower: Follower | None = None,
 ) -> Session:
     """A session that sends the chunks `numbers`, all by default."""
-    gate = Gate(Pacer(settings.windows, history), wall)
+    gate = Gate(Pacer(settings.windows, history), wall, follower=follower)
     api = ScriptedApi(world, gate)
     random = Random(settings.seed).random
     watch = Watch(Reads(api, gate, settings.retry, random), pipelines_of(world.plan))

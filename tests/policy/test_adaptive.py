@@ -1,0 +1,124 @@
+"""The pilot against gateways of a few lines: it finds what they allow, and says what it is that holds it back."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from bulkstate.model import Told
+from bulkstate.policy.adaptive import Pilot
+from bulkstate.policy.learnt import NOTHING, Learnt, LearntQuota
+
+ROUND_TRIP = 0.08
+
+
+class Fixed:
+    """So many calls in each window of so many seconds, by the clock on the wall."""
+
+    def __init__(self, calls: int, seconds: float) -> None:
+        self.calls, self.seconds = calls, seconds
+        self._window, self._used = -1, 0
+
+    def admits(self, at: float) -> bool:
+        window = int(at // self.seconds)
+        if window != self._window:
+            self._window, self._used = window, 0
+        self._used += 1
+        return self._used <= self.calls
+
+
+def flown(
+    pilot: Pilot,
+    admits: Callable[[float], bool],
+    calls: int,
+    told: tuple[Told, ...] = (),
+    begin: float = 0.37,
+    more: int = 0,
+) -> tuple[float, int]:
+    """Have so many calls accepted: the seconds that it took, and how many were refused. 64 are in flight at most, and
+    the pilot expects so many `more`."""
+    now, accepted, refused = begin, 0, 0
+    under_way: deque[tuple[float, bool]] = deque()
+    while accepted < calls:
+        pilot.expect(calls - accepted + more)
+        ready = pilot.ready_at(now) if len(under_way) < 64 else float("inf")
+        if under_way and under_way[0][0] + ROUND_TRIP <= ready:
+            sent_at, passed = under_way.popleft()
+            now = max(now, sent_at + ROUND_TRIP)
+            pilot.answered(now, sent_at, not passed, None, told)
+            accepted, refused = accepted + passed, refused + (not passed)
+        else:
+            now = ready
+            pilot.sent(now)
+            under_way.append((now, admits(now + ROUND_TRIP / 2)))
+    return now - begin, refused
+
+
+@hypothesis_settings(max_examples=6)
+@given(st.sampled_from([12, 37, 60, 90]), st.floats(0.0, 0.99))
+def test_a_limit_a_second_is_found(limit: int, begin: float) -> None:
+    seconds, refused = flown(Pilot(), Fixed(limit, 1.0).admits, 6000, begin=begin)
+    assert 6000 / limit / seconds >= 0.95
+    assert refused / (6000 + refused) <= 0.01
+
+
+@pytest.mark.parametrize(("limit", "window"), [(100, 10.0), (600, 30.0), (1200, 60.0)])
+def test_a_longer_window_is_found_and_its_length_learnt(limit: int, window: float) -> None:
+    pilot = Pilot()
+    seconds, refused = flown(pilot, Fixed(limit, window).admits, 6000)
+    assert 6000 / limit * window / seconds >= 0.93
+    assert refused <= 60
+    assert [quota.seconds for quota in pilot.learnt().quotas] == [window]
+    assert pilot.learnt().quotas[0].limit == pytest.approx(limit, rel=0.05)
+
+
+def test_the_next_run_starts_warm() -> None:
+    cold = Pilot()
+    _, first = flown(cold, Fixed(150, 1.0).admits, 3000)
+    known = Learnt.from_dict(cold.learnt().as_dict())
+    seconds, again = flown(Pilot(learnt=known), Fixed(150, 1.0).admits, 3000)
+    assert again < first
+    assert 3000 / 150 / seconds >= 0.96
+
+
+def test_what_is_spent_of_a_quota_stays_spent() -> None:
+    warm = Pilot(learnt=Learnt(None, (LearntQuota(100.0, 60.0, 0.0, 98),)))
+    warm.sent(1.0)
+    warm.sent(1.5)
+    assert warm.ready_at(2.0) >= 60.0
+
+
+def test_a_share_is_left_to_others() -> None:
+    gateway = Fixed(150, 1.0)
+    seconds, _ = flown(Pilot(share=0.5, learnt=Learnt(150.0)), gateway.admits, 6000)
+    assert 0.48 <= 6000 / 150 / seconds <= 0.66
+
+
+def test_headers_are_heeded_from_the_first_answer() -> None:
+    told = (Told(40.0, 1.0, None, None),)
+    seconds, refused = flown(Pilot(), Fixed(40, 1.0).admits, 4000, told)
+    assert refused <= 20
+    assert 4000 / 40 / seconds >= 0.95
+
+
+def test_where_headers_lie_the_429s_win() -> None:
+    lies = (Told(100_000.0, 1.0, 99_999.0, 1.0),)
+    seconds, refused = flown(Pilot(), Fixed(40, 1.0).admits, 4000, lies)
+    assert 4000 / 40 / seconds >= 0.9
+    assert refused / 4000 <= 0.03
+
+
+def test_it_says_which_window_holds_it() -> None:
+    pilot = Pilot()
+    flown(pilot, Fixed(40, 1.0).admits, 500)
+    assert pilot.binds(0.0) == "per second"
+    pilot = Pilot()
+    flown(pilot, Fixed(300, 60.0).admits, 1000, more=5000)
+    assert pilot.binds(0.0) == "per minute"
+    assert pilot.rate == pytest.approx(5.0, rel=0.3)
+    assert Pilot(learnt=NOTHING).binds(0.0) == "per second"
