@@ -30,7 +30,7 @@ class Piece:
 
 
 class Squeeze:
-    """The state of the search: a list of requests that cover all targets, each of at most ``cap`` pairs."""
+    """The state of the search: a list of requests that cover all targets, each of at most `cap` pairs."""
 
     def __init__(self, pieces: list[Piece], target: list[int], allowed: list[int], cap: int) -> None:
         self.pieces = list(pieces)
@@ -42,7 +42,7 @@ class Squeeze:
         self._most = 0
 
     def run(self, work: int, floor: int, expired: Callable[[], bool] = lambda: False) -> None:
-        """Drop what is spare, merge, and repair until ``work`` rows were looked at; stop at ``floor`` requests."""
+        """Drop what is spare, merge, and repair until `work` rows were looked at; stop at `floor` requests."""
         self.pieces = self._without_spare(self.pieces)
         self._merge()
         self._work, self._most = 0, work
@@ -159,7 +159,7 @@ class Squeeze:
 
 
 def _first(columns: int, count: int) -> int:
-    """The first ``count`` members."""
+    """The first `count` members."""
     while columns.bit_count() > count:
         columns &= ~(1 << columns.bit_length() - 1)
     return columns
