@@ -58,6 +58,18 @@ class Relation:
         code = self._code(pair)
         return code is not None and self._selects(code) and not _has(self.kept, code)
 
+    def is_like(self, other: Relation) -> bool:
+        """Whether the same is selected and kept, in another stage perhaps; False where that takes long to find out.
+
+        Stages of one entry share what is selected.
+        """
+        shared = ((self.assets, other.assets), (self.points, other.points), (self.pairs, other.pairs))
+        return (
+            all(mine is theirs for mine, theirs in (*shared, (self.blocks, other.blocks)))
+            and self.unlisted is other.unlisted
+            and np.array_equal(self.kept, other.kept)
+        )
+
     def keeping(self, pairs: Collection[Pair]) -> Relation:
         """The relation that keeps these pairs as well."""
         codes = [code for code in map(self._code, pairs) if code is not None]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from bulkstate.errors import InputError, Problem
 from bulkstate.model import LowerBound, Plan, Rectangle, StagePlan
 from bulkstate.planner.digest import digest
 from bulkstate.planner.effort import Effort
+from bulkstate.planner.exactness import refuse_inexact
 from bulkstate.planner.limits import Limits, Weights, weigh
 from bulkstate.planner.merged import merged
 from bulkstate.planner.proof import by_volume, lower_bound
@@ -18,6 +20,9 @@ from bulkstate.raster import without
 from bulkstate.relation import Classes, Relation, Unlisted, equal_rows
 
 Expired = Callable[[], bool]
+
+CHECKED: Final = 1 << 20
+"""Pairs of a stage up to which its plan is held against law 1 once more."""
 
 
 def never() -> bool:
@@ -50,28 +55,46 @@ def plan(
     that is selected in a stage is kept.
     """
     search = Search(Limits(pairs_per_request, bytes_per_request), effort, expired or never)
-    planned = [_plan_stage(relation, search) for relation in sorted(relations, key=lambda relation: relation.stage)]
-    stages = tuple(stage for stage, _ in planned)
-    return Plan(stages, digest(stages), sum(body_bytes for _, body_bytes in planned), reproducible=expired is None)
+    planned: list[tuple[Relation, StagePlan]] = []
+    body_bytes = 0
+    for relation in sorted(relations, key=lambda relation: relation.stage):
+        weights = weigh(relation)
+        stage = _known(relation, weights, search.limits, planned) or _plan_stage(relation, weights, search)
+        planned.append((relation, stage))
+        body_bytes += sum(map(weights.of, stage.rectangles))
+    stages = tuple(stage for _, stage in planned)
+    return Plan(stages, digest(stages), body_bytes, reproducible=expired is None)
 
 
-def _plan_stage(relation: Relation, search: Search) -> tuple[StagePlan, int]:
-    classes, weights = equal_rows(relation), weigh(relation)
+def _known(
+    relation: Relation, weights: Weights, limits: Limits, planned: Iterable[tuple[Relation, StagePlan]]
+) -> StagePlan | None:
+    """What was planned for a stage of which the same is selected, if it fits: the name takes bytes, too."""
+    for other, stage in planned:
+        if relation.is_like(other) and max(map(weights.of, stage.rectangles), default=0) <= limits.bytes:
+            return replace(stage, stage=relation.stage)
+    return None
+
+
+def _plan_stage(relation: Relation, weights: Weights, search: Search) -> StagePlan:
+    classes = equal_rows(relation)
     _refuse_empty(relation, classes)
     _refuse_unsendable(relation, classes.rectangles, weights, search.limits)
     requests, bound = _requests(relation, classes, weights, search)
     pairs = sum(rectangle.pairs for rectangle in classes.rectangles)
-    stage = StagePlan(
+    unlisted = tuple(without(requests, classes.rectangles)) if relation.unlisted is Unlisted.MAY_DELETE else ()
+    if pairs <= CHECKED:
+        refuse_inexact(relation, classes.rectangles, requests, unlisted)
+    return StagePlan(
         stage=relation.stage,
         assets=relation.assets,
         points=relation.points,
         rectangles=tuple(sorted(requests, key=_corner)),
         pairs=pairs,
         lower_bound=bound,
-        unlisted=tuple(without(requests, classes.rectangles)) if relation.unlisted is Unlisted.MAY_DELETE else (),
+        unlisted=unlisted,
         kept_pairs=classes.kept_pairs,
     )
-    return stage, sum(map(weights.of, requests))
 
 
 def _corner(rectangle: Rectangle) -> tuple[int, int]:

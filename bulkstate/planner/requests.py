@@ -1,5 +1,5 @@
 """From rectangles of classes to requests: trimmed to what is uncovered, tiled under the cap, merged where that is
-allowed (findings 6)."""
+allowed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A dense rectangle cut into the fewest requests (findings, "A dense block tiles better than a grid").
+"""A dense rectangle cut into the fewest requests.
 
 Slicing P columns into strips of widths w costs the sum of ceil(A / floor(cap / w)): a covering knapsack over the
 strips. It is solved in both directions, and nested: the last columns of one direction may be cut in the other. Among
@@ -25,14 +25,14 @@ _PLACES = 2_500  # lengths of all knapsacks of a direction together, for speed
 
 @dataclass(frozen=True)
 class Limits:
-    """What one request may hold: ``pairs``; ``size`` bytes of IDs, each ID with its separator."""
+    """What one request may hold: `pairs`; `size` bytes of IDs, each ID with its separator."""
 
     pairs: int
     size: int = _MOST
 
 
 class Tile(NamedTuple):
-    """Rows ``top`` up to ``bottom`` (exclusive) × columns ``left`` up to ``right``, as places in the rectangle's
+    """Rows `top` up to `bottom` (exclusive) × columns `left` up to `right`, as places in the rectangle's
     lists of IDs."""
 
     top: int
@@ -52,7 +52,7 @@ class _Axis:
 
 @dataclass(frozen=True)
 class _Strip:
-    """Some columns, cut across into tiles of at most ``height`` rows; ``swapped`` if columns stand for rows."""
+    """Some columns, cut across into tiles of at most `height` rows; `swapped` if columns stand for rows."""
 
     width: int
     height: int
@@ -60,8 +60,8 @@ class _Strip:
 
 @dataclass(frozen=True)
 class _Plan:
-    """Strips for the two directions: ``upright`` strips of columns come first, the columns left are cut into
-    ``lying`` strips of rows."""
+    """Strips for the two directions: `upright` strips of columns come first, the columns left are cut into
+    `lying` strips of rows."""
 
     requests: int
     size: float
@@ -87,7 +87,7 @@ def _equal_strips(across: int, along: int, pairs: int) -> int:
 
 
 def tiles(row_sizes: NDArray[np.int64], column_sizes: NDArray[np.int64], limits: Limits) -> list[Tile]:
-    """Tiles that cover the rectangle once, each within the limits; ``sizes`` are bytes of each ID with its separator.
+    """Tiles that cover the rectangle once, each within the limits; `sizes` are bytes of each ID with its separator.
 
     Raises ValueError where one row ID and one column ID together are over the limit.
     """
@@ -193,7 +193,7 @@ def _given_away(
 
 
 def _knapsack(length: int, widths: NDArray[np.int64], costs: NDArray[np.float64]) -> tuple[float, list[int]]:
-    """The cheapest multiset of widths that sum to at least ``length``."""
+    """The cheapest multiset of widths that sum to at least `length`."""
     if length <= 0:
         return 0.0, []
     if length > _PLACES // 2:

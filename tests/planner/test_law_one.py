@@ -135,6 +135,21 @@ def test_the_order_of_the_input_does_not_matter(selection: Selection, limit: tup
 
 
 @given(selections, limits)
+def test_a_stage_is_planned_alike_beside_another_that_has_a_longer_name(
+    selection: Selection, limit: tuple[int, int]
+) -> None:
+    alone = relation(selection)
+    beside = [alone, replace(alone, stage=Stage("8a81b5f0", "LatestRecordMerger_02_with_a_suffix"))]
+    made = plan(beside, pairs_per_request=limit[0], bytes_per_request=limit[1] + 30)
+    for stage in made.stages:
+        chunks = [chunk for chunk in made.chunks() if chunk.stage == stage.stage]
+        assert {
+            (asset, point) for each in chunks for asset in each.assets for point in each.points
+        } == selection.target()
+        assert max(len(wire.stage_state_body(chunk)) for chunk in chunks) <= limit[1] + 30
+
+
+@given(selections, limits)
 def test_blocks_and_the_pairs_they_stand_for_make_the_same_plan(selection: Selection, limit: tuple[int, int]) -> None:
     spelt_out = Selection([], sorted(selection.target()), [])
     one, two = (

@@ -18,7 +18,7 @@ def bit_set(members: Iterable[int]) -> int:
 
 
 def from_array(members: np.ndarray, size: int) -> int:
-    """The bit set of an integer array whose values lie in ``range(size)``."""
+    """The bit set of an integer array whose values lie in `range(size)`."""
     flags = np.zeros(size, dtype=np.uint8)
     flags[members] = 1
     return int.from_bytes(np.packbits(flags, bitorder="little").tobytes(), "little")
@@ -43,7 +43,7 @@ def to_list(bits: int) -> list[int]:
 
 
 def transpose(rows: Iterable[int], width: int) -> list[int]:
-    """The columns of a 0/1 matrix given by rows: ``width`` bit sets of row numbers."""
+    """The columns of a 0/1 matrix given by rows: `width` bit sets of row numbers."""
     columns: list[list[int]] = [[] for _ in range(width)]
     for number, row in enumerate(rows):
         for column in members(row):

@@ -1,6 +1,6 @@
 """Proven lower bounds on the number of requests, each with a witness that ten lines can check.
 
-The witness is groups of cells such that no request touches two groups: a request holds at most ``pairs`` pairs, so a
+The witness is groups of cells such that no request touches two groups: a request holds at most `pairs` pairs, so a
 group of n pairs needs ceil(n / pairs) requests of its own. One group of everything is the *volume* bound, groups of
 single cells a *fooling set*, groups of equal cells a *weighted fooling set*; groups grown around a fooling set are
 stronger than either.
@@ -30,11 +30,11 @@ class Region:
 
 @dataclass(frozen=True)
 class Bound:
-    """At least ``requests`` are needed.
+    """At least `requests` are needed.
 
-    ``proof`` is "volume", "fooling set", "groups" or "weights". ``groups`` are lists of cells (row class, column
-    class) of which no request touches two; ``weighted`` are weights on cells none of which lies in a group's reach,
-    for components where they say more (see `Weighted`). ``regions`` are further groups, for large relations.
+    `proof` is "volume", "fooling set", "groups" or "weights". `groups` are lists of cells (row class, column
+    class) of which no request touches two; `weighted` are weights on cells none of which lies in a group's reach,
+    for components where they say more (see `Weighted`). `regions` are further groups, for large relations.
     """
 
     requests: int

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 class Steps:
     """Bounds of the search.
 
-    ``comparisons`` of neighbourhoods in the reduction; ``restarts`` of greedies; ``cliques`` that are listed at
-    most; ``repairs`` in all, and after how many set cover is tried; ``pool`` of cliques it chooses from; ``nodes``
-    of branch and bound, and ``entries`` of the programmes it is given; ``walk`` steps for a block of
-    100,000 cells; ``squeeze``: rows looked at while
+    `comparisons` of neighbourhoods in the reduction; `restarts` of greedies; `cliques` that are listed at
+    most; `repairs` in all, and after how many set cover is tried; `pool` of cliques it chooses from; `nodes`
+    of branch and bound, and `entries` of the programmes it is given; `walk` steps for a block of
+    100,000 cells; `squeeze`: rows looked at while
     requests under a cap are improved, in all and for each pair.
     """
 

@@ -35,7 +35,7 @@ Cell = tuple[int, int]
 
 @dataclass(frozen=True)
 class Graph:
-    """The compatibility graph of some target cells; ``near[i]`` holds i and the cells compatible with cell i."""
+    """The compatibility graph of some target cells; `near[i]` holds i and the cells compatible with cell i."""
 
     cells: tuple[Cell, ...]
     near: tuple[int, ...]

@@ -1,4 +1,4 @@
-"""A portfolio of greedy clique covers of a compatibility graph, and greedy independent sets (findings 3 and 5).
+"""A portfolio of greedy clique covers of a compatibility graph, and greedy independent sets.
 
 No single greedy is safe, so several are run and the best is kept. A cover is a list of cliques as bit sets over the
 vertices.
@@ -14,7 +14,7 @@ _LOOK = 48  # candidates looked at before the next vertex of a clique is chosen
 
 
 def covers(graph: Graph, rng: Chance, restarts: int) -> list[list[int]]:
-    """The covers of the portfolio: by rows, by columns, by single cells, then ``restarts`` times by cells with
+    """The covers of the portfolio: by rows, by columns, by single cells, then `restarts` times by cells with
     random ties."""
     rows: dict[int, int] = {}
     columns: dict[int, int] = {}
@@ -28,8 +28,8 @@ def covers(graph: Graph, rng: Chance, restarts: int) -> list[list[int]]:
 
 
 def by_cells(graph: Graph, uncovered: int, rng: Chance | None) -> list[int]:
-    """Cliques that cover ``uncovered``, each grown from the cell with fewest uncovered neighbours; ties at random
-    with ``rng``."""
+    """Cliques that cover `uncovered`, each grown from the cell with fewest uncovered neighbours; ties at random
+    with `rng`."""
     cover = []
     while uncovered:
         tied = _fewest(graph, uncovered)
@@ -65,7 +65,7 @@ def _by_lines(graph: Graph, lines: list[int]) -> list[int]:
 
 
 def grown(graph: Graph, clique: int, wanted: int, rng: Chance | None) -> int:
-    """A maximal clique around ``clique``: wanted vertices first, those that leave most wanted candidates."""
+    """A maximal clique around `clique`: wanted vertices first, those that leave most wanted candidates."""
     candidates = common_neighbours(graph, clique) & ~clique
     while candidates & wanted:
         looked = list(members(candidates & wanted))

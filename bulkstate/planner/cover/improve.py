@@ -1,5 +1,4 @@
-"""From a greedy cover of a component to the best that the effort allows, and the bound that says how good it is
-(findings 4 and 5)."""
+"""From a greedy cover of a component to the best that the effort allows, and the bound that says how good it is."""
 
 from __future__ import annotations
 
@@ -23,7 +22,7 @@ _CELLS = 300  # graphs up to this size get all repairs, larger ones fewer
 class Solved:
     """A clique cover of a graph, and vertices of which no two are near each other.
 
-    ``weights`` bound from below, too: no clique's weights sum to more than ``load``, so a cover needs sum(weights) /
+    `weights` bound from below, too: no clique's weights sum to more than `load`, so a cover needs sum(weights) /
     load cliques. Empty where the maximal cliques weren't listed.
     """
 
@@ -39,7 +38,7 @@ class Solved:
 
 
 def solve(graph: Graph, allowed: tuple[int, ...], effort: Steps, rng: Chance, expired: Callable[[], bool]) -> Solved:
-    """The best cover and bound of a connected graph within the effort; ``allowed`` are the allowed columns of each
+    """The best cover and bound of a connected graph within the effort; `allowed` are the allowed columns of each
     row."""
     restarts = int(effort.restarts * min(1.0, _CELLS / len(graph.cells)))
     fooling = max((independent_set(graph, rng if turn else None) for turn in range(restarts + 1)), key=int.bit_count)
@@ -58,7 +57,7 @@ def solve(graph: Graph, allowed: tuple[int, ...], effort: Steps, rng: Chance, ex
 def _walked(
     graph: Graph, allowed: tuple[int, ...], cover: list[int], effort: Steps, expired: Callable[[], bool]
 ) -> list[int]:
-    """The walk of ``holes.py`` on the rows and columns of the graph's cells: strong where rows are alike but for a
+    """The walk of `holes.py` on the rows and columns of the graph's cells: strong where rows are alike but for a
     few holes."""
     rows = sorted({row for row, _ in graph.cells})
     columns = sorted({column for _, column in graph.cells})
@@ -145,7 +144,7 @@ def _turned(graph: Graph, clique: int, cover: list[int], rng: Chance) -> int:
 
 def maximal_cliques(graph: Graph, limit: int) -> list[int] | None:
     """All maximal cliques (Bron and Kerbosch 1973, pivot of Tomita et al. 2006), or None if there are more than
-    ``limit``."""
+    `limit`."""
     found: list[int] = []
     stack = [(0, (1 << len(graph.cells)) - 1, 0)]
     visits = 0

@@ -19,7 +19,7 @@ _SEEDS = (0x5EED, 0xC0FFEE)
 
 @dataclass(frozen=True)
 class Incidence:
-    """Cells in compressed rows: row ``i`` holds columns ``columns[starts[i]:starts[i + 1]]``, ascending, each once."""
+    """Cells in compressed rows: row `i` holds columns `columns[starts[i]:starts[i + 1]]`, ascending, each once."""
 
     starts: Indices
     columns: NDArray[np.int32]
@@ -40,7 +40,7 @@ class Incidence:
         return np.diff(self.starts)
 
     def row_numbers(self) -> NDArray[np.int32]:
-        """The row of each cell, in the order of ``columns``."""
+        """The row of each cell, in the order of `columns`."""
         return np.repeat(np.arange(self.height, dtype=np.int32), self.lengths())
 
     def transposed(self) -> Incidence:
@@ -60,7 +60,7 @@ class Incidence:
 
 @dataclass(frozen=True)
 class Partition:
-    """Items put into classes: class ``c`` has ``members[starts[c]:starts[c + 1]]``, ascending; classes by their
+    """Items put into classes: class `c` has `members[starts[c]:starts[c + 1]]`, ascending; classes by their
     first member."""
 
     label: Indices
@@ -94,7 +94,7 @@ class Partition:
 class Classes:
     """A relation between classes of equal rows and classes of equal columns.
 
-    ``target`` has a cell wherever all pairs of the two classes are to be covered. ``forbidden`` is None where every
+    `target` has a cell wherever all pairs of the two classes are to be covered. `forbidden` is None where every
     cell that isn't a target is forbidden; otherwise it lists the forbidden cells, and the others are free to be
     covered or not.
     """
@@ -111,8 +111,8 @@ class Classes:
 
 
 def merge_columns(rows: Partition, target: Incidence, forbidden: Incidence | None = None) -> Classes:
-    """The classes of a relation whose rows are merged already: ``target`` and ``forbidden`` have a row for each
-    class of ``rows``.
+    """The classes of a relation whose rows are merged already: `target` and `forbidden` have a row for each
+    class of `rows`.
 
     The way in for blocks, which are never expanded: rows that lie in the same blocks are one class.
     """

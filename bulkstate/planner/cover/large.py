@@ -38,7 +38,7 @@ class Large:
 def cover_large(classes: Classes, cap: int, effort: Steps, expired: Callable[[], bool] = lambda: False) -> Large:
     """Rectangles that cover every target and nothing forbidden, cluster after cluster.
 
-    A cluster is never given more requests of ``cap`` pairs than its different rows would take.
+    A cluster is never given more requests of `cap` pairs than its different rows would take.
     """
     rows = np.flatnonzero(classes.target.lengths())
     target = classes.target.take(rows)

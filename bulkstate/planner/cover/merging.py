@@ -30,7 +30,7 @@ class Piece:
 
 
 class Squeeze:
-    """The state of the search: a list of requests that cover all targets, each of at most ``cap`` pairs."""
+    """The state of the search: a list of requests that cover all targets, each of at most `cap` pairs."""
 
     def __init__(self, pieces: list[Piece], target: list[int], allowed: list[int], cap: int) -> None:
         self.pieces = list(pieces)
@@ -39,12 +39,13 @@ class Squeeze:
         self._cap = cap
         self._rng = Chance(0)
         self._work = 0
+        self._most = 0
 
     def run(self, work: int, floor: int, expired: Callable[[], bool] = lambda: False) -> None:
-        """Drop what is spare, merge, and repair until ``work`` rows were looked at; stop at ``floor`` requests."""
+        """Drop what is spare, merge, and repair until `work` rows were looked at; stop at `floor` requests."""
         self.pieces = self._without_spare(self.pieces)
         self._merge()
-        self._work = 0
+        self._work, self._most = 0, work
         while len(self.pieces) > max(floor, 1) and self._work < work and not expired():
             self._repair()
 
@@ -55,7 +56,7 @@ class Squeeze:
         kept = [piece for number, piece in enumerate(self.pieces) if number not in gone]
         left = self._left(kept)
         fresh: list[Piece] = []
-        while left and len(fresh) < len(gone):
+        while left and len(fresh) < len(gone) and self._work < self._most:
             piece = self._best_piece(left)
             fresh.append(piece)
             _strike(left, piece)
@@ -88,7 +89,7 @@ class Squeeze:
         covers more."""
         piece = Piece(1 << seed, _first(left[seed], self._cap))
         value = piece.area
-        while True:
+        while self._work < self._most:
             self._work += len(left) * piece.rows.bit_count()
             options = [
                 self._with(piece, row) for row in left if not piece.rows >> row & 1 and left[row] & piece.columns
@@ -101,6 +102,7 @@ class Squeeze:
             if gained <= value:
                 return self._widened(piece, left)
             piece, value = best, gained
+        return piece
 
     def _with(self, piece: Piece, row: int) -> Piece:
         height = piece.rows.bit_count() + 1
@@ -157,7 +159,7 @@ class Squeeze:
 
 
 def _first(columns: int, count: int) -> int:
-    """The first ``count`` members."""
+    """The first `count` members."""
     while columns.bit_count() > count:
         columns &= ~(1 << columns.bit_length() - 1)
     return columns

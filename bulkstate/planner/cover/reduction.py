@@ -1,4 +1,4 @@
-"""Dominance: cells that need no care of their own (findings 2; Ene et al., SACMAT 2008; Kellerman 1973 for clique
+"""Dominance: cells that need no care of their own (Ene et al., SACMAT 2008; Kellerman 1973 for clique
 covers).
 
 Cell f is dominated by cell e when every rectangle that covers e can be widened to cover f, too. Dropping dominated
@@ -17,8 +17,8 @@ from bulkstate.planner.cover.graph import Cell, Graph, Matrix, compatibility
 class Kernel:
     """What dominance leaves of a relation.
 
-    ``graph`` holds the cells that plain containment of rows and columns leaves, ``core`` the vertices that survive
-    the rest, and ``dropped`` the others as (vertex, the vertex that dominated it), in the order in which they fell.
+    `graph` holds the cells that plain containment of rows and columns leaves, `core` the vertices that survive
+    the rest, and `dropped` the others as (vertex, the vertex that dominated it), in the order in which they fell.
     """
 
     graph: Graph
@@ -37,7 +37,7 @@ class Kernel:
 def kernel(matrix: Matrix, steps: int) -> Kernel:
     """The kernel of a relation.
 
-    ``steps`` bounds the number of neighbourhoods compared; a bound that bites leaves a larger, still valid kernel.
+    `steps` bounds the number of neighbourhoods compared; a bound that bites leaves a larger, still valid kernel.
     """
     graph = compatibility(matrix, undominated_cells(matrix))
     return _undominated(graph, steps)
@@ -101,7 +101,7 @@ def _undominated(graph: Graph, steps: int) -> Kernel:
 
 
 def _dominator(near: list[int], alive: int, vertex: int) -> tuple[int | None, int]:
-    """A living neighbour of ``vertex`` whose neighbourhood lies inside that of ``vertex``; and the steps it took to
+    """A living neighbour of `vertex` whose neighbourhood lies inside that of `vertex`; and the steps it took to
     know.
 
     A neighbour that fails has a neighbour g outside; g's other neighbours fail for the same reason and are struck

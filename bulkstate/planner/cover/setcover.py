@@ -22,17 +22,17 @@ _UNIT = 10_000_000  # dual values are kept as whole multiples of 1 / _UNIT
 
 @dataclass(frozen=True)
 class Choice:
-    """Sets chosen by the solver, by number; ``optimal`` if it proved that no fewer (or no more) will do."""
+    """Sets chosen by the solver, by number; `optimal` if it proved that no fewer (or no more) will do."""
 
     chosen: tuple[int, ...]
     optimal: bool
 
 
 def minimum_cover(sets: list[int], size: int, nodes: int, entries: int, at_most: int) -> Choice | None:
-    """The fewest of ``sets`` whose union is ``range(size)``; None if none of fewer than ``at_most`` sets was found.
+    """The fewest of `sets` whose union is `range(size)`; None if none of fewer than `at_most` sets was found.
 
-    The linear relaxation is asked first: where its value is far from ``at_most``, or the programme has over
-    ``entries`` entries, branching takes minutes and finds nothing (crown graphs), so it isn't tried.
+    The linear relaxation is asked first: where its value is far from `at_most`, or the programme has over
+    `entries` entries, branching takes minutes and finds nothing (crown graphs), so it isn't tried.
     """
     if sum(map(int.bit_count, sets)) > entries:
         return None
@@ -47,7 +47,7 @@ def minimum_cover(sets: list[int], size: int, nodes: int, entries: int, at_most:
 
 
 def maximum_independent(cliques: list[int], size: int, nodes: int, entries: int) -> Choice | None:
-    """The most of ``range(size)`` with at most one member in each clique."""
+    """The most of `range(size)` with at most one member in each clique."""
     if sum(map(int.bit_count, cliques)) > entries:
         return None
     return _solve(_incidence(cliques, size, at_least_one=False), size, nodes)

@@ -3,7 +3,7 @@
 Reduced to a kernel by dominance, split into connected components, and each of these solved: by a portfolio of
 greedies if a fooling set of the same size shows that nothing is better, else by set cover over all maximal cliques
 or, where these are too many, by destroy and repair. What a rectangle costs is not looked at here; caps are the
-business of ``requests.py``.
+business of `requests.py`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Biclique:
 
 @dataclass(frozen=True)
 class Weighted:
-    """A bound from weights: cells with whole weights of which no rectangle holds more than ``load`` in all."""
+    """A bound from weights: cells with whole weights of which no rectangle holds more than `load` in all."""
 
     cells: tuple[tuple[Cell, int], ...]
     load: int
@@ -39,10 +39,10 @@ class Weighted:
 
 @dataclass(frozen=True)
 class Cover:
-    """Rectangles that cover the targets; cells of which no two fit in one (``fooling``); and weights for components
+    """Rectangles that cover the targets; cells of which no two fit in one (`fooling`); and weights for components
     where these say more.
 
-    A cover needs at least ``bound`` rectangles. It is the fewest if ``bound`` equals their number.
+    A cover needs at least `bound` rectangles. It is the fewest if `bound` equals their number.
     """
 
     rectangles: tuple[Biclique, ...]
@@ -70,7 +70,7 @@ def _bit_rows(incidence: Incidence) -> tuple[int, ...]:
 
 
 def cover_matrix(matrix: Matrix, effort: Steps, expired: Callable[[], bool] = lambda: False) -> Cover:
-    """The cover of a relation, the same for the same relation and effort (unless ``expired`` cuts the search short)."""
+    """The cover of a relation, the same for the same relation and effort (unless `expired` cuts the search short)."""
     reduced = kernel(matrix, effort.comparisons)
     core = reduced.graph.induced(list(reduced.core))
     rng = Chance(0)
