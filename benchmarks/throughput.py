@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -88,8 +88,8 @@ async def whole(prepared: run.Prepared, directory: Path) -> float:
     async def agree(_plan: Plan) -> None:
         return
 
-    def audience(plan: Plan, numbers: object) -> LineProgress:
-        return LineProgress(plan.requests, plan.pairs, time.monotonic)
+    def audience(_pieces: object, numbers: Sequence[int]) -> LineProgress:
+        return LineProgress(len(numbers), prepared.plan.pairs, time.monotonic)
 
     began = time.perf_counter()
     finished = await run.start(prepared, directory, os.environ, agree, audience, Brake())

@@ -30,6 +30,8 @@ _PREFIXES: Final = ("X-RateLimit-", "X-Rate-Limit-", "RateLimit-")
 
 def read(headers: Mapping[str, str], now: Callable[[], float]) -> tuple[Told, ...]:
     """The limits that the headers (whose names are found in any case) tell. `now` says when it is, in UNIX seconds."""
+    if not any("limit" in name.lower() for name in headers):
+        return ()  # nearly every answer, and looking each name up would cost it a dozen microseconds
     state, policy = headers.get("RateLimit"), headers.get("RateLimit-Policy")
     if state is not None or policy is not None:
         return tuple(_joined(tuple(_items(state or "")), tuple(_items(policy or ""))))

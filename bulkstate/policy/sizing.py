@@ -47,6 +47,8 @@ class Bound:
         """The gateway took one. One that it had refused before says nothing about the limit."""
         if self.refused is not None and size >= self.refused:
             return self
+        if size <= self.taken and not self.hopeless:
+            return self
         return replace(self, taken=max(self.taken, size), hopeless=False)
 
     def turned_down(self, size: int, single: bool) -> Bound:
@@ -72,6 +74,8 @@ class Sizing:
         match reply.answer:
             case Answer.OK:
                 taken = self.pairs.took(pairs), self.bytes.took(body_bytes)
+                if taken == (self.pairs, self.bytes) and not self.fruitless:
+                    return self
                 return Sizing(*taken, max(0, self.fruitless - 1))
             case Answer.TOO_LARGE if reply.code == wire.Code.TOO_MANY_POINTS:
                 return replace(self, pairs=self.pairs.turned_down(pairs, pairs == 1))
