@@ -2,6 +2,8 @@
 
 IDs are strings as the gateway knows them. Large sets of IDs are kept once, in a dictionary (a sorted tuple of
 strings), and named by their positions in it: an `IndexArray`.
+
+It is one long page on purpose: small values without behaviour, which are easiest to find where the others are.
 """
 
 from __future__ import annotations
