@@ -30,13 +30,14 @@ from bulkstate.model import Plan
 from bulkstate.pieces import Pieces
 from bulkstate.planner.difference import compare
 from bulkstate.ports import Observer
-from bulkstate.report import fold, printable, show, to_json, to_text, write_failures
+from bulkstate.report import fold, show, to_json, to_text, write_failures
 from bulkstate.report.differences import show_comparison
 from bulkstate.report.explained import explanation_to_json
 from bulkstate.report.planned import plan_to_json, show_plan
 from bulkstate.session import Finished
 from bulkstate.telemetry import LineProgress, LiveProgress, LogStyle, log_style, set_up_logging
 from bulkstate.terminal import PRETTY, Page, attend, catch_signals, open_streams, printing, speaking, tell, write
+from bulkstate.words import printable
 
 NOT_READY: Final = 4
 """Exit code of `check` where a run would be refused."""

@@ -424,7 +424,7 @@ class Verification:
     @property
     def clean(self) -> bool:
         """Everything that was looked at is as it should be."""
-        return self.remaining == 0 and self.witnesses_lost == 0
+        return not self.doubts
 
     @property
     def doubts(self) -> str:

@@ -17,11 +17,6 @@ _HEIGHT: Final = 4_096
 """Most assets of a raster."""
 
 
-def pairs_of(rectangles: Sequence[Rectangle]) -> int:
-    """How many pairs the rectangles hold together, each counted once."""
-    return sum(part.pairs for part in without(rectangles, ()))
-
-
 def without(rectangles: Sequence[Rectangle], others: Sequence[Rectangle]) -> Iterator[Rectangle]:
     """What `rectangles` hold and `others` don't, as rectangles that have no pair in common.
 

@@ -16,7 +16,8 @@ from bulkstate.helm import MOST_WORKERS, parse_workers
 from bulkstate.journal import Record, existing
 from bulkstate.locks import is_in_use
 from bulkstate.model import RunResult, Use
-from bulkstate.report import duration, printable
+from bulkstate.report import duration
+from bulkstate.words import printable
 
 _COMMAND: Final = "COMMAND"
 _VALUE: Final = "VALUE"

@@ -20,6 +20,7 @@ from rich.text import Text
 
 from bulkstate.model import Attempt, Outcome, Verdict
 from bulkstate.policy.holding import Holding
+from bulkstate.words import printable
 
 _WINDOW: Final = 30.0
 """Seconds over which the rate is taken: long enough to be calm, short enough to follow a change."""
@@ -69,11 +70,7 @@ def _rendering(style: LogStyle) -> tuple[structlog.typing.Processor, ...]:
 
 def _without_controls(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """What a server sent is shown, and can't steer the terminal."""
-    return {name: _printable(value) if isinstance(value, str) else value for name, value in event.items()}
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else "\ufffd" for character in text)
+    return {name: printable(value) if isinstance(value, str) else value for name, value in event.items()}
 
 
 class _Forwarding(logging.Handler):
@@ -197,10 +194,10 @@ class LiveProgress(Standing):
         if self.failed_chunks:
             remarks.append(Text(f"chunks not deleted: {self.failed_chunks:,}", "yellow"))
         if self.held_by is not None and not self.pause:
-            remarks.append(Text(f"held back by {_printable(str(self.held_by))}", "dim"))
+            remarks.append(Text(f"held back by {printable(str(self.held_by))}", "dim"))
         if self.pause:
             seconds, reason = self.pause
-            remarks.append(Text(f"paused for {seconds:,.0f} s: {_printable(reason)}", "yellow"))
+            remarks.append(Text(f"paused for {seconds:,.0f} s: {printable(reason)}", "yellow"))
         return remarks
 
 

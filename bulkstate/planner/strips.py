@@ -69,13 +69,8 @@ class _Plan:
     lying: tuple[_Strip, ...]
 
 
-def tile_count(rows: int, columns: int, pairs: int) -> int:
-    """The number of tiles that `tiles` cuts a rectangle into where bytes don't matter."""
-    return _plan(_Axis(rows, 1.0, 0), _Axis(columns, 1.0, 0), Limits(pairs)).requests
-
-
 def strip_count(rows: int, columns: int, pairs: int) -> int:
-    """The number of tiles in equal strips (and a narrower last one): quick, and close above `tile_count`."""
+    """The number of tiles in equal strips (and a narrower last one): quick, and close above what `tiles` needs."""
     return min(_equal_strips(rows, columns, pairs), _equal_strips(columns, rows, pairs))
 
 

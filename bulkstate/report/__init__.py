@@ -3,7 +3,7 @@
 from bulkstate.report.document import to_json
 from bulkstate.report.failures import Kind, kinds, write_failures
 from bulkstate.report.fold import RunRecord, fold
-from bulkstate.report.text import duration, printable, show, to_text
+from bulkstate.report.text import duration, show, to_text
 
 __all__ = [
     "Kind",
@@ -11,7 +11,6 @@ __all__ = [
     "duration",
     "fold",
     "kinds",
-    "printable",
     "show",
     "to_json",
     "to_text",

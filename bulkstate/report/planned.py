@@ -17,7 +17,8 @@ from rich.text import Text
 from bulkstate.model import IndexArray, LowerBound, Plan, StagePlan
 from bulkstate.planner.difference import Comparison
 from bulkstate.report.differences import document as difference_document
-from bulkstate.report.text import counted, duration, printable
+from bulkstate.report.text import counted, duration
+from bulkstate.words import printable
 
 STAGES_SHOWN: Final = 20
 

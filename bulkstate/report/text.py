@@ -19,6 +19,7 @@ from rich.text import Text
 from bulkstate.model import ChunkCounts, Held, Report, RunResult, StageReport, Use, Verdict, Verification
 from bulkstate.policy.holding import By, Holding
 from bulkstate.report.failures import Kind, kinds
+from bulkstate.words import printable
 
 _KINDS_SHOWN: Final = 8
 _LEAST_SHARE: Final = 0.05
@@ -76,11 +77,6 @@ def _paragraphs(report: Report) -> Iterator[_Paragraph]:
 
 def _indented(line: str, style: str = "") -> Padding:
     return Padding(Text(line, style), (0, 0, 0, 2))
-
-
-def printable(text: str) -> str:
-    """`text` on one line, with a � for each character that would not print."""
-    return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
 def _heading(report: Report) -> _Paragraph:
