@@ -14,6 +14,8 @@ from math import inf
 from random import Random
 from typing import Final, Protocol
 
+from bulkstate.model import Told
+
 ROUNDING: Final = 1e-9
 """Calls and seconds that sums of floating-point numbers may be off by."""
 
@@ -70,6 +72,10 @@ class Counter(Protocol):
 
     def take(self, now: float) -> None:
         """Count a call that arrives now."""
+        ...
+
+    def tells(self, now: float) -> Told | None:
+        """What an honest gateway's headers say of it; None where there is no window to name."""
         ...
 
 
@@ -185,6 +191,11 @@ class FixedCounter:
         """Count it in the window that `room_at` was asked about."""
         self._used += 1
 
+    def tells(self, now: float) -> Told:
+        """The window that `room_at` was asked about."""
+        calls = self._calls.at(now)
+        return Told(calls, self._seconds, max(0.0, calls - self._used), self._edge - now)
+
 
 class SlidingCounter:
     """Remembers when each call of the last window came."""
@@ -209,6 +220,9 @@ class SlidingCounter:
         """Remember it."""
         self._times.append(now)
 
+    def tells(self, now: float) -> None:
+        """Nothing: such a window has no end."""
+
 
 class BucketCounter:
     """Full at first."""
@@ -232,6 +246,9 @@ class BucketCounter:
     def take(self, now: float) -> None:
         """Take a token; from an empty bucket too, where refused calls cost one."""
         self._tokens -= 1.0
+
+    def tells(self, now: float) -> None:
+        """Nothing: it has no window."""
 
 
 class Others(Protocol):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter as Census
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from heapq import merge
 from math import ceil, inf
@@ -39,6 +39,7 @@ from bulkstate.model import (
     Reply,
     Stage,
     StagePlan,
+    Told,
     Verdict,
 )
 from bulkstate.policy.concurrency import ConcurrencyPilot
@@ -64,6 +65,7 @@ class Wish(StrEnum):
     NOTHING = "nothing"
     HONEST = "whole seconds until there is room"
     HASTY = "a tenth of the time until there is room"
+    LAZY = "a minute, whatever the matter"
     ANXIOUS = "an hour, whatever the matter"
 
     def seconds(self, until_room: float) -> float | None:
@@ -75,8 +77,38 @@ class Wish(StrEnum):
                 return float(ceil(until_room))
             case Wish.HASTY:
                 return until_room / 10
+            case Wish.LAZY:
+                return 60.0
             case Wish.ANXIOUS:
                 return 3600.0
+
+
+class Headers(StrEnum):
+    """What every answer's `RateLimit` headers say of each fixed window."""
+
+    NOTHING = "nothing"
+    HONEST = "the limit, what is left of it, and when it is renewed"
+    GENEROUS = "ten times the limit"
+    STINGY = "a third of the limit"
+    STUCK = "that nothing is left, whatever the matter"
+    ABSURD = "that it is renewed in a year"
+
+    def tell(self, truth: Told) -> tuple[Told, ...]:
+        """What is said, if that is the truth."""
+        limit, left = truth.limit or 0.0, truth.remaining or 0.0
+        match self:
+            case Headers.NOTHING:
+                return ()
+            case Headers.HONEST:
+                return (truth,)
+            case Headers.GENEROUS:
+                return (replace(truth, limit=10 * limit, remaining=left + 9 * limit),)
+            case Headers.STINGY:
+                return (replace(truth, limit=limit / 3, remaining=max(0.0, left - 2 * limit / 3)),)
+            case Headers.STUCK:
+                return (replace(truth, remaining=0.0),)
+            case Headers.ABSURD:
+                return (replace(truth, reset_after=365 * 86_400.0),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +149,7 @@ class World:
     lost: float = 0.0
     timeout: float = 30.0
     wish: Wish = Wish.NOTHING
+    headers: Headers = Headers.NOTHING
     strict: bool = False
 
 
@@ -177,6 +210,11 @@ class Gateway:
             for counter in self._counters:
                 counter.take(now)
         return wait
+
+    def tells(self, now: float) -> tuple[Told, ...]:
+        """What an answer's headers say, after it was judged."""
+        truths = (counter.tells(now) for counter in self._counters)
+        return tuple(said for truth in truths if truth is not None for said in self._world.headers.tell(truth))
 
     def begin(self) -> float | None:
         """Start to work on a call: the seconds that it takes, None if there are too many already."""
@@ -250,10 +288,11 @@ class SimulatedApi:
         return least + (most - least) * self._delays.random()
 
     async def _answer(self, accepted: Reply[Any]) -> Reply[Any]:
-        wait = self._gateway.admits(trio.current_time())
+        now = trio.current_time()
+        wait, told = self._gateway.admits(now), self._gateway.tells(now)
         if wait > 0:
             self.tally.refused += 1
-            return Reply(Answer.THROTTLED, 429, retry_after=self._world.wish.seconds(wait))
+            return Reply(Answer.THROTTLED, 429, retry_after=self._world.wish.seconds(wait), limits=told)
         seconds = self._gateway.begin()
         if seconds is None:
             self.tally.overloaded += 1
@@ -262,7 +301,7 @@ class SimulatedApi:
             await trio.sleep(seconds)
         self._gateway.end()
         self.tally.accepted += 1
-        return accepted
+        return replace(accepted, limits=told) if told else accepted
 
 
 class Memory:

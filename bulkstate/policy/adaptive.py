@@ -11,7 +11,7 @@ from math import inf
 from typing import Final
 
 from bulkstate.model import Told
-from bulkstate.policy.door import Door, Loss
+from bulkstate.policy.door import BELIEVED, COARSE, Door, Loss
 from bulkstate.policy.evidence import Budget, RoundTrip
 from bulkstate.policy.learnt import LONGEST, NOTHING, Learnt, LearntQuota
 from bulkstate.policy.pacing import Metronome
@@ -31,8 +31,11 @@ LOSS: Final = 2.0
 FINE: Final = 0.06
 """The share of a window to which the time is searched at which its door opens."""
 
-LONGEST_HOLD: Final = 3600.0
-"""Seconds for which a `Retry-After` is honoured. One that says more may be a slip: single probes find out."""
+LONGEST_WISH: Final = 86400.0
+"""A `Retry-After` of more seconds is a slip, and says nothing."""
+
+ROUNDED: Final = 1.0
+"""One of so many seconds says nothing either: it is rounded up to whole ones, and a window of a second is half over."""
 
 SHORTEST_TOLD: Final = 0.1
 MOST_TOLD: Final = 1e9
@@ -40,6 +43,9 @@ MOST_TOLD: Final = 1e9
 
 LIES: Final = 2
 """Headers that a gateway's own answers contradicted so often are no longer listened to."""
+
+MOST_NEWS: Final = 20
+"""Nor are headers that have said something else about the limits so often: learning never ends with them."""
 
 
 _NAMES: Final = {1.0: "second", 60.0: "minute", 3600.0: "hour", 86400.0: "day"}
@@ -62,6 +68,11 @@ class Pilot:
         self._settled_at = -inf
         self._accepted_since_edge = 0
         self._lies = 0
+        self._believed = BELIEVED
+        self._heeded: list[Quota] = []
+        self._empty_until = -inf
+        self._said: frozenset[tuple[float | None, float | None]] = frozenset()
+        self._news = 0
         self._pace.interval = 1.0 / self._short.rate
 
     def expect(self, calls: int) -> None:
@@ -102,16 +113,14 @@ class Pilot:
     def answered(
         self, now: float, sent_at: float, throttled: bool, retry_after: float | None = None, told: Sequence[Told] = ()
     ) -> None:
-        """A call was answered: by a 429, or by anything else. `retry_after` in seconds, `told` what its headers say:
-        lies, where all limits have calls left while it answers 429."""
+        """A call was answered: by a 429, or by anything else. `retry_after` in seconds, `told` what its headers say."""
         if throttled:
             self._refused(now, sent_at)
             self._pause(now, retry_after, told)
         else:
             self._accepted(now, sent_at)
-        left = [each.remaining for each in told if each.remaining is not None]
-        if throttled and left and min(left) > 0:
-            self._lies += 1
+        if told and self._lies < LIES:
+            self._check(now, throttled, told)
         for each in told:
             if self._lies < LIES:
                 self._heed(now, each)
@@ -135,8 +144,7 @@ class Pilot:
         for quota in self._quotas:
             quota.accepted(sent_at)
         if self._door is not None:
-            if self._door.passed(sent_at):
-                self._lies += 1
+            self._door.passed(sent_at)
             if sent_at >= self._door.read_at:
                 self._conclude(now, self._door)
 
@@ -165,16 +173,39 @@ class Pilot:
             self._retime(now)
 
     def _pause(self, now: float, retry_after: float | None, told: Sequence[Told]) -> None:
-        """A 429 said for how long: nothing is sent until then, unless it has turned out not to mean it."""
-        seconds = _hold_for(retry_after, told)
-        if seconds is None or self._lies >= LIES or self._door is None:
+        """A 429 said for how long: that is kept to as far as it has proved honest, and not at all once it lied."""
+        seconds = _wish(retry_after, told)
+        if seconds is None or self._believed <= 0.0 or self._door is None:
             return
         if not self._door.shut:
             self._shut(now, self._door)
-        self._door.hold(now + seconds)
+        self._door.hold(now, seconds, self._believed)
+
+    def _check(self, now: float, throttled: bool, told: Sequence[Told]) -> None:
+        """Headers lie where all limits have calls left while a 429 comes, and where a call passes though none is left:
+        then what only they said is forgotten. Those that say something else all the time might as well."""
+        said = frozenset((each.limit, each.seconds) for each in told)
+        self._news += said != self._said
+        self._said = said
+        if self._news > MOST_NEWS:
+            self._lies = LIES
+        left = [each.remaining for each in told if each.remaining is not None]
+        if throttled:
+            self._lies += bool(left) and min(left) > 0
+            return
+        resets = [each.reset_after for each in told if each.remaining == 0 and each.reset_after is not None]
+        if resets and now < self._empty_until:
+            self._lies = LIES
+            self._quotas = [quota for quota in self._quotas if quota not in self._heeded]
+            self._retime(now)
+        elif resets:
+            self._empty_until = now + max(resets) - COARSE
 
     def _heed(self, now: float, told: Told) -> None:
-        """Headers name a window: keep to it."""
+        """Headers name a window: keep to it, and look over it as over any other. A limit told too high ends with the
+        first loss. One told too low, by a gateway that never refuses, is found out, but no sooner: in a period of some
+        seconds where it is felt within a second, else by a few whole windows, since what is told costs no refusal and a
+        gateway may have its reasons. Who knows better configures a rate without `auto`."""
         if told.limit is None or told.seconds is None:
             return
         if not (1 <= told.limit <= MOST_TOLD and SHORTEST_TOLD <= told.seconds <= LONGEST):
@@ -184,10 +215,9 @@ class Pilot:
             return
         quota = next((q for q in self._quotas if abs(q.seconds - told.seconds) < 0.05 * told.seconds), None)
         if quota is None:
-            left = told.seconds if told.reset_after is None else min(told.reset_after, told.seconds)
-            edge = now + left - told.seconds
-            quota = Quota(told.limit, told.seconds, Edge(edge - SECOND, edge), known=True)
+            quota = _as_told(now, told.limit, told.seconds, told.reset_after)
             self._quotas.append(quota)
+            self._heeded.append(quota)
         quota.told(told.limit, told.remaining)
 
     def _shut(self, now: float, door: Door) -> None:
@@ -198,6 +228,7 @@ class Pilot:
     def _conclude(self, now: float, door: Door) -> None:
         self._door = None
         self._settled_at = now
+        self._believed = door.trust(self._believed)
         if door.shut:
             self._pace.restart(now)
         loss = door.loss(self._round_trip.seconds, self._round_trip.jitter)
@@ -250,9 +281,16 @@ def per(seconds: float) -> str:
     return f"per {_NAMES.get(seconds) or f'{seconds:.3g} s'}"
 
 
-def _hold_for(retry_after: float | None, told: Sequence[Told]) -> float | None:
-    """Seconds without a call after a 429 with these headers; None if they say nothing usable. Of several limits it is
-    one that has no calls left."""
+def _as_told(now: float, limit: float, seconds: float, reset_after: float | None) -> Quota:
+    """A window that headers name; one that begins now, if they don't say when it ends."""
+    left = seconds if reset_after is None else min(reset_after, seconds)
+    edge = now + left - seconds
+    return Quota(limit, seconds, Edge(edge - SECOND, edge), known=True)
+
+
+def _wish(retry_after: float | None, told: Sequence[Told]) -> float | None:
+    """Seconds without a call that a 429 with these headers wishes for; None if they say nothing usable. Of several
+    limits it is one that has no calls left."""
     resets = (each.reset_after for each in told if each.reset_after is not None and not each.remaining)
     said = retry_after if retry_after is not None else max(resets, default=None)
-    return said if said is not None and 0.0 < said <= LONGEST_HOLD else None
+    return said if said is not None and ROUNDED < said <= LONGEST_WISH else None

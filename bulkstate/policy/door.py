@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf
 from typing import Final
@@ -20,7 +21,19 @@ LONGEST_GAP: Final = 1200.0
 """or for so many seconds at most: a day that ran out is noticed 20 minutes late at worst."""
 
 COARSE: Final = 1.05
-"""`Retry-After` is in whole seconds: the door may open so much earlier."""
+COARSE_SHARE: Final = 0.01
+"""`Retry-After` is in whole seconds, and clocks differ: the door may open so much earlier (s, and of the wish), and a
+round trip, without the wish being a lie."""
+
+BELIEVED: Final = 1.0
+"""Seconds for which a wish is granted before any has proved honest."""
+
+BOLDER: Final = 4.0
+"""A longer one is tried by single probes, each after so many times the seconds of the one before. One that proves
+honest is proof for wishes so many times as long."""
+
+RAREST_TRY: Final = 3600.0
+"""Seconds between two such probes at most: no lie costs more."""
 
 LOST: Final = 8.0
 """Round trips after which a probe counts as lost and another may go."""
@@ -51,6 +64,18 @@ class Loss:
         return self.refused_to - self.refused_from
 
 
+def tries(wish: float, believed: float, slack: float) -> Iterator[float]:
+    """When to try a door that the gateway wishes to be left alone for `wish` seconds, in seconds from the same time.
+    The last one comes so late that, refused as well, it proves the wish honest."""
+    if wish <= believed:
+        return
+    after, last = believed, wish - 1.2 * slack
+    while after < last:
+        yield after
+        after += min((BOLDER - 1.0) * after, RAREST_TRY)
+    yield last
+
+
 class Door:
     """Watches a loss. `read_at` is when its first refusal was read; calls sent before that tell about it for free."""
 
@@ -66,12 +91,13 @@ class Door:
         self._patience = inf
         self._next_probe = now
         self._held_until = -inf
+        self._believed = 0.0
+        self._round_trip = 0.0
 
     @property
     def ready_at(self) -> float:
         """When the next probe, or the first call through the open door, may start."""
-        after = self._next_probe if self._probed_at is None else self._probed_at + self._patience
-        return max(after, self._held_until)
+        return self._next_probe if self._probed_at is None else max(self._next_probe, self._probed_at + self._patience)
 
     @property
     def open(self) -> bool:
@@ -89,27 +115,64 @@ class Door:
         self._hints = hints
         self._least_gap = max(FIRST_GAP, least_gap)
         self._patience = LOST * round_trip
+        self._round_trip = round_trip
         self._next_probe = now + 1.25 * round_trip
 
-    def hold(self, until: float) -> None:
-        """No probe before."""
-        self._held_until = max(self._held_until, until)
+    def hold(self, now: float, wish: float, believed: float) -> None:
+        """The gateway wishes for no call in so many seconds. As far as it isn't `believed`, probes try it meanwhile,
+        but not where it was in vain to wait as long as it wished before. What those are told changes nothing: honest
+        wishes end at the same time."""
+        if now < self._held_until:
+            return
+        self._believed = believed if self._held_until == -inf else inf
+        self._held_until = now + wish
+        self._next_probe = max(self._next_probe, self._next_try(now))
+
+    @property
+    def _wish(self) -> float:
+        """Seconds from when the loss was noticed until the door is said to open."""
+        return self._held_until - self.read_at
+
+    @property
+    def _slack(self) -> float:
+        """How much earlier it may open."""
+        return COARSE + COARSE_SHARE * max(self._wish, 0.0) + self._round_trip
+
+    def _next_try(self, now: float) -> float:
+        """The next probe of a door that is held. Where a window is known to end, its end is worth one, always."""
+        ahead = [self.read_at + after for after in tries(self._wish, self._believed, self._slack)]
+        known = [hint for hint in self._hints if hint < self._held_until - self._slack]
+        return min((at for at in (*ahead, *known) if at > now), default=self._held_until)
+
+    def trust(self, believed: float) -> float:
+        """For how many seconds a wish is believed, after this loss: for none any more if this one's was a lie, for more
+        if the last probe before its end proved it."""
+        if self._lied:
+            return 0.0
+        proved = self._held_until - 1.5 * self._slack < max(self._refused) < self._held_until
+        return max(believed, BOLDER * self._wish) if proved and self._believed < self._wish else believed
+
+    @property
+    def _lied(self) -> bool:
+        """A probe passed long before the door was said to open."""
+        return any(self.read_at <= at < self._held_until - self._slack for at in self._accepted)
 
     def sent(self, now: float) -> None:
         """A probe starts."""
         self._probed_at = now
+        if now < self._held_until:
+            self._next_probe = self._next_try(now)
 
-    def passed(self, sent_at: float) -> bool:
-        """A call was accepted; whether that contradicts the `Retry-After` of an earlier one."""
+    def passed(self, sent_at: float) -> None:
+        """A call was accepted: the door isn't held any longer if that one left before anybody knew of the loss."""
         self._accepted.append(sent_at)
-        early = self._held_until - sent_at if max(self._refused) < sent_at < self.read_at else 0.0
         if sent_at > max(self._refused):
             self._run = 0
         if sent_at >= self.read_at:
             self._probed_at = None
-        if early > 0.0:
+        elif max(self._refused) < sent_at < self._held_until:
             self._held_until = -inf
-        return early > COARSE
+            self._next_probe = self.read_at
 
     def failed(self, sent_at: float, now: float) -> None:
         """Another call was refused."""
@@ -122,14 +185,19 @@ class Door:
         if sent_at < self.read_at or self._probed_at is None:
             return
         self._probed_at = None
+        self._next_probe = self._next_try(now) if now < self._held_until else self._after_gap(now)
+
+    def _after_gap(self, now: float) -> float:
         shut = now - min(self._refused)
         share = GAP_SHARE if shut < LONG else LONG_GAP_SHARE
         gap = min(max(self._least_gap, share * shut if shut > 1.2 else 0.0), LONGEST_GAP)
-        self._next_probe = min((hint for hint in self._hints if now < hint < now + 1.2 * gap), default=now + gap)
+        return min((hint for hint in self._hints if now < hint < now + 1.2 * gap), default=now + gap)
 
     def loss(self, round_trip: float, jitter: float) -> Loss:
         """What it came to."""
-        first, last = min(self._refused), max(*self._refused, self._held_until - COARSE)
+        first, last = min(self._refused), max(self._refused)
+        if self._wish <= self._believed and not self._lied:
+            last = max(last, self._held_until - self._slack)
         accepted = [at for at in self._accepted if at > last]
         among = sum(first + jitter < at < last - jitter for at in self._accepted)
         other = sum(first + jitter < at < last - jitter for at in self._refused)

@@ -1,4 +1,8 @@
-"""How long everybody pauses after a 429: as the gateway asks, or a little longer each time it doesn't say."""
+"""How long everybody pauses after a 429: as the gateway asks, or a little longer each time it doesn't say.
+
+For configured rates without `auto`. Nobody tries here whether a `Retry-After` is true, as the pilot does: whoever names
+the gateway's limits is hardly ever refused, and then it is believed, up to an hour.
+"""
 
 from __future__ import annotations
 

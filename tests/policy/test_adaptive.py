@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from math import ceil
 
 import pytest
 from hypothesis import given
@@ -39,9 +40,10 @@ def flown(
     told: tuple[Told, ...] = (),
     begin: float = 0.37,
     more: int = 0,
+    wish: Callable[[float], float | None] = lambda at: None,
 ) -> tuple[float, int]:
     """Have so many calls accepted: the seconds that it took, and how many were refused. 64 are in flight at most, and
-    the pilot expects so many `more`."""
+    the pilot expects so many `more`. A refusal at some time comes with that `wish`."""
     now, accepted, refused = begin, 0, 0
     under_way: deque[tuple[float, bool]] = deque()
     while accepted < calls:
@@ -50,7 +52,8 @@ def flown(
         if under_way and under_way[0][0] + ROUND_TRIP <= ready:
             sent_at, passed = under_way.popleft()
             now = max(now, sent_at + ROUND_TRIP)
-            pilot.answered(now, sent_at, not passed, None, told)
+            wished = None if passed else wish(sent_at + ROUND_TRIP / 2)
+            pilot.answered(now, sent_at, not passed, wished, told)
             accepted, refused = accepted + passed, refused + (not passed)
         else:
             now = ready
@@ -111,6 +114,49 @@ def test_where_headers_lie_the_429s_win() -> None:
     seconds, refused = flown(Pilot(), Fixed(40, 1.0).admits, 4000, lies)
     assert 4000 / 40 / seconds >= 0.9
     assert refused / 4000 <= 0.03
+
+
+def test_a_wish_that_lies_is_found_out() -> None:
+    for seconds in (2.0, 60.0, 3600.0, 86400.0):
+        taken, refused = flown(Pilot(), Fixed(40, 1.0).admits, 4000, wish=lambda at, said=seconds: said)
+        assert 4000 / 40 / taken >= 0.93
+        assert refused <= 40
+
+
+@pytest.mark.parametrize("begin", [500.0, 3500.0])
+def test_an_honest_wish_of_an_hour_costs_a_handful_of_calls_once(begin: float) -> None:
+    plain, wishing, refusals = Fixed(300, 3600.0), Fixed(300, 3600.0), list[float]()
+
+    def left(at: float) -> float:
+        refusals.append(at)
+        return float(ceil(3600.0 - at % 3600.0))
+
+    flown(Pilot(), plain.admits, 1200, begin=begin)
+    flown(Pilot(), wishing.admits, 1200, begin=begin, wish=left)
+    first = [at for at in refusals if at < 3600.0]
+    probes = [at for at in first if at > first[0] + ROUND_TRIP]
+    assert len(probes) <= 8
+    assert len(refusals) - len(first) <= 8
+
+
+def test_nothing_left_isnt_believed_of_a_gateway_that_lets_calls_through() -> None:
+    for seconds in (60.0, 3600.0):
+        taken, _ = flown(Pilot(), Fixed(40, 1.0).admits, 4000, (Told(2400.0, seconds, 0.0, seconds),))
+        assert 4000 / 40 / taken >= 0.9
+
+
+def test_headers_that_never_say_the_same_are_no_longer_listened_to() -> None:
+    pilot, admits, refused = Pilot(), Fixed(40, 1.0).admits, 0
+    for number in range(400):
+        sent_at = pilot.ready_at(number * 0.025)
+        pilot.sent(sent_at)
+        throttled = not admits(sent_at)
+        refused += throttled
+        pilot.answered(
+            sent_at + 0.01, sent_at, throttled, None, (Told(1e6 + number, 1.0), Told(5.0, 60.0 + 9 * number))
+        )
+    assert pilot.rate < 100
+    assert refused < 100
 
 
 def test_it_says_which_window_holds_it() -> None:

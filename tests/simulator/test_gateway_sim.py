@@ -10,7 +10,20 @@ from typing import Any
 import pytest
 import trio
 from gateway_limits import Bursts, FixedWindow, Poisson, SlidingWindow, TokenBucket, steady
-from gateway_sim import PIPELINE, Caller, Gateway, Job, Load, SimulatedApi, Taken, Wish, World, a_plan, simulate
+from gateway_sim import (
+    PIPELINE,
+    Caller,
+    Gateway,
+    Headers,
+    Job,
+    Load,
+    SimulatedApi,
+    Taken,
+    Wish,
+    World,
+    a_plan,
+    simulate,
+)
 from omniscient import least
 from trio.testing import MockClock
 
@@ -152,11 +165,29 @@ def test_a_refusal_says_what_it_is_meant_to(wish: Wish) -> None:
     wishes = [attempt.reply.retry_after for attempt in refused]
     if wish is Wish.NOTHING:
         assert set(wishes) == {None}
-    elif wish is Wish.ANXIOUS:
-        assert set(wishes) == {3600.0}
+    elif wish in (Wish.LAZY, Wish.ANXIOUS):
+        assert set(wishes) == {60.0 if wish is Wish.LAZY else 3600.0}
     else:
         longest = 10.0 if wish is Wish.HONEST else 1.0
         assert all(0 < (seconds or 0) <= longest for seconds in wishes)
+
+
+@pytest.mark.parametrize("headers", Headers)
+def test_headers_say_what_they_are_meant_to(headers: Headers) -> None:
+    limits = (FixedWindow(steady(9), 10.0), TokenBucket(steady(100), 100))
+    made = attempts(World(limits, one_way=(0.0, 0.0), headers=headers), 60, 0.5)
+    said = [attempt.reply.limits for attempt in made]
+    if headers is Headers.NOTHING:
+        assert set(said) == {()}
+        return
+    assert all(told.seconds == 10.0 for (told,) in said)
+    limit = {Headers.GENEROUS: 90.0, Headers.STINGY: 3.0}.get(headers, 9.0)
+    assert {told.limit for (told,) in said} == {limit}
+    left = [told.remaining for (told,) in said if told.remaining is not None]
+    assert max(left) == (0.0 if headers is Headers.STUCK else limit - 1)
+    assert (max(left[-20:]), min(left)) == (max(left), 81.0 if headers is Headers.GENEROUS else 0.0)
+    resets = [told.reset_after for (told,) in said if told.reset_after is not None]
+    assert max(resets) <= 10.0 or headers is Headers.ABSURD
 
 
 def test_who_comes_back_when_there_is_room_is_taken() -> None:
