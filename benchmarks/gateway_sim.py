@@ -139,7 +139,7 @@ class World:
 
     `one_way` are the least and the most seconds that a call or its answer travels, uniform between. Of the answers,
     the share `lost` never arrives: the call did, and the caller gives up after `timeout` seconds. `strict`: refused
-    calls count like accepted ones.
+    calls count like accepted ones. The share `stray` is refused for no reason.
     """
 
     limits: tuple[Limit, ...]
@@ -151,6 +151,7 @@ class World:
     wish: Wish = Wish.NOTHING
     headers: Headers = Headers.NOTHING
     strict: bool = False
+    stray: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +243,7 @@ class SimulatedApi:
         self._gateway = Gateway(world, seed)
         self._delays = Random(f"{seed} delays")
         self._losses = Random(f"{seed} losses")
+        self._strays = Random(f"{seed} strays")
         self._gate = gate
         self.tally = Tally()
 
@@ -290,6 +292,8 @@ class SimulatedApi:
     async def _answer(self, accepted: Reply[Any]) -> Reply[Any]:
         now = trio.current_time()
         wait, told = self._gateway.admits(now), self._gateway.tells(now)
+        if self._world.stray and self._strays.random() < self._world.stray:
+            wait = max(wait, 0.01)
         if wait > 0:
             self.tally.refused += 1
             return Reply(Answer.THROTTLED, 429, retry_after=self._world.wish.seconds(wait), limits=told)

@@ -17,6 +17,7 @@ from bulkstate.policy.learnt import LONGEST, NOTHING, Learnt, LearntQuota
 from bulkstate.policy.pacing import Metronome
 from bulkstate.policy.quota import Edge, Quota
 from bulkstate.policy.short import SECOND, ShortLimit
+from bulkstate.policy.strays import Strays
 
 CATCH_UP: Final = 0.004
 """Seconds that late timers may make up for: event loops wake 1 to 4 ms late, and more would blur what a second
@@ -59,6 +60,7 @@ class Pilot:
         self._budget = Budget()
         self._share = share
         self._short = ShortLimit(self._budget, learnt.rate)
+        self._strays = Strays()
         self._quotas = [Quota(q.limit, q.seconds, Edge(q.edge, q.edge), True, q.spent) for q in learnt.quotas]
         self._binder: Quota | None = None
         self._room_at = -inf
@@ -98,6 +100,7 @@ class Pilot:
     def sent(self, now: float) -> None:
         """A call starts now."""
         self._budget.calls += 1
+        self._strays.sent(self.rate)
         for quota in self._quotas:
             quota.spent += 1
         if self._door is not None and self._door.shut:
@@ -140,6 +143,7 @@ class Pilot:
     def _accepted(self, now: float, sent_at: float) -> None:
         self._round_trip.add(now - sent_at)
         self._short.accepted(sent_at)
+        self._strays.accepted(sent_at)
         self._accepted_since_edge += 1
         for quota in self._quotas:
             quota.accepted(sent_at)
@@ -153,7 +157,7 @@ class Pilot:
         for quota in self._quotas:
             quota.spent -= 1
         if self._door is None:
-            if sent_at <= self._settled_at:
+            if sent_at <= self._settled_at or self._strays.excuses():
                 return
             self._door = Door(sent_at, now)
         else:
@@ -237,6 +241,11 @@ class Pilot:
 
     def _blame(self, loss: Loss) -> None:
         """Find out which limit was hit, and tell it."""
+        innocent = self._strays.learns(loss, self._short.lost_at)
+        if innocent is not None:
+            self._short.search_again(innocent)
+            self._quotas = [quota for quota in self._quotas if quota.known]
+            return
         opened = Edge(loss.refused_to, loss.accepted_from)
         quota = self._culprit(loss, opened)
         if quota is None and loss.shut_for > LONGER:

@@ -56,6 +56,7 @@ class Loss:
     accepted: int
     refused: int
     thinned: bool
+    run: bool
     round_trip: float
 
     @property
@@ -85,6 +86,7 @@ class Door:
         self._refused = [sent_at]
         self._accepted: list[float] = []
         self._run = 1
+        self._ran = False
         self._hints: tuple[float, ...] = ()
         self._least_gap = FIRST_GAP
         self._probed_at: float | None = None
@@ -178,6 +180,7 @@ class Door:
         """Another call was refused."""
         self._refused.append(sent_at)
         self._run += 1
+        self._ran = self._ran or self.run
         self.unanswered(sent_at, now)
 
     def unanswered(self, sent_at: float, now: float) -> None:
@@ -203,4 +206,6 @@ class Door:
         other = sum(first + jitter < at < last - jitter for at in self._refused)
         thinned = among > 0 and among >= AMONG * (among + other)
         passed = sum(at > first for at in self._accepted) if thinned else len(accepted)
-        return Loss(first, last, min(accepted, default=last), passed, len(self._refused), thinned, round_trip)
+        return Loss(
+            first, last, min(accepted, default=last), passed, len(self._refused), thinned, self._ran, round_trip
+        )

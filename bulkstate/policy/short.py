@@ -154,6 +154,17 @@ class ShortLimit:
         if not self._climb.blind:
             self._climb = Cruise((1.0 - CUT) * self.rate, LONGEST_PERIOD)
 
+    @property
+    def lost_at(self) -> float:
+        """The rate at which the latest loss began, calls a second."""
+        return self._losing.rate
+
+    def search_again(self, rate: float) -> None:
+        """What was learnt from losses was wrong."""
+        self._noise = Noise()
+        self._bracket = Bracket(0.0, inf)
+        self._climb = Search(rate)
+
     def lost(self, loss: Loss) -> None:
         """A loss is over, and it was this limit's."""
         was = self._losing
