@@ -17,8 +17,8 @@ BELOW: Final = 0.85
 
 ENOUGH: Final = 5
 LEAST: Final = 0.008
-"""So many of them there, of which each counts the more the further below it was, and so large a share, are no chance and
-no cost of looking for a limit."""
+"""So many of them there, each of which counts the more the further below it was, and so large a share of the calls, are
+no chance, and no cost of looking for a limit."""
 
 STRETCH: Final = 4.0
 """Seconds for which a rate must have been accepted to count."""
@@ -85,6 +85,7 @@ class Strays:
             return None
         self.share = max(self.share, self._losses_below / max(self._calls_below, self._losses_below))
         self._credit, peak = MOST, self.peak
+        self._calls = self._refused = 0
         self._forget()
         return peak
 
