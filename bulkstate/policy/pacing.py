@@ -47,11 +47,26 @@ class Window:
         return f"{self.calls}/{unit or f'{self.seconds:g}s'}"
 
 
-def forecast(windows: Sequence[Window], calls: int) -> float:
-    """Seconds from the first of so many calls to the last, if nothing but the windows holds them back."""
-    interval = 1.0 / min(windows, key=lambda window: window.seconds).rate
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Seconds from the first call to the last, and the window that makes them so many."""
+
+    seconds: float
+    binding: Window
+
+
+def forecast(windows: Sequence[Window], calls: int) -> Forecast:
+    """How long so many calls take if nothing but the windows holds them back."""
+    shortest = min(windows, key=lambda window: (window.seconds, window.rate))
     later = max(0, calls - 1)
-    return max(later // window.calls * window.guarded + later % window.calls * interval for window in windows)
+    full = (window for window in windows if later >= window.calls)
+    return max((_taken(later, window, shortest) for window in (shortest, *full)), key=lambda each: each.seconds)
+
+
+def _taken(later: int, window: Window, shortest: Window) -> Forecast:
+    """What a window comes to if, within it, the shortest one paces."""
+    windows, rest = divmod(later, window.calls)
+    return Forecast(windows * window.guarded + rest / shortest.rate, window)
 
 
 class _Count:

@@ -68,7 +68,31 @@ def test_a_forecast_is_what_it_takes(few: int, many: int, seconds: float, calls:
     assume(len({window.seconds for window in limits}) == 2)
     assume(few <= many)
     times = paced(Pacer(limits), [0.0] * calls)
-    assert times[-1] - times[0] == pytest.approx(forecast(limits, calls), abs=0.02 + CATCH_UP * (1 + calls // many))
+    seconds = forecast(limits, calls).seconds
+    assert times[-1] - times[0] == pytest.approx(seconds, abs=0.02 + CATCH_UP * (1 + calls // many))
+
+
+@pytest.mark.parametrize(
+    ("windows", "calls", "binding"),
+    [
+        ("20/s", 1, "20/s"),
+        ("20/s 1000000/min", 50, "20/s"),
+        ("20/s 1000000/min", 2_000_000, "20/s"),
+        ("20/s 1000/min", 1_000, "20/s"),
+        ("20/s 1000/min", 1_001, "1000/min"),
+        ("1000000/min 20/s 5/h", 6, "5/h"),
+        ("30/s 20/s", 7, "20/s"),
+        ("30/s 20/s", 700, "20/s"),
+        ("20/s 1000/min 50000/h 500000/d", 40_000, "1000/min"),
+        ("20/s 1000/min 50000/h 500000/d", 400_000, "50000/h"),
+        ("20/s 1000/min 50000/h 500000/d", 4_000_000, "500000/d"),
+    ],
+)
+def test_a_forecast_says_which_limit_binds(windows: str, calls: int, binding: str) -> None:
+    lengths = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
+    pairs = (window.split("/") for window in windows.split())
+    limits = [Window(int(calls), lengths[unit]) for calls, unit in pairs]
+    assert str(forecast(limits, calls).binding) == binding
 
 
 def test_a_window_shows_itself_as_it_is_written() -> None:
