@@ -23,6 +23,7 @@ from bulkstate.emulator.world import default_world
 from bulkstate.gate import Gate
 from bulkstate.journal import sent_history
 from bulkstate.policy.adaptive import Pilot
+from bulkstate.policy.breaker import Breaker
 from bulkstate.policy.learnt import NOTHING, Learnt
 from bulkstate.policy.pacing import Pacer, Window
 from bulkstate.policy.retry import RetryPolicy
@@ -72,7 +73,7 @@ def windows(settings: Settings) -> tuple[Window, ...]:
 def retry_policy(settings: Settings) -> RetryPolicy:
     """The configured patience."""
     retry = settings.retry
-    return RetryPolicy(retry.attempts, retry.first_delay, retry.max_delay, retry.split)
+    return RetryPolicy(retry.attempts, retry.first_delay, retry.max_delay, retry.split, retry.budget.part, retry.outage)
 
 
 def identity(settings: Settings, directory: Path) -> tuple[str, str]:
@@ -104,7 +105,8 @@ async def connect(
     """
     clock = asyncio.get_running_loop().time
     pilot = _pilot(settings, learnt.shifted(clock() - time.time()).not_after(clock()))
-    gate = Gate(Pacer(windows(settings), _history(grants, clock())), time.time, clock, pilot)
+    pacer, breaker = Pacer(windows(settings), _history(grants, clock())), Breaker(retry_policy(settings))
+    gate = Gate(pacer, time.time, clock, pilot, breaker)
     async with (
         _address(settings.gateway, environ, directory) as address,
         _client(settings, address, gate, clock) as client,
@@ -152,8 +154,7 @@ def _client(settings: Settings, address: Address, gate: Gate, clock: Callable[[]
         address.url,
         address.organisation,
         address.auth,
-        gate.acquire,
-        answered=gate.answered,
+        gate,
         timeout=settings.gateway.timeout,
         ca_pem=address.ca_pem,
         clock=clock,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
+from math import inf
 from typing import Final
 
 import anyio
@@ -17,6 +18,7 @@ from anyio.abc import TaskGroup
 from bulkstate.errors import (
     BulkstateError,
     CredentialsLost,
+    GatewayDown,
     GatewayRefused,
     JournalNotWritable,
     PipelineNotPaused,
@@ -27,12 +29,14 @@ from bulkstate.gate import Gate, GateClosed
 from bulkstate.model import Answer, Attempt, Outcome, Part, Plan, Reply, Stage, Verdict
 from bulkstate.outbox import Outbox
 from bulkstate.pieces import Pieces
+from bulkstate.policy.breaker import DOWN
 from bulkstate.policy.concurrency import ConcurrencyPilot
 from bulkstate.policy.holding import Moment
 from bulkstate.policy.retry import (
     Again,
     Decision,
     Renew,
+    RetryBudget,
     RetryPolicy,
     Settle,
     Split,
@@ -109,7 +113,8 @@ class Engine:
         self._pieces = Pieces(plan, heritage.parts)
         self._sizing = heritage.sizing
         self._splitting = anyio.Lock()
-        self._work = Work(numbers, self._pieces.chunk)
+        self._budget = RetryBudget(pace.retry)
+        self._work = Work(numbers, self._pieces.chunk, self._budget, lambda: equipment.gate.doubtful)
         self._work.allow(pace.workers if equipment.crew is None else equipment.crew.limit)
         self._outbox = Outbox()
         self._crew = anyio.CancelScope()
@@ -157,6 +162,7 @@ class Engine:
             gate.in_line,
             gate.gateway_limit,
             gate.window,
+            gate.failing,
             self._outbox.full,
             work.at_hand,
             work.under_way,
@@ -223,8 +229,11 @@ class Engine:
         """Have more or fewer calls under way, as this answer suggests."""
         reply = attempt.reply
         overloaded = reply.status == HTTPStatus.SERVICE_UNAVAILABLE or reply.answer is Answer.UNANSWERED
+        if reply.answer in DOWN and not overloaded:
+            return  # how quickly a call fails says nothing about how long one takes
         throttled = reply.answer is Answer.THROTTLED
-        pilot.answered(attempt.sent_at + attempt.seconds, attempt.sent_at, overloaded, throttled, self.moment.in_flight)
+        in_flight = max(0, self._work.under_way - self._gate.in_line)
+        pilot.answered(attempt.sent_at + attempt.seconds, attempt.sent_at, overloaded, throttled, in_flight)
         if pilot.limit != self._work.most:
             self._allow(pilot.limit)
 
@@ -235,6 +244,8 @@ class Engine:
             job.cut_off()
             raise
         job.note(attempt)
+        self._gate.judge(attempt, first=job.tries.attempts == 1)
+        self._budget.answered(job.tries, attempt.reply)
         return attempt
 
     def _is_doubtful(self, job: Job, attempt: Attempt[bool]) -> bool:
@@ -260,6 +271,7 @@ class Engine:
                 self._work.put_first(job)
             case Again(delay):
                 self._work.put_back(job, self._clock() + delay)
+                self._mind_outage(attempt.reply)
             case Split():
                 await self._split(job)
             case StopStage():
@@ -268,6 +280,14 @@ class Engine:
             case StopRun():
                 self._work.put_first(job)
                 self.stop(_ending_of(attempt.reply))
+
+    def _mind_outage(self, reply: Reply[bool]) -> None:
+        """Every delete fails: say so, or give up, if it has been so for long."""
+        down_for, probe_in = self._gate.down_for, self._gate.probe_in
+        if down_for > self._pace.retry.outage:
+            self.stop(_given_up(down_for, reply))
+        elif 0.0 < probe_in < inf:
+            self._observer.paused(probe_in, "every delete fails: they are tried one at a time")
 
     # ── outcomes ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -360,6 +380,13 @@ class Engine:
         """
         for _, outcome in self._unconfirmed:
             await self._outbox.put(replace(outcome, verdict=Verdict.SUSPECT, attempts=0, throttled=0))
+
+
+def _given_up(seconds: float, reply: Reply[bool]) -> GatewayDown:
+    return GatewayDown(
+        f"every delete has failed for {seconds:,.0f} s: {describe(reply)}",
+        hint="see what the gateway lacks, then `bulkstate resume`; retry.outage says how long to wait",
+    )
 
 
 def _ending_of(reply: Reply[bool]) -> BulkstateError:
