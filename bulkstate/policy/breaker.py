@@ -79,12 +79,13 @@ class Breaker:
         if self._opened_at <= sent_at:
             self._probes += 1
             self._next_probe = now + self._gap()
-        elif first and not self.open:
-            self._count(now, sent_at)
+        elif not self.open:
+            self._count(now, sent_at, first)
 
-    def _count(self, now: float, sent_at: float) -> None:
-        self._failures += 1
-        self._since = min(self._since, sent_at)
+    def _count(self, now: float, sent_at: float, first: bool) -> None:
+        if first:
+            self._failures += 1
+            self._since = min(self._since, sent_at)
         if self._failures >= FAILURES and now - self._since >= FIRST_DELAYS * self._retry.first_delay:
             self._opened_at = now
             self._next_probe = now + self._gap()

@@ -42,6 +42,16 @@ def test_a_restart_of_a_server_is_no_outage() -> None:
     assert breaker.ready_at() == -inf
 
 
+def test_it_opens_also_where_every_chunk_failed_within_a_moment_and_they_go_on_failing() -> None:
+    breaker = Breaker(POLICY)
+    for _ in range(FAILURES):
+        breaker.failed(1.0, 0.0, first=True)
+    breaker.failed(3.9, 3.0, first=False)
+    assert not breaker.open
+    breaker.failed(4.0, 3.0, first=False)
+    assert breaker.open
+
+
 @given(st.lists(st.sampled_from(["again", "answered", "refused"]), min_size=1))
 def test_chunks_that_fail_again_are_at_fault_themselves(between: list[str]) -> None:
     """Nor does it open while anything is answered."""
