@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -89,6 +90,12 @@ def _file(settings: Settings, state: Path | None) -> StateFile | None:
         return None
     gateway = identity(settings, Path())
     try:
-        return StateFile(state or default_path(*gateway), *gateway)
+        return _opened(state or default_path(*gateway), *gateway)
     except OSError as error:
         raise Refused(f"no place for what is known of the gateway: {error}", hint="name a file with --state") from error
+
+
+@cache
+def _opened(path: Path, gateway: str, organisation: str) -> StateFile:
+    """One a process: a file that is ignored is said once, whoever asks for it."""
+    return StateFile(path, gateway, organisation)
