@@ -34,7 +34,7 @@ NOW = 1_790_000_000.0
         (
             {
                 "RateLimit": '"bytes";r=3;t=9',
-                "RateLimit-Policy": '"a";q=10;w=60;qu="requests", "bytes";q=9;w=1;qu="content-bytes", "c";q=5;qu=request',
+                "RateLimit-Policy": '"a";q=10;w=60;qu="requests", "bytes";q=9;qu="content-bytes", "c";q=5;qu=request',
             },
             (Told(10, 60, None, None), Told(5, None, None, None)),
         ),
