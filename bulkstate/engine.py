@@ -169,6 +169,11 @@ class Engine:
             work.most,
         )
 
+    @property
+    def _in_flight(self) -> int:
+        """Calls that wait for an answer, or for what comes after it."""
+        return max(0, self._work.under_way - self._gate.in_line)
+
     # ── workers ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _delete(self) -> None:
@@ -191,12 +196,17 @@ class Engine:
             self._tasks = None
 
     def _hire(self, tasks: TaskGroup) -> None:
-        """Workers are never dismissed: those that there is no work for wait."""
         for _ in range(self._hired, self._work.most):
             tasks.start_soon(self._work_on)
         self._hired = max(self._hired, self._work.most)
 
     async def _work_on(self) -> None:
+        try:
+            await self._work_while_needed()
+        finally:
+            self._hired -= 1
+
+    async def _work_while_needed(self) -> None:
         while (job := await self._work.take()) is not None:
             try:
                 await self._carry_on(job)
@@ -232,8 +242,7 @@ class Engine:
         if reply.answer in DOWN and not overloaded:
             return  # how quickly a call fails says nothing about how long one takes
         throttled = reply.answer is Answer.THROTTLED
-        in_flight = max(0, self._work.under_way - self._gate.in_line)
-        pilot.answered(attempt.sent_at + attempt.seconds, attempt.sent_at, overloaded, throttled, in_flight)
+        pilot.answered(attempt.sent_at + attempt.seconds, attempt.sent_at, overloaded, throttled, self._in_flight)
         if pilot.limit != self._work.most:
             self._allow(pilot.limit)
 
@@ -301,9 +310,9 @@ class Engine:
         self._work.put_down()
 
     def _expect(self, more: int) -> None:
-        """There are so many more chunks to be sent than there were: the gate is told."""
+        """There are so many more chunks to be settled than there were: the gate is told how many calls that means."""
         self._left += more
-        self._gate.expect(self._left)
+        self._gate.expect(self._left - self._in_flight)
 
     async def _split(self, job: Job, message: str = "") -> None:
         """Go on with parts of a job's chunk, once its record names them. Numbers reach the journal in their order."""

@@ -98,9 +98,10 @@ class Work:
         self._changed = anyio.Event()
 
     async def take(self) -> Job | None:
-        """The next job, as soon as there is one; None once nothing is left, or after `close`."""
-        while not self._closed:
-            job = self._next() if self._under_way < self._most else None
+        """The next job, as soon as there is one; None once nothing is left, after `close`, or if so many are under way
+        as may be: then there is one worker too many."""
+        while not self._closed and self._under_way < self._most:
+            job = self._next()
             if job is not None:
                 self._under_way += 1
                 return job
@@ -143,9 +144,7 @@ class Work:
             self._idle -= 1
 
     def _until_due(self) -> float | None:
-        if not self._waiting or self._under_way >= self._most:
-            return None
-        return max(SHORTEST_SLEEP, self._repeat_at() - anyio.current_time())
+        return max(SHORTEST_SLEEP, self._repeat_at() - anyio.current_time()) if self._waiting else None
 
     def put_first(self, job: Job) -> None:
         """Put back a job ahead of everything."""

@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import anyio
+import trio
 
 from bulkstate.model import Answer
 from bulkstate.policy.holding import By, holding
@@ -105,3 +106,26 @@ def test_retries_that_are_due_wait_for_a_place() -> None:
     )
     assert len(calls) == 12
     assert all(later.at >= call.answered_at for call, later in pairwise(calls[3:]))
+
+
+def test_whom_there_is_no_place_for_any_more_leaves() -> None:
+    """Hundreds of idle workers that woke with every answer cost more than the calls."""
+    living: list[int] = []
+
+    def count(_: Session) -> None:
+        living.append(trio.lowlevel.current_statistics().tasks_living)
+
+    calls = lived(
+        World(a_plan(900), say=Say(Answer.OK, 1.0, 0, True)),
+        Settings(workers=200),
+        {
+            2.5: count,
+            3.0: lambda session: session.engine.set_workers(2),
+            6.5: count,
+            7.0: lambda session: session.engine.set_workers(200),
+            9.5: count,
+        },
+    )
+    assert living[0] - living[1] >= 198
+    assert living[2] - living[1] >= 195
+    assert len(calls) == 900

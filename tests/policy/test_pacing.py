@@ -98,3 +98,45 @@ def test_a_forecast_says_which_limit_binds(windows: str, calls: int, binding: st
 def test_a_window_shows_itself_as_it_is_written() -> None:
     shown = [str(Window(20, seconds)) for seconds in (1.0, 60.0, 3600.0, 86_400.0, 7.5)]
     assert shown == ["20/s", "20/min", "20/h", "20/d", "20/7.5s"]
+
+
+@pytest.mark.parametrize("windows", [[Window(1000, 3600.0)], [Window(1000, 3600.0), Window(500_000, 86_400.0)]])
+def test_what_fits_into_long_windows_goes_at_once(windows: list[Window]) -> None:
+    pacer = Pacer(windows, [(0.0, 700)])
+    pacer.expect(301)
+    assert paced(pacer, [0.0])[0] == 0.0
+    assert pacer.ready_at(0.0) > 3.0, "a call too many for what is left"
+    pacer.expect(299)
+    assert paced(pacer, [0.0] * 299)[-1] == 0.0
+    assert pacer.ready_at(0.0) > 3000.0, "and no call more than it holds"
+    assert forecast(windows, 1000).seconds == 0.0
+    assert forecast(windows, 1001).seconds > 3600.0
+
+
+def test_short_windows_are_paced_evenly_all_the_same() -> None:
+    pacer = Pacer([Window(1000, 60.0), Window(50_000, 3600.0)])
+    pacer.expect(10)
+    assert paced(pacer, [0.0] * 10)[-1] == pytest.approx(9 * 0.06, abs=0.03)
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.0, 500.0), st.integers(0, 60)), min_size=1, max_size=80),
+    st.integers(1, 30),
+    st.sampled_from([90.0, 3600.0]),
+)
+def test_no_window_overflows_whatever_is_expected(steps: list[tuple[float, int]], calls: int, seconds: float) -> None:
+    pacer, now, times = Pacer([Window(calls, seconds)]), 0.0, []
+    for later, expected in steps:
+        now += later
+        pacer.expect(expected)
+        now = max(now, pacer.ready_at(now))
+        pacer.sent(now)
+        times.append(now)
+    assert all(late - early >= seconds for early, late in zip(times, times[calls:], strict=False))
+
+
+@pytest.mark.parametrize("limits", [[Window(50, 1.0), Window(5, 1.0)], [Window(5, 1.0), Window(50, 1.0)]])
+def test_of_windows_of_one_length_the_smallest_binds(limits: list[Window]) -> None:
+    pacer = Pacer(limits)
+    pacer.sent(0.0)
+    assert pacer.binds(0.01) == Window(5, 1.0)
