@@ -23,7 +23,6 @@ from bulkstate.emulator.world import default_world
 from bulkstate.gate import Gate
 from bulkstate.journal import sent_history
 from bulkstate.policy.adaptive import Pilot
-from bulkstate.policy.breaker import Breaker
 from bulkstate.policy.learnt import NOTHING, Learnt
 from bulkstate.policy.pacing import Pacer, Window
 from bulkstate.policy.retry import RetryPolicy
@@ -105,13 +104,13 @@ async def connect(
     """
     clock = asyncio.get_running_loop().time
     pilot = _pilot(settings, learnt.shifted(clock() - time.time()).not_after(clock()))
-    pacer, breaker = Pacer(windows(settings), _history(grants, clock())), Breaker(retry_policy(settings))
-    gate = Gate(pacer, time.time, clock, pilot, breaker)
+    pacer, retry = Pacer(windows(settings), _history(grants, clock())), retry_policy(settings)
+    gate = Gate(pacer, time.time, clock, pilot, retry)
     async with (
         _address(settings.gateway, environ, directory) as address,
         _client(settings, address, gate, clock) as client,
     ):
-        yield Connection(gate, client, Reads(client, gate, retry_policy(settings), random, _say_pause), clock, pilot)
+        yield Connection(gate, client, Reads(client, gate, retry, random, _say_pause), clock, pilot)
 
 
 def _pilot(settings: Settings, learnt: Learnt) -> Pilot | None:

@@ -10,6 +10,7 @@ import anyio
 from bulkstate.model import Answer, Attempt, Told
 from bulkstate.policy.breaker import DOWN, Breaker
 from bulkstate.policy.pacing import Pacer, Window
+from bulkstate.policy.retry import RetryPolicy
 from bulkstate.policy.throttling import Throttling
 from bulkstate.ports import Grant, Ledger
 
@@ -62,9 +63,10 @@ class Follower(Protocol):
 class Gate:
     """First come, first served. No call is let through before pacer and follower are ready and its grant is on disk.
 
-    The pacer knows the configured windows, the follower finds out about the gateway's. While every delete fails, the
-    breaker lets single probes through. `wall` gives UNIX seconds, `clock` the event loop's. The ledger comes later than
-    the gate where a run directory is made after the first reads; calls let through until then are in its first grant.
+    The pacer knows the configured windows, the follower finds out about the gateway's. While every delete fails, single
+    probes are let through, as patiently as `retry` says. `wall` gives UNIX seconds, `clock` the event loop's. The
+    ledger comes later than the gate where a run directory is made after the first reads; calls let through until then
+    are in its first grant.
     """
 
     def __init__(
@@ -73,13 +75,14 @@ class Gate:
         wall: Callable[[], float],
         clock: Callable[[], float] = anyio.current_time,
         follower: Follower | None = None,
-        breaker: Breaker | None = None,
+        retry: RetryPolicy | None = None,
     ) -> None:
         self._pacer = pacer
         self._wall = wall
         self._clock = clock
         self._follower: Follower = follower or Throttling()
-        self._breaker = breaker or Breaker()
+        self._retry = retry or RetryPolicy()
+        self._breaker = Breaker(self._retry)
         self._turn = anyio.Lock(fast_acquire=True)
         self._closed = False
         self._paused = False
@@ -192,12 +195,14 @@ class Gate:
         the chunk's first attempt."""
         answer = attempt.reply.answer
         if answer in DOWN:
-            self._breaker.failed(self._clock(), attempt.sent_at, first or answer is Answer.UNREACHED)
+            first = first or answer is Answer.UNREACHED
+            self._breaker.failed(self._clock(), attempt.sent_at, first, self._retry.granted(attempt.reply))
         elif answer is not Answer.THROTTLED and self._breaker.answered():
             self._wake(self._clock())
 
     def expect(self, calls: int) -> None:
         """So many calls are left to be made: what may be risked, and when a quota is used up, depends on it."""
+        self._pacer.expect(calls)
         self._follower.expect(calls)
 
     def close(self) -> None:

@@ -27,9 +27,9 @@ DOWN: Final = frozenset({Answer.UNANSWERED, Answer.UNREACHED, Answer.UNAVAILABLE
 class Breaker:
     """Open while every delete fails. Its probes come no later than a chunk's last retry might."""
 
-    def __init__(self, retry: RetryPolicy | None = None) -> None:
-        self._retry = retry or RetryPolicy()
-        self._longest = self._retry.longest_delay
+    def __init__(self, retry: RetryPolicy) -> None:
+        self._retry = retry
+        self._longest = retry.longest_delay
         self._failures = 0
         self._since = inf
         self._opened_at = inf
@@ -74,11 +74,12 @@ class Breaker:
         self._next_probe = -inf
         return was_open
 
-    def failed(self, now: float, sent_at: float, first: bool) -> None:
-        """A delete failed that was sent, or wanted a connection, at `sent_at`; for the `first` time, or again."""
+    def failed(self, now: float, sent_at: float, first: bool, wish: float = 0.0) -> None:
+        """A delete failed that was sent, or wanted a connection, at `sent_at`; for the `first` time, or again. `wish`:
+        the gateway wants to be left alone for so many seconds."""
         if self._opened_at <= sent_at:
             self._probes += 1
-            self._next_probe = now + self._gap()
+            self._next_probe = now + max(self._gap(), wish)
         elif not self.open:
             self._count(now, sent_at, first)
 

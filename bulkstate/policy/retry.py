@@ -32,6 +32,10 @@ class RetryPolicy:
         doublings = min(attempts - 1, 64)
         return jitter * min(self.max_delay, self.first_delay * 2.0**doublings)
 
+    def granted(self, reply: Reply[object]) -> float:
+        """Seconds that an answer wishes not to be asked again (`Retry-After`), no more than any delay may be."""
+        return min(max(reply.retry_after or 0.0, 0.0), self.max_delay)
+
     @property
     def longest_delay(self) -> float:
         """Seconds that the last repeat waits at the most."""
@@ -133,12 +137,12 @@ def decide(policy: RetryPolicy, tries: Tries, reply: Reply[object], jitter: floa
         case Answer.UNDECIDED if divisible and tries.doubts >= DOUBTS:
             return Split()
         case Answer.UNANSWERED | Answer.UNREACHED | Answer.UNAVAILABLE | Answer.UNDECIDED:
-            return _again(policy, tries, jitter)
+            return _again(policy, tries, reply, jitter)
 
 
-def _again(policy: RetryPolicy, tries: Tries, jitter: float) -> Decision:
+def _again(policy: RetryPolicy, tries: Tries, reply: Reply[object], jitter: float) -> Decision:
     if tries.attempts < policy.attempts:
-        return Again(policy.delay(tries.attempts, jitter))
+        return Again(max(policy.delay(tries.attempts, jitter), policy.granted(reply)))
     return Settle(Verdict.UNKNOWN if tries.unanswered else Verdict.EXHAUSTED)
 
 

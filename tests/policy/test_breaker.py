@@ -81,6 +81,13 @@ def test_single_probes_come_ever_more_rarely_but_as_often_as_a_last_retry() -> N
     assert gaps == [1.0, 2.0, 4.0, 8.0, 16.0, 16.0, 16.0, 16.0]
 
 
+def test_a_gateway_may_say_when_to_try_again() -> None:
+    breaker = opened()
+    breaker.sent()
+    breaker.failed(LATE + 2.0, LATE + 1.0, first=False, wish=50.0)
+    assert breaker.ready_at() == LATE + 52.0
+
+
 def test_calls_that_were_under_way_when_it_opened_are_no_probes() -> None:
     breaker = opened()
     probe_at = breaker.ready_at()

@@ -73,6 +73,12 @@ def test_when_attempts_are_used_up_an_unanswered_one_leaves_it_open(
     assert decide(POLICY, Tries(3, unanswered), Reply(answer), 0.5) == Settle(verdict)
 
 
+@pytest.mark.parametrize(("wish", "delay"), [(None, 1.0), (0.0, 1.0), (7.0, 7.0), (1e9, 60.0), (-5.0, 1.0)])
+def test_a_503_may_say_when_to_come_again(wish: float | None, delay: float) -> None:
+    """RFC 9110 names it first. No longer than any delay may be: it may be a slip."""
+    assert decide(POLICY, Tries(1), Reply(Answer.UNAVAILABLE, 503, retry_after=wish), 0.5) == Again(delay)
+
+
 def test_credentials_are_renewed_once() -> None:
     reply: Reply[bool] = Reply(Answer.CREDENTIALS)
     assert decide(POLICY, Tries(1), reply, 0.5) == Renew()
