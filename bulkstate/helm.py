@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -41,12 +42,10 @@ class Helm:
         self._wall = wall
         self._engine: Engine | None = None
         self._workers: int | None = None
-        self._seen = 0
+        self._seen: tuple[Use, ...] = ()
         self._paused_by_file = False
         self._paused_by_command = False
         self._unreadable = False
-        with suppress(OSError):
-            control.forget(directory)
 
     @contextmanager
     def steering(self, engine: Engine) -> Iterator[None]:
@@ -81,8 +80,9 @@ class Helm:
                 structlog.get_logger().warning("what was asked can't be read, and is ignored", reason=str(error))
             self._unreadable = True
             return ()
-        new, self._seen = asked[self._seen :], len(asked)
-        return new
+        seen, self._seen = self._seen, asked
+        goes_on = asked[: len(seen)] == seen  # else the file was spoilt, and whoever asked next began it anew
+        return asked[len(seen) :] if goes_on else asked
 
     def _carry_out(self, use: Use) -> bool:
         """Whether it was something that can be done."""
@@ -91,7 +91,8 @@ class Helm:
                 if not use.value:
                     self._paused_by_command = use.command == Command.PAUSE
             case Command.STOP:
-                self._brake.pull(StoppedByHand("stopped by hand", hint="bulkstate resume RUN_DIR goes on"))
+                hint = f"`bulkstate resume {shlex.quote(str(self._directory))}` goes on"
+                self._brake.pull(StoppedByHand("stopped by hand", hint=hint))
             case Command.RATE:
                 return self._set_rate(use.value)
             case Command.CONCURRENCY:

@@ -13,7 +13,7 @@ from shutil import rmtree
 
 import structlog
 
-from bulkstate import __version__, checks, config
+from bulkstate import __version__, checks, config, control
 from bulkstate.brake import Brake
 from bulkstate.config import Sample, Settings
 from bulkstate.connection import connect, identity
@@ -248,8 +248,11 @@ def _settings(journal: Journal, environ: Mapping[str, str]) -> Settings:
 def _run_in(directory: Path) -> Iterator[Journal]:
     """The journal of the run in `directory`, while nobody else works on it. InputError if there is none."""
     existing(directory)
-    with lock_run(directory), closing(Journal.resume(directory)) as journal:
-        yield journal
+    asked_for = time.time()
+    with lock_run(directory):
+        control.forget(directory, since=asked_for)
+        with closing(Journal.resume(directory)) as journal:
+            yield journal
 
 
 def _new_journal(directory: Path, prepared: Prepared) -> Journal:
