@@ -65,12 +65,24 @@ def test_a_file_pause_holds_a_run_from_its_first_delete_on(bulkstate: Bulkstate,
     try:
         until(lambda: "file PAUSE" in bulkstate("report", "r").out)
         assert gateway.calls == []
+        standing = bulkstate("ctl", "r", "status").out
+        assert "run r: at work\n  a file PAUSE is there" in standing
+        assert "said nothing of itself yet" in standing
+        assert "settled" not in standing, "that was the session before"
         (bulkstate.folder / "r" / "PAUSE").unlink()
         done = ended(resumed)
     finally:
         resumed.kill()
     assert done.exit_code == 0, done.err
     assert [use["value"] for use in done.document["uses"]][-2:] == ["file PAUSE", "file PAUSE"]
+
+
+def test_a_folder_called_pause_is_not_taken_away(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    with at_work(bulkstate, gateway, "2/s"):
+        (bulkstate.folder / "r" / "PAUSE").mkdir()
+        done = bulkstate("ctl", "r", "resume")
+        assert (done.exit_code, "r/PAUSE can't be taken away: " in done.err) == (4, True), done.err
+        assert not (bulkstate.folder / "r" / "control.json").exists()
 
 
 def test_stop_ends_a_run_that_can_be_resumed(bulkstate: Bulkstate, gateway: Gateway) -> None:
@@ -80,6 +92,7 @@ def test_stop_ends_a_run_that_can_be_resumed(bulkstate: Bulkstate, gateway: Gate
     assert (done.exit_code, done.document["result"], done.document["reason"]) == (5, "stopped", "stopped by hand")
     standing = bulkstate("ctl", "r", "status").out
     assert standing.startswith("run r: stopped: stopped by hand\n")
+    assert "said nothing" not in standing
     assert bulkstate("resume", "r").exit_code == 0
 
 
