@@ -27,6 +27,9 @@ MOST_SPANS: Final = 1_000
 
 SHORTEST_SPAN: Final = 60.0
 
+AHEAD: Final = 300.0
+"""Calls may have been made so many seconds after now, as clocks differ; beyond that a clock was wrong."""
+
 Json: TypeAlias = Any
 """Whatever JSON can say: a learner's own words, which this room never looks into."""
 
@@ -49,16 +52,19 @@ class Memory:
     calls: tuple[Calls, ...] = ()
     learnt: Json = None
 
-    def grants(self, run: str, since: float) -> tuple[Grant, ...]:
-        """The calls that other runs made after `since`, as a journal would have them."""
-        known = sorted((each for each in self.calls if each.run != run and each.at >= since), key=lambda each: each.at)
+    def grants(self, run: str, now: float, longest: float) -> tuple[Grant, ...]:
+        """The calls that other runs made in the `longest` seconds before `now`, as a journal would have them."""
+        known = sorted(self._others(run, now, longest), key=lambda each: each.at)
         return tuple(Grant(each.at, 0, each.calls) for each in known)
 
     def with_calls(self, run: str, calls: Iterable[tuple[float, int]], now: float, longest: float) -> Memory:
         """With the calls of a run, as (UNIX seconds, how many), in place of what was known of it. Nothing is kept for
         longer than `longest` seconds before `now`."""
-        others = (each for each in self.calls if each.run != run and each.at >= now - longest)
-        return replace(self, calls=(*others, *_sums(run, calls, max(SHORTEST_SPAN, longest / MOST_SPANS))))
+        sums = _sums(run, calls, max(SHORTEST_SPAN, longest / MOST_SPANS))
+        return replace(self, calls=(*self._others(run, now, longest), *sums))
+
+    def _others(self, run: str, now: float, longest: float) -> Iterator[Calls]:
+        return (each for each in self.calls if each.run != run and now - longest <= each.at <= now + AHEAD)
 
 
 def _sums(run: str, calls: Iterable[tuple[float, int]], span: float) -> Iterator[Calls]:
