@@ -59,7 +59,12 @@ NewRunDir = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", help="Don't ask: the plan is agreed to.")]
 StateFile = Annotated[
     Path | None,
-    typer.Option("--state", help="What is known of the gateway from other runs, if not in the usual place."),
+    typer.Option(
+        "--state",
+        dir_okay=False,
+        readable=False,  # it isn't asked here: a file that can't be read is ignored, which is said
+        help="What is known of the gateway from other runs, if not in the usual place.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, and nothing else there.")]
 

@@ -87,7 +87,7 @@ class StateFile:
     """The file at `path`, of which only what is said of one gateway and organisation is ever changed."""
 
     def __init__(self, path: Path, gateway: str, organisation: str) -> None:
-        self._path = path
+        self.path = path
         self._nothing = Memory(gateway, organisation)
         self._said = False
 
@@ -109,17 +109,17 @@ class StateFile:
 
     def _change(self, change: Callable[[Memory], Memory]) -> None:
         try:
-            with FileLock(self._path.with_name(f"{self._path.name}.lock"), timeout=5):
+            with FileLock(self.path.with_name(f"{self.path.name}.lock"), timeout=5):
                 memories = self._memories()
                 before = self._of_gateway(memories)
                 others = [memory for memory in memories if memory is not before]
                 document = {"version": VERSION, "gateways": [asdict(memory) for memory in (*others, change(before))]}
-                atomic.write(self._path, orjson.dumps(document))
+                atomic.write(self.path, orjson.dumps(document))
         except (OSError, ValueError, Timeout) as error:
             self._say(error)
 
     def _memories(self) -> tuple[Memory, ...]:
-        content = atomic.read(self._path)
+        content = atomic.read(self.path)
         return () if content is None else _memories(orjson.loads(content))
 
     def _of_gateway(self, memories: Iterable[Memory]) -> Memory:
@@ -130,7 +130,7 @@ class StateFile:
     def _say(self, error: Exception) -> None:
         if not self._said:
             reason = error.strerror if isinstance(error, OSError) else error
-            structlog.get_logger().warning("the state file is ignored", file=str(self._path), reason=str(reason))
+            structlog.get_logger().warning("the state file is ignored", file=str(self.path), reason=str(reason))
         self._said = True
 
 
