@@ -28,6 +28,7 @@ from bulkstate.policy.pacing import Pacer, Window
 from bulkstate.policy.retry import RetryPolicy
 from bulkstate.ports import Grant
 from bulkstate.reads import Reads
+from bulkstate.telemetry import SHORTEST_PAUSE
 
 log = structlog.get_logger()
 
@@ -120,7 +121,8 @@ def _pilot(settings: Settings, learnt: Learnt) -> Pilot | None:
 
 
 def _say_pause(seconds: float, reason: str) -> None:
-    log.warning("paused", seconds=round(seconds, 1), reason=reason)
+    if seconds >= SHORTEST_PAUSE:
+        log.warning("paused", seconds=round(seconds, 1), reason=reason)
 
 
 def _history(grants: Sequence[Grant], now: float) -> list[tuple[float, int]]:
