@@ -52,7 +52,7 @@ app = typer.Typer(
 
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="The configuration, a YAML file.", show_default=False)]
 RunDir = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run directory.", show_default=False)]
-ASKED_HELP: Final = "status, rate 10/s, concurrency 4, pause, resume or stop."
+ASKED_HELP: Final = "status, rate 10/s, concurrency 4 (or configured), pause, resume or stop."
 NewRunDir = Annotated[
     Path | None, typer.Option("--run-dir", help="Where the run keeps its journal.", show_default=False)
 ]

@@ -108,16 +108,17 @@ class Engine:
         self._random = equipment.random
         self._wall = equipment.wall
         self._clock = equipment.clock
-        self._crew_pilot = equipment.crew
+        self._planned_crew = self._crew_pilot = equipment.crew
         self._pace = pace
         self._pieces = Pieces(plan, heritage.parts)
         self._sizing = heritage.sizing
         self._splitting = anyio.Lock()
         self._budget = RetryBudget(pace.retry)
         self._work = Work(numbers, self._pieces.chunk, self._budget, lambda: equipment.gate.doubtful)
-        self._work.allow(pace.workers if equipment.crew is None else equipment.crew.limit)
+        self._work.allow(self._planned_workers)
         self._outbox = Outbox()
         self._crew = anyio.CancelScope()
+        self._look_asked = anyio.Event()
         self._tasks: TaskGroup | None = None
         self._hired = 0
         self._ending: BulkstateError | None = None
@@ -143,10 +144,19 @@ class Engine:
         self._gate.close()
         self._crew.deadline = min(self._crew.deadline, self._clock() + grace)
 
-    def set_workers(self, workers: int) -> None:
-        """Have so many calls under way at the most, from the next one on. Fewer: none is broken off."""
-        self._crew_pilot = None
-        self._allow(workers)
+    def look_soon(self) -> None:
+        """Look at the pipelines' status as soon as a read gets its turn: in a long pause much may have happened."""
+        self._look_asked.set()
+
+    def set_workers(self, workers: int | None) -> None:
+        """Have so many calls under way at the most, from the next one on; None: as many as was planned. Fewer: none is
+        broken off."""
+        self._crew_pilot = self._planned_crew if workers is None else None
+        self._allow(self._planned_workers if workers is None else workers)
+
+    @property
+    def _planned_workers(self) -> int:
+        return self._pace.workers if self._planned_crew is None else self._planned_crew.limit
 
     def _allow(self, workers: int) -> None:
         self._work.allow(workers)
@@ -355,7 +365,9 @@ class Engine:
         if self._pace.status_every is None:
             return
         while self._ending is None:
-            await anyio.sleep(self._pace.status_every)
+            with anyio.move_on_after(self._pace.status_every):
+                await self._look_asked.wait()
+            self._look_asked = anyio.Event()
             await self._look_around()
 
     async def _look_once_more(self) -> None:

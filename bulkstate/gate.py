@@ -219,8 +219,9 @@ class Gate:
         self._paused = False
         self._tell()
 
-    def set_rate(self, window: Window) -> None:
-        """Let calls through no faster than this either, and never faster than the configured windows allow."""
+    def set_rate(self, window: Window | None) -> None:
+        """Let calls through no faster than this either, and never faster than the configured windows allow; None: as
+        fast as those do."""
         self._pacer.set_rate(window)
         self._tell()
 

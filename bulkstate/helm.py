@@ -22,6 +22,9 @@ from bulkstate.policy.pacing import Window
 
 MOST_WORKERS: Final = 1000
 
+CONFIGURED: Final = "configured"
+"""In place of a rate, or of a number of calls under way: what was set by hand counts no more."""
+
 
 class UseLog(Protocol):
     """Keeps what was asked."""
@@ -101,19 +104,18 @@ class Helm:
 
     def _set_rate(self, text: str) -> bool:
         try:
-            rate = parse_rate(text)
+            self._gate.set_rate(parse_pace(text))
         except ValueError:
             return False
-        self._gate.set_rate(Window(rate.calls, rate.seconds))
         return True
 
     def _set_workers(self, text: str) -> bool:
-        workers = parse_workers(text)
-        if workers is None:
+        try:
+            self._workers = parse_workers(text)
+        except ValueError:
             return False
-        self._workers = workers
         if self._engine is not None:
-            self._engine.set_workers(workers)
+            self._engine.set_workers(self._workers)
         return True
 
     def _hold_still(self) -> None:
@@ -122,9 +124,24 @@ class Helm:
             self._gate.pause()
         elif self._gate.paused and not paused:
             self._gate.resume()
+            if self._engine is not None:
+                self._engine.look_soon()
+
+
+def parse_pace(text: str) -> Window | None:
+    """A rate such as `10/s`, None for `configured`. ValueError, with what was expected, for anything else."""
+    if text == CONFIGURED:
+        return None
+    rate = parse_rate(text)
+    return Window(rate.calls, rate.seconds)
 
 
 def parse_workers(text: str) -> int | None:
-    """A number of calls under way, None if it isn't one from 1 to `MOST_WORKERS`."""
+    """A number of calls under way from 1 to `MOST_WORKERS`, None for `configured`. ValueError, with what was expected,
+    for anything else."""
+    if text == CONFIGURED:
+        return None
     workers = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(MOST_WORKERS)) else 0
-    return workers if 1 <= workers <= MOST_WORKERS else None
+    if not 1 <= workers <= MOST_WORKERS:
+        raise ValueError(f"a number of calls under way, from 1 to {MOST_WORKERS:,}, or {CONFIGURED}")
+    return workers

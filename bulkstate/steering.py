@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from bulkstate import control
-from bulkstate.config.values import parse_rate
 from bulkstate.control import Command, Status
 from bulkstate.errors import InputError, Problem
-from bulkstate.helm import MOST_WORKERS, parse_workers
+from bulkstate.helm import parse_pace, parse_workers
 from bulkstate.journal import Record, existing
 from bulkstate.locks import is_in_use
 from bulkstate.model import RunResult, Use
@@ -55,17 +54,16 @@ def ask(directory: Path, command: Command, value: str) -> Use:
 
 
 def _check(command: Command, value: str) -> None:
-    match command:
-        case Command.RATE:
-            try:
-                parse_rate(value)
-            except ValueError as error:
-                raise InputError(Problem(f"expected {error}", _VALUE)) from None
-        case Command.CONCURRENCY:
-            if parse_workers(value) is None:
-                raise InputError(Problem(f"expected a number of calls under way, from 1 to {MOST_WORKERS:,}", _VALUE))
-        case _:
-            no_value(value)
+    try:
+        match command:
+            case Command.RATE:
+                parse_pace(value)
+            case Command.CONCURRENCY:
+                parse_workers(value)
+            case _:
+                no_value(value)
+    except ValueError as error:
+        raise InputError(Problem(f"expected {error}", _VALUE)) from None
 
 
 def no_value(value: str) -> None:

@@ -179,17 +179,18 @@ class Pacer:
         for count in self._counts:
             count.sent(now)
 
-    def set_rate(self, window: Window) -> None:
-        """Pace no faster than this as well, from the next call on: evenly, without counting. The windows stay."""
+    def set_rate(self, window: Window | None) -> None:
+        """Pace no faster than this as well, from the next call on: evenly, without counting. The windows stay. None: no
+        slower than they ask for."""
         self._by_hand = window
-        self._own.interval = window.guarded / window.calls
+        self._own.interval = 0.0 if window is None else window.guarded / window.calls
 
     def binds(self, now: float) -> Window | None:
         """The window that the next call waits for, if it waits for one; of windows that agree, the shortest."""
         ready = self.ready_at(now)
         if ready <= now:
             return None
-        if ready == self._own.ready_at():
+        if self._by_hand is not None and ready == self._own.ready_at():
             return self._by_hand
         waiting = [w for w, count in zip(self.windows, self._counts, strict=True) if count.ready_at() == ready]
         return min(waiting or self.windows, key=lambda window: (window.seconds, window.rate))
