@@ -11,13 +11,14 @@ LARGEST: Final = 1 << 20
 """A small file is no larger than this, in bytes."""
 
 
-def write(path: Path, content: bytes) -> None:
-    """Put a file in the place of another, if there is one, or of a link, which isn't followed. Its owner alone may read
-    it. OSError."""
+def write(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Put a file in the place of another, if there is one, or of a link, which isn't followed. Unless `mode` says
+    otherwise its owner alone may read it. OSError."""
     with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
         temporary = Path(file.name)
         try:
             file.write(content)
+            os.fchmod(file.fileno(), mode)
             file.close()
             temporary.replace(path)
         except BaseException:

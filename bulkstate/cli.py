@@ -29,6 +29,7 @@ from bulkstate.journal import RESUMED, RETRIED, Record
 from bulkstate.model import Plan
 from bulkstate.pieces import Pieces
 from bulkstate.planner.difference import compare
+from bulkstate.policy.pacing import Forecast
 from bulkstate.ports import Observer
 from bulkstate.report import fold, show, to_json, to_text, write_failures
 from bulkstate.report.differences import show_comparison
@@ -51,14 +52,19 @@ app = typer.Typer(
 
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="The configuration, a YAML file.", show_default=False)]
 RunDir = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run directory.", show_default=False)]
-ASKED_HELP: Final = "status, rate 10/s, concurrency 4, pause, resume or stop."
+ASKED_HELP: Final = "status, rate 10/s, concurrency 4 (or configured), pause, resume or stop."
 NewRunDir = Annotated[
     Path | None, typer.Option("--run-dir", help="Where the run keeps its journal.", show_default=False)
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Don't ask: the plan is agreed to.")]
 StateFile = Annotated[
     Path | None,
-    typer.Option("--state", help="What is known of the gateway from other runs, if not in the usual place."),
+    typer.Option(
+        "--state",
+        dir_okay=False,
+        readable=False,  # it isn't asked here: a file that can't be read is ignored, which is said
+        help="What is known of the gateway from other runs, if not in the usual place.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, and nothing else there.")]
 
@@ -136,6 +142,7 @@ def plan(
             parser=_duration, metavar="TIME", help="Search for so long, such as 30s, not by effort: not reproducible."
         ),
     ] = None,
+    state: StateFile = None,
     json: Json = False,
 ) -> None:
     """Show what would be sent, and how few requests it could take. Calls nobody."""
@@ -146,7 +153,7 @@ def plan(
         if explain is not None:
             with _to_write(explain):
                 explain.write_bytes(explanation_to_json(made))
-        forecast = run.forecast_seconds(settings, made)
+        forecast = run.forecast_of(made, settings, state)
         comparison = None if old is None else compare(old, made)
         if json:
             write(plan_to_json(made, forecast, comparison))
@@ -351,14 +358,14 @@ def _agreement(settings: config.Settings, yes: bool, state: Path | None) -> run.
         return _agreed
     if not sys.stdin.isatty():
         raise NotConfirmed("nobody is there to agree to the plan", hint="say --yes to delete without a question")
-    return lambda plan: _ask(plan, run.forecast_seconds(settings, plan, state))
+    return lambda plan: _ask(plan, run.forecast_of(plan, settings, state))
 
 
 async def _agreed(_plan: Plan) -> None:
     return
 
 
-async def _ask(plan: Plan, forecast: float | None) -> None:
+async def _ask(plan: Plan, forecast: Forecast | None) -> None:
     console = Console(stderr=True)
     show_plan(plan, forecast, console)
     unlisted = f", and of {plan.unlisted_pairs:,} that nobody listed" if plan.unlisted_pairs else ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from io import BytesIO
@@ -29,6 +29,7 @@ from bulkstate import __version__, ratelimits, wire
 from bulkstate.credentials import Auth, Bearer, Credentials, FixedCredentials, TokenCredentials
 from bulkstate.errors import InputError, Problem
 from bulkstate.model import Answer, Attempt, Chunk, Pair, PipelinePage, Reply, Token
+from bulkstate.ports import Turns
 
 T = TypeVar("T")
 
@@ -59,17 +60,12 @@ def _loop_time() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _tell_nobody(attempt: Attempt[Any]) -> None:
-    """Whoever doesn't pace needn't know how calls end."""
-
-
 class Client:
     """The gateway at `url`, for organisation `org`: an async context manager around one keep-alive session.
 
-    `acquire` returns when the next call may start; it is awaited before every call. `answered` is told how each call
-    ended that came to its turn. `timeout` is in seconds, for one
-    whole exchange. `ca_pem` is the text of certificates that are trusted besides the system's. `clock` is the event
-    loop's, `wall` UNIX time, both in seconds. InputError if `url`, `ca_pem` or a proxy variable makes no sense.
+    Every call waits for one of the `turns`, and says how it ended. `timeout` is in seconds, for one whole exchange.
+    `ca_pem` is the text of certificates that are trusted besides the system's. `clock` is the event loop's, `wall` UNIX
+    time, both in seconds. InputError if `url`, `ca_pem` or a proxy variable makes no sense.
 
     There is no limit on connections: the engine bounds the calls in flight, and a call that the pacer let go must not
     wait any more.
@@ -80,9 +76,8 @@ class Client:
         url: str,
         org: str,
         auth: Auth,
-        acquire: Callable[[], Awaitable[None]],
+        turns: Turns,
         *,
-        answered: Callable[[Attempt[Any]], None] = _tell_nobody,
         timeout: float = 30.0,
         ca_pem: str | None = None,
         clock: Callable[[], float] = _loop_time,
@@ -90,8 +85,7 @@ class Client:
     ) -> None:
         self._base = _checked_base(url)
         self._org = org
-        self._acquire = acquire
-        self._answered = answered
+        self._turns = turns
         self._timeout = timeout
         self._clock = clock
         self._wall = wall
@@ -148,10 +142,11 @@ class Client:
         return True
 
     async def _call(self, request: wire.Request, call: _Call[T]) -> Attempt[T]:
+        began = self._clock()
         try:
             refusal = await self._turn()
         except _FOREIGN as error:
-            return Attempt(self._unreached(error), self._clock(), 0.0)
+            return Attempt(self._unreached(error), began, self._clock() - began)
         if refusal is not None:
             return _unsent(refusal)
         return await self._exchange(request, self._credentials.headers(request), call)
@@ -176,14 +171,29 @@ class Client:
     async def _next_turn(self) -> None:
         """Wait for the pacer with a connection at hand: what connects after its turn arrives late, and the next calls
         too close behind it for the gateway's windows."""
+        if self._turns.failing:
+            await self._turns.acquire()
+            await self._try_connecting(self._clock())
+            return
+        connection = await self._connection()
+        try:
+            await self._turns.acquire()
+        finally:
+            connection.release()
+
+    async def _try_connecting(self, turn: float) -> None:
+        """Have a connection at hand after the turn, where it is likely that there will be none."""
+        try:
+            (await self._connection()).release()
+        except BaseException:
+            self._turns.broken_off(turn)
+            raise
+
+    async def _connection(self) -> Connection:
         if self._proxy is not None:
             # aiohttp tells connections apart by these headers too, and adds to them when it connects.
             self._any_call.proxy_headers = CIMultiDict(self._session.headers)
-        connection = await self._connector.connect(self._any_call, [], self._session.timeout)
-        try:
-            await self._acquire()
-        finally:
-            connection.release()
+        return await self._connector.connect(self._any_call, [], self._session.timeout)
 
     async def _ask(self, request: wire.Request) -> Attempt[Token]:
         return await self._exchange(request, {}, _TOKEN)
@@ -207,8 +217,11 @@ class Client:
                 response.release()
         except _FOREIGN as error:
             reply = self._absence(error)
+        except asyncio.CancelledError:
+            self._turns.broken_off(sent_at)
+            raise
         attempt = Attempt(self._scrubbed(reply), sent_at, self._clock() - sent_at, len(request.body))
-        self._answered(attempt)
+        self._turns.answered(attempt)
         return attempt
 
     async def _reply(self, response: ClientResponse, call: _Call[T]) -> Reply[T]:

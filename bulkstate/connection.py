@@ -28,6 +28,7 @@ from bulkstate.policy.pacing import Pacer, Window
 from bulkstate.policy.retry import RetryPolicy
 from bulkstate.ports import Grant
 from bulkstate.reads import Reads
+from bulkstate.telemetry import SHORTEST_PAUSE
 
 log = structlog.get_logger()
 
@@ -72,7 +73,7 @@ def windows(settings: Settings) -> tuple[Window, ...]:
 def retry_policy(settings: Settings) -> RetryPolicy:
     """The configured patience."""
     retry = settings.retry
-    return RetryPolicy(retry.attempts, retry.first_delay, retry.max_delay, retry.split)
+    return RetryPolicy(retry.attempts, retry.first_delay, retry.max_delay, retry.split, retry.budget.part, retry.outage)
 
 
 def identity(settings: Settings, directory: Path) -> tuple[str, str]:
@@ -104,12 +105,13 @@ async def connect(
     """
     clock = asyncio.get_running_loop().time
     pilot = _pilot(settings, learnt.shifted(clock() - time.time()).not_after(clock()))
-    gate = Gate(Pacer(windows(settings), _history(grants, clock())), time.time, clock, pilot)
+    pacer, retry = Pacer(windows(settings), _history(grants, clock())), retry_policy(settings)
+    gate = Gate(pacer, time.time, clock, pilot, retry)
     async with (
         _address(settings.gateway, environ, directory) as address,
         _client(settings, address, gate, clock) as client,
     ):
-        yield Connection(gate, client, Reads(client, gate, retry_policy(settings), random, _say_pause), clock, pilot)
+        yield Connection(gate, client, Reads(client, gate, retry, random, _say_pause), clock, pilot)
 
 
 def _pilot(settings: Settings, learnt: Learnt) -> Pilot | None:
@@ -119,7 +121,8 @@ def _pilot(settings: Settings, learnt: Learnt) -> Pilot | None:
 
 
 def _say_pause(seconds: float, reason: str) -> None:
-    log.warning("paused", seconds=round(seconds, 1), reason=reason)
+    if seconds >= SHORTEST_PAUSE:
+        log.warning("paused", seconds=round(seconds, 1), reason=reason)
 
 
 def _history(grants: Sequence[Grant], now: float) -> list[tuple[float, int]]:
@@ -152,8 +155,7 @@ def _client(settings: Settings, address: Address, gate: Gate, clock: Callable[[]
         address.url,
         address.organisation,
         address.auth,
-        gate.acquire,
-        answered=gate.answered,
+        gate,
         timeout=settings.gateway.timeout,
         ca_pem=address.ca_pem,
         clock=clock,

@@ -4,7 +4,8 @@ reads, and a file PAUSE, which anybody may put there and take away. What the run
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +21,10 @@ from bulkstate.model import Use
 PAUSE: Final = "PAUSE"
 _FILE: Final = "control.json"
 _STATUS: Final = "status.json"
+
+_SHARED: Final = 0o644
+_LOCK: Final = 0o666
+"""Who asks, as root say, needn't be the user who runs; the run directory lets nobody else in, and nothing is secret."""
 
 
 class Command(StrEnum):
@@ -54,13 +59,36 @@ class Status:
 
 def ask(directory: Path, use: Use) -> None:
     """Ask something of the run in `directory`. Refused if it can't be written down."""
+    with _changing(directory), _alone(directory):
+        if use.command == Command.RESUME:
+            _take_pause_away(directory / PAUSE)
+        _keep(directory, (*_known(directory), use))
+
+
+def _take_pause_away(path: Path) -> None:
     try:
-        with FileLock(directory / "control.lock", timeout=10):
-            atomic.write(directory / _FILE, orjson.dumps([asdict(each) for each in (*_known(directory), use)]))
-            if use.command == Command.RESUME:
-                (directory / PAUSE).unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        hint = "nothing was asked for: as long as it is there the run stands still"
+        raise Refused(f"{path} can't be taken away: {error.strerror}", hint=hint) from error
+
+
+@contextmanager
+def _changing(directory: Path) -> Iterator[None]:
+    """Refused if the files can't be changed."""
+    try:
+        yield
     except OSError as error:
         raise Refused(f"{directory} can't be written: {error.strerror or error}") from error
+
+
+def _alone(directory: Path) -> FileLock:
+    """Nobody else changes what is asked while this is held."""
+    return FileLock(directory / "control.lock", timeout=10, mode=_LOCK)
+
+
+def _keep(directory: Path, asked: Iterable[Use]) -> None:
+    atomic.write(directory / _FILE, orjson.dumps([asdict(use) for use in asked]), _SHARED)
 
 
 def _known(directory: Path) -> tuple[Use, ...]:
@@ -94,14 +122,27 @@ def is_paused(directory: Path) -> bool:
     return (directory / PAUSE).exists()
 
 
-def forget(directory: Path) -> None:
-    """A session begins: what was asked of an earlier one is over, but for a file PAUSE. OSError."""
-    (directory / _FILE).unlink(missing_ok=True)
+def forget(directory: Path, since: float) -> None:
+    """A session begins, at `since` (UNIX seconds) at the earliest: what was asked before is over, but for a file PAUSE,
+    and so is what an earlier one said of itself. Refused if it can't be forgotten.
+
+    Whoever asked later was told that it will be done, though the session may not have come here yet.
+    """
+    with _changing(directory):
+        (directory / _STATUS).unlink(missing_ok=True)
+        if not (directory / _FILE).exists():
+            return
+        with _alone(directory):
+            late = [use for use in _known(directory) if use.at >= since]
+            if late:
+                _keep(directory, late)
+            else:
+                (directory / _FILE).unlink(missing_ok=True)
 
 
 def tell(directory: Path, status: Status) -> None:
     """Say how the run stands. OSError."""
-    atomic.write(directory / _STATUS, orjson.dumps(asdict(status)))
+    atomic.write(directory / _STATUS, orjson.dumps(asdict(status)), _SHARED)
 
 
 def told(directory: Path) -> Status | None:

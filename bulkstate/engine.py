@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
+from math import inf
 from typing import Final
 
 import anyio
@@ -17,6 +18,7 @@ from anyio.abc import TaskGroup
 from bulkstate.errors import (
     BulkstateError,
     CredentialsLost,
+    GatewayDown,
     GatewayRefused,
     JournalNotWritable,
     PipelineNotPaused,
@@ -27,12 +29,14 @@ from bulkstate.gate import Gate, GateClosed
 from bulkstate.model import Answer, Attempt, Outcome, Part, Plan, Reply, Stage, Verdict
 from bulkstate.outbox import Outbox
 from bulkstate.pieces import Pieces
+from bulkstate.policy.breaker import DOWN
 from bulkstate.policy.concurrency import ConcurrencyPilot
 from bulkstate.policy.holding import Moment
 from bulkstate.policy.retry import (
     Again,
     Decision,
     Renew,
+    RetryBudget,
     RetryPolicy,
     Settle,
     Split,
@@ -104,15 +108,17 @@ class Engine:
         self._random = equipment.random
         self._wall = equipment.wall
         self._clock = equipment.clock
-        self._crew_pilot = equipment.crew
+        self._planned_crew = self._crew_pilot = equipment.crew
         self._pace = pace
         self._pieces = Pieces(plan, heritage.parts)
         self._sizing = heritage.sizing
         self._splitting = anyio.Lock()
-        self._work = Work(numbers, self._pieces.chunk)
-        self._work.allow(pace.workers if equipment.crew is None else equipment.crew.limit)
+        self._budget = RetryBudget(pace.retry)
+        self._work = Work(numbers, self._pieces.chunk, self._budget, lambda: equipment.gate.doubtful)
+        self._work.allow(self._planned_workers)
         self._outbox = Outbox()
         self._crew = anyio.CancelScope()
+        self._look_asked = anyio.Event()
         self._tasks: TaskGroup | None = None
         self._hired = 0
         self._ending: BulkstateError | None = None
@@ -138,10 +144,19 @@ class Engine:
         self._gate.close()
         self._crew.deadline = min(self._crew.deadline, self._clock() + grace)
 
-    def set_workers(self, workers: int) -> None:
-        """Have so many calls under way at the most, from the next one on. Fewer: none is broken off."""
-        self._crew_pilot = None
-        self._allow(workers)
+    def look_soon(self) -> None:
+        """Look at the pipelines' status as soon as a read gets its turn: in a long pause much may have happened."""
+        self._look_asked.set()
+
+    def set_workers(self, workers: int | None) -> None:
+        """Have so many calls under way at the most, from the next one on; None: as many as was planned. Fewer: none is
+        broken off."""
+        self._crew_pilot = self._planned_crew if workers is None else None
+        self._allow(self._planned_workers if workers is None else workers)
+
+    @property
+    def _planned_workers(self) -> int:
+        return self._pace.workers if self._planned_crew is None else self._planned_crew.limit
 
     def _allow(self, workers: int) -> None:
         self._work.allow(workers)
@@ -157,11 +172,17 @@ class Engine:
             gate.in_line,
             gate.gateway_limit,
             gate.window,
+            gate.failing,
             self._outbox.full,
             work.at_hand,
             work.under_way,
             work.most,
         )
+
+    @property
+    def _in_flight(self) -> int:
+        """Calls that wait for an answer, or for what comes after it."""
+        return max(0, self._work.under_way - self._gate.in_line)
 
     # ── workers ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -185,12 +206,17 @@ class Engine:
             self._tasks = None
 
     def _hire(self, tasks: TaskGroup) -> None:
-        """Workers are never dismissed: those that there is no work for wait."""
         for _ in range(self._hired, self._work.most):
             tasks.start_soon(self._work_on)
         self._hired = max(self._hired, self._work.most)
 
     async def _work_on(self) -> None:
+        try:
+            await self._work_while_needed()
+        finally:
+            self._hired -= 1
+
+    async def _work_while_needed(self) -> None:
         while (job := await self._work.take()) is not None:
             try:
                 await self._carry_on(job)
@@ -223,8 +249,10 @@ class Engine:
         """Have more or fewer calls under way, as this answer suggests."""
         reply = attempt.reply
         overloaded = reply.status == HTTPStatus.SERVICE_UNAVAILABLE or reply.answer is Answer.UNANSWERED
+        if reply.answer in DOWN and not overloaded:
+            return  # how quickly a call fails says nothing about how long one takes
         throttled = reply.answer is Answer.THROTTLED
-        pilot.answered(attempt.sent_at + attempt.seconds, attempt.sent_at, overloaded, throttled, self.moment.in_flight)
+        pilot.answered(attempt.sent_at + attempt.seconds, attempt.sent_at, overloaded, throttled, self._in_flight)
         if pilot.limit != self._work.most:
             self._allow(pilot.limit)
 
@@ -235,6 +263,8 @@ class Engine:
             job.cut_off()
             raise
         job.note(attempt)
+        self._gate.judge(attempt, first=job.tries.attempts == 1)
+        self._budget.answered(job.tries, attempt.reply)
         return attempt
 
     def _is_doubtful(self, job: Job, attempt: Attempt[bool]) -> bool:
@@ -260,6 +290,7 @@ class Engine:
                 self._work.put_first(job)
             case Again(delay):
                 self._work.put_back(job, self._clock() + delay)
+                self._mind_outage(attempt.reply)
             case Split():
                 await self._split(job)
             case StopStage():
@@ -268,6 +299,14 @@ class Engine:
             case StopRun():
                 self._work.put_first(job)
                 self.stop(_ending_of(attempt.reply))
+
+    def _mind_outage(self, reply: Reply[bool]) -> None:
+        """Every delete fails: say so, or give up, if it has been so for long."""
+        down_for, probe_in = self._gate.down_for, self._gate.probe_in
+        if down_for > self._pace.retry.outage:
+            self.stop(_given_up(down_for, reply))
+        elif 0.0 < probe_in < inf:
+            self._observer.paused(probe_in, "every delete fails: they are tried one at a time")
 
     # ── outcomes ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -281,9 +320,9 @@ class Engine:
         self._work.put_down()
 
     def _expect(self, more: int) -> None:
-        """There are so many more chunks to be sent than there were: the gate is told."""
+        """There are so many more chunks to be settled than there were: the gate is told how many calls that means."""
         self._left += more
-        self._gate.expect(self._left)
+        self._gate.expect(self._left - self._in_flight)
 
     async def _split(self, job: Job, message: str = "") -> None:
         """Go on with parts of a job's chunk, once its record names them. Numbers reach the journal in their order."""
@@ -326,7 +365,9 @@ class Engine:
         if self._pace.status_every is None:
             return
         while self._ending is None:
-            await anyio.sleep(self._pace.status_every)
+            with anyio.move_on_after(self._pace.status_every):
+                await self._look_asked.wait()
+            self._look_asked = anyio.Event()
             await self._look_around()
 
     async def _look_once_more(self) -> None:
@@ -360,6 +401,13 @@ class Engine:
         """
         for _, outcome in self._unconfirmed:
             await self._outbox.put(replace(outcome, verdict=Verdict.SUSPECT, attempts=0, throttled=0))
+
+
+def _given_up(seconds: float, reply: Reply[bool]) -> GatewayDown:
+    return GatewayDown(
+        f"every delete has failed for {seconds:,.0f} s: {describe(reply)}",
+        hint="see what the gateway lacks, then `bulkstate resume`; retry.outage says how long to wait",
+    )
 
 
 def _ending_of(reply: Reply[bool]) -> BulkstateError:

@@ -13,6 +13,7 @@
     ├── Stopped           5   stopped early; the run directory can be resumed
     │   ├── CredentialsLost     the gateway refuses them, and renewing them did not help
     │   ├── GatewayRefused      403, 404 or a redirect: no request will fare better
+    │   ├── GatewayDown         every delete has failed for as long as `retry.outage` allows
     │   ├── PipelineNotPaused   a pipeline runs, or is gone, while its state was being deleted
     │   ├── StatusUnread        the gateway doesn't say any more whether the pipelines are paused
     │   ├── StoppedByHand       somebody asked for it, with `bulkstate ctl`
@@ -120,6 +121,10 @@ class CredentialsLost(Stopped):
 
 class GatewayRefused(Stopped):
     """The gateway answered 403, 404 or a redirect: no request of this run will fare better."""
+
+
+class GatewayDown(Stopped):
+    """Every delete has failed for so long that nobody knows when it will end."""
 
 
 class PipelineNotPaused(Stopped):

@@ -8,7 +8,9 @@ from typing import Any, Final, Protocol
 import anyio
 
 from bulkstate.model import Answer, Attempt, Told
+from bulkstate.policy.breaker import DOWN, Breaker
 from bulkstate.policy.pacing import Pacer, Window
+from bulkstate.policy.retry import RetryPolicy
 from bulkstate.policy.throttling import Throttling
 from bulkstate.ports import Grant, Ledger
 
@@ -61,9 +63,10 @@ class Follower(Protocol):
 class Gate:
     """First come, first served. No call is let through before pacer and follower are ready and its grant is on disk.
 
-    The pacer knows the configured windows, the follower finds out about the gateway's. `wall` gives UNIX seconds,
-    `clock` the event loop's. The ledger comes later than the gate where a run directory is made after the first reads;
-    calls let through until then are in its first grant.
+    The pacer knows the configured windows, the follower finds out about the gateway's. While every delete fails, single
+    probes are let through, as patiently as `retry` says. `wall` gives UNIX seconds, `clock` the event loop's. The
+    ledger comes later than the gate where a run directory is made after the first reads; calls let through until then
+    are in its first grant.
     """
 
     def __init__(
@@ -72,11 +75,14 @@ class Gate:
         wall: Callable[[], float],
         clock: Callable[[], float] = anyio.current_time,
         follower: Follower | None = None,
+        retry: RetryPolicy | None = None,
     ) -> None:
         self._pacer = pacer
         self._wall = wall
         self._clock = clock
         self._follower: Follower = follower or Throttling()
+        self._retry = retry or RetryPolicy()
+        self._breaker = Breaker(self._retry)
         self._turn = anyio.Lock(fast_acquire=True)
         self._closed = False
         self._paused = False
@@ -108,10 +114,11 @@ class Gate:
         self._spent += 1
         self._pacer.sent(now)
         self._follower.sent(now)
+        self._breaker.sent()
         return True
 
     def _ready_at(self, now: float) -> float:
-        return max(self._pacer.ready_at(now), self._follower.ready_at(now))
+        return max(self._pacer.ready_at(now), self._follower.ready_at(now), self._breaker.ready_at())
 
     def _needs_grant(self, now: float) -> bool:
         return self._ledger is not None and (self._left <= 0 or now >= self._grant_ends)
@@ -166,11 +173,36 @@ class Gate:
         else:
             throttled = reply.answer is Answer.THROTTLED
             self._follower.answered(now, attempt.sent_at, throttled, reply.retry_after, reply.limits)
+        self._over(now, attempt.sent_at)
+
+    def broken_off(self, sent_at: float) -> None:
+        """A call that was let through, or was to be made then, will never be answered, for reasons of our own."""
+        now = self._clock()
+        self._follower.lost(now, sent_at)
+        self._over(now, sent_at)
+
+    def _over(self, now: float, sent_at: float) -> None:
+        self._breaker.ended(now, sent_at)
+        self._wake(now)
+
+    def _wake(self, now: float) -> None:
+        """Whoever sleeps needn't sleep so long any more."""
         if self._sleeps_until > now + SHORTEST_SLEEP and self._ready_at(now) < self._sleeps_until - SHORTEST_SLEEP:
             self._tell()
 
+    def judge(self, attempt: Attempt[bool], first: bool) -> None:
+        """What a delete's answer says about the gateway; to be told before anything else is awaited. `first`: it is
+        the chunk's first attempt."""
+        answer = attempt.reply.answer
+        if answer in DOWN:
+            first = first or answer is Answer.UNREACHED
+            self._breaker.failed(self._clock(), attempt.sent_at, first, self._retry.granted(attempt.reply))
+        elif answer is not Answer.THROTTLED and self._breaker.answered():
+            self._wake(self._clock())
+
     def expect(self, calls: int) -> None:
         """So many calls are left to be made: what may be risked, and when a quota is used up, depends on it."""
+        self._pacer.expect(calls)
         self._follower.expect(calls)
 
     def close(self) -> None:
@@ -187,8 +219,9 @@ class Gate:
         self._paused = False
         self._tell()
 
-    def set_rate(self, window: Window) -> None:
-        """Let calls through no faster than this either, and never faster than the configured windows allow."""
+    def set_rate(self, window: Window | None) -> None:
+        """Let calls through no faster than this either, and never faster than the configured windows allow; None: as
+        fast as those do."""
         self._pacer.set_rate(window)
         self._tell()
 
@@ -198,15 +231,35 @@ class Gate:
         changed.set()
 
     @property
+    def failing(self) -> bool:
+        """Every delete fails: single probes are let through."""
+        return self._breaker.open
+
+    @property
+    def doubtful(self) -> bool:
+        """The latest deletes failed: whether all do is better tried with chunks that never failed."""
+        return self._breaker.doubtful
+
+    @property
+    def down_for(self) -> float:
+        """Seconds for which every delete has failed; 0 if that isn't so, or too few have been tried to say so."""
+        return self._breaker.down_for(self._clock())
+
+    @property
     def paused(self) -> bool:
         """Nobody is let through, by hand."""
         return self._paused
 
     @property
     def wait(self) -> float:
-        """Seconds until the gateway may take another call, as far as that is known."""
+        """Seconds until the gateway's limits may take another call, as far as that is known."""
         now = self._clock()
         return max(0.0, self._follower.ready_at(now) - now)
+
+    @property
+    def probe_in(self) -> float:
+        """Seconds until the next probe, while every delete fails; infinite while one is under way."""
+        return max(0.0, self._breaker.ready_at() - self._clock())
 
     @property
     def gateway_limit(self) -> str | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -20,6 +21,9 @@ from bulkstate.model import Use
 from bulkstate.policy.pacing import Window
 
 MOST_WORKERS: Final = 1000
+
+CONFIGURED: Final = "configured"
+"""In place of a rate, or of a number of calls under way: what was set by hand counts no more."""
 
 
 class UseLog(Protocol):
@@ -41,12 +45,10 @@ class Helm:
         self._wall = wall
         self._engine: Engine | None = None
         self._workers: int | None = None
-        self._seen = 0
+        self._seen: tuple[Use, ...] = ()
         self._paused_by_file = False
         self._paused_by_command = False
         self._unreadable = False
-        with suppress(OSError):
-            control.forget(directory)
 
     @contextmanager
     def steering(self, engine: Engine) -> Iterator[None]:
@@ -81,8 +83,9 @@ class Helm:
                 structlog.get_logger().warning("what was asked can't be read, and is ignored", reason=str(error))
             self._unreadable = True
             return ()
-        new, self._seen = asked[self._seen :], len(asked)
-        return new
+        seen, self._seen = self._seen, asked
+        goes_on = asked[: len(seen)] == seen  # else the file was spoilt, and whoever asked next began it anew
+        return asked[len(seen) :] if goes_on else asked
 
     def _carry_out(self, use: Use) -> bool:
         """Whether it was something that can be done."""
@@ -91,7 +94,8 @@ class Helm:
                 if not use.value:
                     self._paused_by_command = use.command == Command.PAUSE
             case Command.STOP:
-                self._brake.pull(StoppedByHand("stopped by hand", hint="bulkstate resume RUN_DIR goes on"))
+                hint = f"`bulkstate resume {shlex.quote(str(self._directory))}` goes on"
+                self._brake.pull(StoppedByHand("stopped by hand", hint=hint))
             case Command.RATE:
                 return self._set_rate(use.value)
             case Command.CONCURRENCY:
@@ -100,19 +104,18 @@ class Helm:
 
     def _set_rate(self, text: str) -> bool:
         try:
-            rate = parse_rate(text)
+            self._gate.set_rate(parse_pace(text))
         except ValueError:
             return False
-        self._gate.set_rate(Window(rate.calls, rate.seconds))
         return True
 
     def _set_workers(self, text: str) -> bool:
-        workers = parse_workers(text)
-        if workers is None:
+        try:
+            self._workers = parse_workers(text)
+        except ValueError:
             return False
-        self._workers = workers
         if self._engine is not None:
-            self._engine.set_workers(workers)
+            self._engine.set_workers(self._workers)
         return True
 
     def _hold_still(self) -> None:
@@ -121,9 +124,24 @@ class Helm:
             self._gate.pause()
         elif self._gate.paused and not paused:
             self._gate.resume()
+            if self._engine is not None:
+                self._engine.look_soon()
+
+
+def parse_pace(text: str) -> Window | None:
+    """A rate such as `10/s`, None for `configured`. ValueError, with what was expected, for anything else."""
+    if text == CONFIGURED:
+        return None
+    rate = parse_rate(text)
+    return Window(rate.calls, rate.seconds)
 
 
 def parse_workers(text: str) -> int | None:
-    """A number of calls under way, None if it isn't one from 1 to `MOST_WORKERS`."""
+    """A number of calls under way from 1 to `MOST_WORKERS`, None for `configured`. ValueError, with what was expected,
+    for anything else."""
+    if text == CONFIGURED:
+        return None
     workers = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(MOST_WORKERS)) else 0
-    return workers if 1 <= workers <= MOST_WORKERS else None
+    if not 1 <= workers <= MOST_WORKERS:
+        raise ValueError(f"a number of calls under way, from 1 to {MOST_WORKERS:,}, or {CONFIGURED}")
+    return workers

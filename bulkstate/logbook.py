@@ -78,6 +78,7 @@ class Logbook:
         self._begun = clock()
         self._plotted = False
         self._latest: Holding | None = None
+        self._pace: Point | None = None
         self._since_point = _Stretch(self._begun)
         self._since_status = _Stretch(self._begun)
         self._settled = self._not_deleted = 0
@@ -133,6 +134,8 @@ class Logbook:
         self._calls += stretch.calls
         self._refused += stretch.refused
         point = stretch.point(now, self._wall(), self._gate.rate, moment.in_flight)
+        if self._pace is None or point.seconds >= STATUS_EVERY:  # the last fraction of a second has no pace
+            self._pace = point
         status = Status(
             at=point.at,
             paused=moment.paused,
@@ -140,12 +143,12 @@ class Logbook:
             not_deleted=self._not_deleted,
             calls=self._calls,
             refused=self._refused,
-            rate=point.rate,
+            rate=self._pace.rate,
             limit=point.limit,
             concurrency=moment.most,
             in_flight=moment.in_flight,
-            p50=point.p50,
-            p99=point.p99,
+            p50=self._pace.p50,
+            p99=self._pace.p99,
             held_by=str(self._latest),
         )
         with suppress(OSError):  # it is a courtesy: where the disk is full, the journal says so

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -13,13 +14,15 @@ from bulkstate.config import AUTO, Embedded, Settings
 from bulkstate.connection import Connection, identity, windows
 from bulkstate.errors import Refused
 from bulkstate.journal import Journal, sent_history
-from bulkstate.policy.learnt import NOTHING, Learnt
+from bulkstate.policy.learnt import NOTHING, VERSION, Learnt
 from bulkstate.policy.pacing import Window
 from bulkstate.ports import Grant
 from bulkstate.statefile import StateFile, default_path
 
 REMEMBERED: Final = 3600.0
 """Windows of so many seconds and more are remembered across runs."""
+
+_NO_PLACE: Final = "no place for what is known of the gateway"
 
 log = structlog.get_logger()
 
@@ -38,7 +41,7 @@ class RunMemory:
 
     def grants(self) -> tuple[Grant, ...]:
         """What other runs called, as far as it still counts."""
-        return self.file.read().grants(self._run, time.time() - self.longest) if self.file else ()
+        return self.file.read().grants(self._run, time.time(), self.longest) if self.file else ()
 
     def learnt(self) -> Learnt:
         """What other runs have found out about the gateway's limits, on the wall's clock."""
@@ -53,42 +56,80 @@ class RunMemory:
             calls = sent_history(self.journal.grants(now - self.longest), now)
             self.file.keep_calls(self._run, calls, now, self.longest)
         learnt = connection.learnt()
-        if learnt is not None and learnt != NOTHING:
+        if learnt is not None and learnt != NOTHING and not _is_of_later(self.file.read().learnt):
             self.file.keep_learnt(learnt.as_dict())
 
 
 def memory_of(journal: Journal, settings: Settings, state: Path | None) -> RunMemory:
     """What there is to remember with these settings. `state` is the file, unless it is the usual one. Refused if there
-    is no place for it."""
+    is no place for it and calls have to be remembered: what was learnt is worth a warning."""
     longest = max((window.guarded for window in windows(settings)), default=0.0)
-    wanted = longest >= REMEMBERED or AUTO in settings.limits.rate
-    return RunMemory(journal, longest, _file(settings, state) if wanted else None)
+    if longest >= REMEMBERED:
+        return RunMemory(journal, longest, _needed(settings, state))
+    return RunMemory(journal, longest, _welcome(settings, state) if AUTO in settings.limits.rate else None)
 
 
 def known_limits(settings: Settings, state: Path | None = None) -> tuple[Window, ...]:
     """The configured limits, and where the gateway's own are to be found out, those that earlier runs have learnt."""
     if AUTO not in settings.limits.rate:
         return windows(settings)
-    return (*windows(settings), *_learnt(_file(settings, state)).windows(settings.limits.share.part))
+    return (*windows(settings), *_learnt(_welcome(settings, state)).windows(settings.limits.share.part))
 
 
 def _learnt(file: StateFile | None) -> Learnt:
     kept = None if file is None else file.read().learnt
-    if kept is None:
+    if file is None or kept is None:
         return NOTHING
     try:
         return Learnt.from_dict(kept)
     except ValueError as error:
-        log.warning("what was learnt of the gateway is ignored", reason=str(error))
+        _say("what was learnt of the gateway is ignored", file=str(file.path), reason=str(error))
         return NOTHING
 
 
+def _is_of_later(kept: object) -> bool:
+    """Whether a later version wrote it, which somebody may go back to. What an earlier one wrote, or nobody, would be
+    in the way for ever."""
+    match kept:
+        case {"version": int(version)}:
+            return version > VERSION
+    return False
+
+
+# ── where it is ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _needed(settings: Settings, state: Path | None) -> StateFile | None:
+    try:
+        return _file(settings, state)
+    except OSError as error:
+        hint = "calls in windows of an hour and more have to be remembered: name a file with --state"
+        raise Refused(f"{_NO_PLACE}: {error}", hint=hint) from error
+
+
+def _welcome(settings: Settings, state: Path | None) -> StateFile | None:
+    try:
+        return _file(settings, state)
+    except OSError as error:
+        _say(_NO_PLACE, reason=str(error))
+        return None
+
+
 def _file(settings: Settings, state: Path | None) -> StateFile | None:
-    """None for an embedded gateway, which has no other runs."""
+    """None for an embedded gateway, which has no other runs. OSError if there is no place for it."""
     if isinstance(settings.gateway, Embedded):
         return None
     gateway = identity(settings, Path())
-    try:
-        return StateFile(state or default_path(*gateway), *gateway)
-    except OSError as error:
-        raise Refused(f"no place for what is known of the gateway: {error}", hint="name a file with --state") from error
+    return _opened(state or default_path(*gateway), *gateway)
+
+
+@cache
+def _opened(path: Path, gateway: str, organisation: str) -> StateFile:
+    """One a process: a file that is ignored is said once, whoever asks for it."""
+    return StateFile(path, gateway, organisation)
+
+
+@cache
+def _say(event: str, **what: str) -> None:
+    """Once a process, though a plan's forecast and the run itself both ask."""
+    log.warning(event, **what)

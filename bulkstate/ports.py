@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from bulkstate.model import Attempt, Chunk, Outcome, Pair, PipelinePage
 from bulkstate.policy.holding import Holding
@@ -33,6 +33,27 @@ class StageStateApi(Protocol):
 
         Renews once for all who wait: credentials younger than `refused_at` are left alone. False: no renewal possible.
         """
+        ...
+
+
+class Turns(Protocol):
+    """Who says when a call may start, and is told how it ended. Times are loop seconds."""
+
+    @property
+    def failing(self) -> bool:
+        """Every delete fails, so that not even a connection may be tried before its turn."""
+        ...
+
+    async def acquire(self) -> None:
+        """Wait for the next call's turn."""
+        ...
+
+    def answered(self, attempt: Attempt[Any]) -> None:
+        """A call that had its turn has ended."""
+        ...
+
+    def broken_off(self, sent_at: float) -> None:
+        """A call that had its turn, at `sent_at` or just before, wasn't made, or nobody waits for its answer."""
         ...
 
 

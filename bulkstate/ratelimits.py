@@ -1,8 +1,9 @@
 """What a gateway's headers say of its limits: `RateLimit`, `RateLimit-Policy`, and `X-RateLimit-*`.
 
 The first two as in the drafts of the IETF's httpapi group, "RateLimit header fields for HTTP": lists of named items
-with `q`, `w`, `r` and `t` (draft 08 and later), or `limit=100, remaining=50, reset=5` and `100;w=60` (draft 07). The
-others are custom: most gateways send seconds until the reset, some the UNIX time of it, in seconds or milliseconds.
+with `q`, `w`, `r` and `t` (draft 08 and later), or `limit=100, remaining=50, reset=5` and `100;w=60` (draft 07). A
+quota of anything but requests (`qu="content-bytes"`) is passed over: it says nothing of how many calls there may be.
+The others are custom: most gateways send seconds until the reset, some the UNIX time of it, in seconds or milliseconds.
 
 Pure, and safe for whatever stands there: what can't be read wasn't said.
 """
@@ -24,6 +25,9 @@ UNIX_SECONDS: Final = 1e9
 UNIX_MILLISECONDS: Final = 1e12
 """A reset beyond these is a time, not a span: 30 years are no window."""
 
+_REQUESTS: Final = ("requests", "request")
+"""What a quota counts if it counts calls: the drafts have said both."""
+
 _NUMBER: Final = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,9})?")
 _PREFIXES: Final = ("X-RateLimit-", "X-Rate-Limit-", "RateLimit-")
 
@@ -32,30 +36,37 @@ def read(headers: Mapping[str, str], now: Callable[[], float]) -> tuple[Told, ..
     """The limits that the headers (whose names are found in any case) tell. `now` says when it is, in UNIX seconds."""
     if not any("limit" in name.lower() for name in headers):
         return ()  # nearly every answer, and looking each name up would cost it a dozen microseconds
-    state, policy = headers.get("RateLimit"), headers.get("RateLimit-Policy")
-    if state is not None or policy is not None:
-        return tuple(_joined(tuple(_items(state or "")), tuple(_items(policy or ""))))
+    state, policy = _list(headers, "ratelimit"), _list(headers, "ratelimit-policy")
+    if state or policy:
+        return tuple(_joined(tuple(_items(state)), tuple(_items(policy))))
     return tuple(told for prefix in _PREFIXES if (told := _custom(headers, prefix, now)) is not None)[:1]
 
 
 # ── RateLimit and RateLimit-Policy ────────────────────────────────────────────────────────────────────────────────
 
 
+def _list(headers: Mapping[str, str], lowered: str) -> str:
+    """A list that a header holds, in one line or in several (RFC 9651, section 4.2); empty without that header."""
+    return ", ".join(value for name, value in headers.items() if name.lower() == lowered)
+
+
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """One item of a list: what it is called, if it has a name, and what it tells."""
+    """One item of a list: what it is called, if it has a name, what it tells, and whether that is of requests."""
 
     name: str
     told: Told
+    of_requests: bool
 
 
 def _joined(states: tuple[_Item, ...], policies: tuple[_Item, ...]) -> Iterator[Told]:
-    """Each policy with its state: that of the same name, of the same limit, or the only one there is."""
+    """Each policy of requests with its state: that of the same name, of the same limit, or the only one there is."""
     if not policies:
-        yield from (item.told for item in states)
+        yield from (item.told for item in states if item.of_requests)
     for policy in policies:
-        state = _state_of(policy, states, alone=len(policies) == 1)
-        yield replace(policy.told, remaining=state.remaining, reset_after=state.reset_after)
+        if policy.of_requests:
+            state = _state_of(policy, states, alone=len(policies) == 1)
+            yield replace(policy.told, remaining=state.remaining, reset_after=state.reset_after)
 
 
 def _state_of(policy: _Item, states: tuple[_Item, ...], alone: bool) -> Told:
@@ -76,7 +87,13 @@ def _items(text: str) -> Iterator[_Item]:
         fields = dict(_fields([head, *rest]))
         told = _told(fields, head)
         if told != Told():
-            yield _Item(head.strip('"') if head.startswith('"') else "", told)
+            yield _Item(head.strip('"') if head.startswith('"') else "", told, _is_of_requests(rest))
+
+
+def _is_of_requests(words: Iterable[str]) -> bool:
+    """Whether a quota counts calls, as it does unless it names another unit."""
+    parts = (word.partition("=") for word in words)
+    return all(unit.strip(' "').lower() in _REQUESTS for key, _, unit in parts if key.strip().lower() == "qu")
 
 
 def _fields(words: Iterable[str]) -> Iterator[tuple[str, float]]:

@@ -13,7 +13,7 @@ from shutil import rmtree
 
 import structlog
 
-from bulkstate import __version__, checks, config
+from bulkstate import __version__, checks, config, control
 from bulkstate.brake import Brake
 from bulkstate.config import Sample, Settings
 from bulkstate.connection import connect, identity
@@ -24,7 +24,7 @@ from bulkstate.memory import known_limits
 from bulkstate.model import Pair, Plan, RunResult, Verdict
 from bulkstate.planner.effort import Effort
 from bulkstate.planner.planner import plan as plan_requests
-from bulkstate.policy.pacing import forecast
+from bulkstate.policy.pacing import Forecast, forecast
 from bulkstate.relation import Relation
 from bulkstate.report.fold import fold
 from bulkstate.savedplan import SavedPlan, refuse_to_overwrite, write
@@ -146,9 +146,9 @@ def _guard(plan: Plan, safety: config.Safety) -> None:
             )
 
 
-def forecast_seconds(settings: Settings, plan: Plan, state: Path | None = None) -> float | None:
-    """How long sending the plan takes at the limits that are configured, or were learnt by earlier runs, in seconds, if
-    every call succeeds at once; None if none is known. `state` is the file of what was learnt, unless the usual one."""
+def forecast_of(plan: Plan, settings: Settings, state: Path | None = None) -> Forecast | None:
+    """How long sending the plan takes at the limits that are configured, or were learnt by earlier runs, if every call
+    succeeds at once; None if none is known. `state` is the file of what was learnt, unless the usual one."""
     known = known_limits(settings, state)
     return forecast(known, plan.requests) if known else None
 
@@ -248,8 +248,11 @@ def _settings(journal: Journal, environ: Mapping[str, str]) -> Settings:
 def _run_in(directory: Path) -> Iterator[Journal]:
     """The journal of the run in `directory`, while nobody else works on it. InputError if there is none."""
     existing(directory)
-    with lock_run(directory), closing(Journal.resume(directory)) as journal:
-        yield journal
+    asked_for = time.time()
+    with lock_run(directory):
+        control.forget(directory, since=asked_for)
+        with closing(Journal.resume(directory)) as journal:
+            yield journal
 
 
 def _new_journal(directory: Path, prepared: Prepared) -> Journal:

@@ -27,6 +27,9 @@ MOST_SPANS: Final = 1_000
 
 SHORTEST_SPAN: Final = 60.0
 
+AHEAD: Final = 300.0
+"""Calls may have been made so many seconds after now, as clocks differ; beyond that a clock was wrong."""
+
 Json: TypeAlias = Any
 """Whatever JSON can say: a learner's own words, which this room never looks into."""
 
@@ -49,16 +52,19 @@ class Memory:
     calls: tuple[Calls, ...] = ()
     learnt: Json = None
 
-    def grants(self, run: str, since: float) -> tuple[Grant, ...]:
-        """The calls that other runs made after `since`, as a journal would have them."""
-        known = sorted((each for each in self.calls if each.run != run and each.at >= since), key=lambda each: each.at)
+    def grants(self, run: str, now: float, longest: float) -> tuple[Grant, ...]:
+        """The calls that other runs made in the `longest` seconds before `now`, as a journal would have them."""
+        known = sorted(self._others(run, now, longest), key=lambda each: each.at)
         return tuple(Grant(each.at, 0, each.calls) for each in known)
 
     def with_calls(self, run: str, calls: Iterable[tuple[float, int]], now: float, longest: float) -> Memory:
         """With the calls of a run, as (UNIX seconds, how many), in place of what was known of it. Nothing is kept for
         longer than `longest` seconds before `now`."""
-        others = (each for each in self.calls if each.run != run and each.at >= now - longest)
-        return replace(self, calls=(*others, *_sums(run, calls, max(SHORTEST_SPAN, longest / MOST_SPANS))))
+        sums = _sums(run, calls, max(SHORTEST_SPAN, longest / MOST_SPANS))
+        return replace(self, calls=(*self._others(run, now, longest), *sums))
+
+    def _others(self, run: str, now: float, longest: float) -> Iterator[Calls]:
+        return (each for each in self.calls if each.run != run and now - longest <= each.at <= now + AHEAD)
 
 
 def _sums(run: str, calls: Iterable[tuple[float, int]], span: float) -> Iterator[Calls]:
@@ -81,7 +87,7 @@ class StateFile:
     """The file at `path`, of which only what is said of one gateway and organisation is ever changed."""
 
     def __init__(self, path: Path, gateway: str, organisation: str) -> None:
-        self._path = path
+        self.path = path
         self._nothing = Memory(gateway, organisation)
         self._said = False
 
@@ -103,17 +109,17 @@ class StateFile:
 
     def _change(self, change: Callable[[Memory], Memory]) -> None:
         try:
-            with FileLock(self._path.with_name(f"{self._path.name}.lock"), timeout=5):
+            with FileLock(self.path.with_name(f"{self.path.name}.lock"), timeout=5):
                 memories = self._memories()
                 before = self._of_gateway(memories)
                 others = [memory for memory in memories if memory is not before]
                 document = {"version": VERSION, "gateways": [asdict(memory) for memory in (*others, change(before))]}
-                atomic.write(self._path, orjson.dumps(document))
+                atomic.write(self.path, orjson.dumps(document))
         except (OSError, ValueError, Timeout) as error:
             self._say(error)
 
     def _memories(self) -> tuple[Memory, ...]:
-        content = atomic.read(self._path)
+        content = atomic.read(self.path)
         return () if content is None else _memories(orjson.loads(content))
 
     def _of_gateway(self, memories: Iterable[Memory]) -> Memory:
@@ -124,7 +130,7 @@ class StateFile:
     def _say(self, error: Exception) -> None:
         if not self._said:
             reason = error.strerror if isinstance(error, OSError) else error
-            structlog.get_logger().warning("the state file is ignored", file=str(self._path), reason=str(reason))
+            structlog.get_logger().warning("the state file is ignored", file=str(self.path), reason=str(reason))
         self._said = True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,10 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from bulkstate import control
-from bulkstate.config.values import parse_rate
 from bulkstate.control import Command, Status
 from bulkstate.errors import InputError, Problem
-from bulkstate.helm import MOST_WORKERS, parse_workers
+from bulkstate.helm import parse_pace, parse_workers
 from bulkstate.journal import Record, existing
 from bulkstate.locks import is_in_use
 from bulkstate.model import RunResult, Use
@@ -27,7 +27,7 @@ _VALUE: Final = "VALUE"
 class Standing:
     """How a run stands. `working`: a process is at it; else `result` and `reason` say how the last one ended.
 
-    `status` is what the run last said of itself, None if it said nothing.
+    `pause_file`: a file PAUSE is there. `status` is what the session last said of itself, None if it said nothing.
     """
 
     run: str
@@ -35,6 +35,7 @@ class Standing:
     working: bool
     result: RunResult
     reason: str
+    pause_file: bool
     status: Status | None
 
 
@@ -44,7 +45,8 @@ def ask(directory: Path, command: Command, value: str) -> Use:
     _check(command, value)
     existing(directory)
     if not is_in_use(directory):
-        hint = "`bulkstate resume RUN_DIR` goes on with it, `bulkstate report RUN_DIR` tells how it went"
+        name = shlex.quote(str(directory))
+        hint = f"`bulkstate resume {name}` goes on with it, `bulkstate report {name}` tells how it went"
         raise InputError(Problem("no process works on this run", str(directory), hint=hint))
     use = Use(time.time(), command, value)
     control.ask(directory, use)
@@ -52,17 +54,16 @@ def ask(directory: Path, command: Command, value: str) -> Use:
 
 
 def _check(command: Command, value: str) -> None:
-    match command:
-        case Command.RATE:
-            try:
-                parse_rate(value)
-            except ValueError as error:
-                raise InputError(Problem(f"expected {error}", _VALUE)) from None
-        case Command.CONCURRENCY:
-            if parse_workers(value) is None:
-                raise InputError(Problem(f"expected a number of calls under way, from 1 to {MOST_WORKERS:,}", _VALUE))
-        case _:
-            no_value(value)
+    try:
+        match command:
+            case Command.RATE:
+                parse_pace(value)
+            case Command.CONCURRENCY:
+                parse_workers(value)
+            case _:
+                no_value(value)
+    except ValueError as error:
+        raise InputError(Problem(f"expected {error}", _VALUE)) from None
 
 
 def no_value(value: str) -> None:
@@ -75,15 +76,20 @@ def standing(directory: Path) -> Standing:
     """How the run in `directory` stands. InputError if there is none."""
     with Record.open(directory) as record:
         result, reason = record.ending
-        return Standing(record.name, str(directory), is_in_use(directory), result, reason, control.told(directory))
+        working, paused = is_in_use(directory), control.is_paused(directory)
+        return Standing(record.name, str(directory), working, result, reason, paused, control.told(directory))
 
 
 def lines(standing: Standing, now: float) -> Iterator[str]:
     """It for people; it is `now`, in UNIX seconds."""
     how = "at work" if standing.working else printable(f"{standing.result}: {standing.reason}".removesuffix(": "))
     yield f"run {printable(standing.run)}: {how}"
+    if standing.pause_file:
+        yield f"  a file {control.PAUSE} is there: nothing is sent until it is taken away"
     status = standing.status
     if status is None:
+        if standing.working:
+            yield "  it has said nothing of itself yet, as it does from the first delete on"
         return
     yield f"  {status.settled:,} chunks settled, {status.not_deleted:,} of them not deleted"
     pace = f"{status.rate:,.1f} a second, at most {status.limit:,.1f}"

@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, MutableMapping
 from enum import StrEnum
+from math import ceil
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -26,6 +27,9 @@ _WINDOW: Final = 30.0
 """Seconds over which the rate is taken: long enough to be calm, short enough to follow a change."""
 
 _SAMPLE_EVERY: Final = 1.0
+
+SHORTEST_PAUSE: Final = 0.5
+"""Seconds: a shorter pause is over before anybody has read of it."""
 
 _HEARTBEAT: Final = 1.0
 """Seconds between two looks at whether it is time for a line."""
@@ -119,7 +123,9 @@ class Standing:
         self._sample()
 
     def paused(self, seconds: float, reason: str) -> None:
-        """No call will start for so many seconds."""
+        """No call will start for so many seconds. What holds a run back for a moment is told by `held`."""
+        if seconds < SHORTEST_PAUSE:
+            return
         self._paused_until = self._clock() + seconds
         self._pause_reason = reason
 
@@ -197,7 +203,7 @@ class LiveProgress(Standing):
             remarks.append(Text(f"held back by {printable(str(self.held_by))}", "dim"))
         if self.pause:
             seconds, reason = self.pause
-            remarks.append(Text(f"paused for {seconds:,.0f} s: {printable(reason)}", "yellow"))
+            remarks.append(Text(f"paused for {ceil(seconds):,} s: {printable(reason)}", "yellow"))
         return remarks
 
 

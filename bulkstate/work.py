@@ -13,7 +13,7 @@ import anyio
 
 from bulkstate.gate import SHORTEST_SLEEP
 from bulkstate.model import Answer, Attempt, Chunk, Outcome, Reply, Verdict
-from bulkstate.policy.retry import Tries
+from bulkstate.policy.retry import RetryBudget, Tries
 
 MOST_WAITING: Final = 1024
 """Where so many chunks wait for a retry the gateway is in trouble: fresh ones wait too, in the plan, and spare it."""
@@ -70,10 +70,21 @@ class Work:
     """Hands out jobs: those that the gateway throttled first, then retries that are due, then parts of chunks that were
     split, the latest first, then fresh chunks in order.
 
+    Retries that the budget can't afford let the others go first. So does every retry while the gateway is `doubtful`:
+    whether it is down is better tried with chunks that never failed.
+
     A chunk is spelt out when its turn comes, so that memory holds only what is under way or waits for a retry.
     """
 
-    def __init__(self, numbers: Iterable[int], spell_out: Callable[[int], Chunk]) -> None:
+    def __init__(
+        self,
+        numbers: Iterable[int],
+        spell_out: Callable[[int], Chunk],
+        budget: RetryBudget,
+        doubtful: Callable[[], bool],
+    ) -> None:
+        self._budget = budget
+        self._doubtful = doubtful
         self._fresh = map(spell_out, numbers)
         self._first: deque[Job] = deque()
         self._waiting: list[tuple[float, int, Job]] = []
@@ -87,9 +98,10 @@ class Work:
         self._changed = anyio.Event()
 
     async def take(self) -> Job | None:
-        """The next job, as soon as there is one; None once nothing is left, or after `close`."""
-        while not self._closed:
-            job = self._next() if self._under_way < self._most else None
+        """The next job, as soon as there is one; None once nothing is left, after `close`, or if so many are under way
+        as may be: then there is one worker too many."""
+        while not self._closed and self._under_way < self._most:
+            job = self._next()
             if job is not None:
                 self._under_way += 1
                 return job
@@ -102,8 +114,19 @@ class Work:
     def _next(self) -> Job | None:
         if self._first:
             return self._first.popleft()
-        if self._waiting and self._waiting[0][0] <= anyio.current_time():
-            return heappop(self._waiting)[2]
+        due = bool(self._waiting) and self._repeat_at() <= anyio.current_time()
+        if due and not self._doubtful():
+            return self._repeat()
+        return self._never_sent() or (self._repeat() if due else None)
+
+    def _repeat_at(self) -> float:
+        return max(self._waiting[0][0], self._budget.ready_at())
+
+    def _repeat(self) -> Job:
+        self._budget.repeats(anyio.current_time())
+        return heappop(self._waiting)[2]
+
+    def _never_sent(self) -> Job | None:
         if len(self._waiting) >= MOST_WAITING:
             return None
         if self._parts:
@@ -121,9 +144,7 @@ class Work:
             self._idle -= 1
 
     def _until_due(self) -> float | None:
-        if not self._waiting or self._under_way >= self._most:
-            return None
-        return max(SHORTEST_SLEEP, self._waiting[0][0] - anyio.current_time())
+        return max(SHORTEST_SLEEP, self._repeat_at() - anyio.current_time()) if self._waiting else None
 
     def put_first(self, job: Job) -> None:
         """Put back a job ahead of everything."""

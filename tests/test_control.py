@@ -1,4 +1,4 @@
-"""The files that steer a run: whole, private, and whatever somebody puts there."""
+"""The files that steer a run: whole, and whatever somebody puts there."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from bulkstate import atomic, control
 from bulkstate.control import Command, Status
+from bulkstate.errors import Refused
 from bulkstate.model import Use
 from tests.journal.runs import fast_folder
 
@@ -28,9 +29,34 @@ def test_what_is_asked_is_kept_in_order_until_a_session_begins(tmp_path: Path) -
     for use in asked:
         control.ask(tmp_path, use)
     assert list(control.uses(tmp_path)) == asked
-    assert stat.S_IMODE((tmp_path / "control.json").stat().st_mode) == 0o600
-    control.forget(tmp_path)
+    control.forget(tmp_path, since=4.0)
     assert control.uses(tmp_path) == ()
+
+
+def test_what_is_asked_of_a_session_that_has_just_begun_is_kept(tmp_path: Path) -> None:
+    early = Use(6.0, Command.STOP)
+    for use in (Use(1.0, Command.PAUSE), early):
+        control.ask(tmp_path, use)
+    control.forget(tmp_path, since=5.0)
+    assert control.uses(tmp_path) == (early,)
+
+
+def test_a_session_that_begins_has_said_nothing_of_itself(tmp_path: Path) -> None:
+    control.tell(tmp_path, STATUS)
+    (tmp_path / control.PAUSE).touch()
+    control.forget(tmp_path, since=5.0)
+    assert control.told(tmp_path) is None
+    assert control.is_paused(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {control.PAUSE}
+
+
+def test_who_may_look_into_the_directory_may_read_what_stands_there(tmp_path: Path) -> None:
+    """The run's user and whoever asks (root, say) needn't be the same; the directory itself is closed to others."""
+    control.ask(tmp_path, Use(1.0, Command.STOP))
+    control.tell(tmp_path, STATUS)
+    for name in ("control.json", "status.json"):
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o644
+    assert stat.S_IMODE((tmp_path / "control.lock").stat().st_mode) == 0o666
 
 
 def test_resume_takes_a_file_pause_away(tmp_path: Path) -> None:
@@ -38,6 +64,13 @@ def test_resume_takes_a_file_pause_away(tmp_path: Path) -> None:
     assert control.is_paused(tmp_path)
     control.ask(tmp_path, Use(1.0, Command.RESUME))
     assert not control.is_paused(tmp_path)
+
+
+def test_a_resume_that_cannot_be_had_is_not_asked_for(tmp_path: Path) -> None:
+    (tmp_path / control.PAUSE).mkdir()
+    with pytest.raises(Refused, match=f"{tmp_path}/PAUSE can't be taken away: "):
+        control.ask(tmp_path, Use(1.0, Command.RESUME))
+    assert control.uses(tmp_path) == ()
 
 
 @given(st.binary(max_size=40) | json.map(orjson.dumps))

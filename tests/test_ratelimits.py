@@ -7,6 +7,7 @@ from math import isfinite
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from bulkstate import ratelimits, wire
 from bulkstate.model import Told
@@ -27,6 +28,16 @@ NOW = 1_790_000_000.0
             (Told(10, 1, 5, 1), Told(1000, 86400, 900, 7000)),
         ),
         ({"RateLimit": '"a";r=0;t=9', "RateLimit-Policy": '"b";q=10;w=60'}, (Told(10, 60, 0, 9),)),
+        ({"RateLimit-Policy": '"b";q=10;qu="content-bytes";w=60'}, ()),
+        ({"RateLimit": '"b";r=3;t=9', "RateLimit-Policy": '"b";q=10;w=60;QU = "concurrency"'}, ()),
+        ({"RateLimit": '"b";r=3;qu=content-bytes;t=9'}, ()),
+        (
+            {
+                "RateLimit": '"bytes";r=3;t=9',
+                "RateLimit-Policy": '"a";q=10;w=60;qu="requests", "bytes";q=9;qu="content-bytes", "c";q=5;qu=request',
+            },
+            (Told(10, 60, None, None), Told(5, None, None, None)),
+        ),
         ({"RateLimit": "limit=100, remaining=50, reset=5"}, (Told(100, None, 50, 5),)),
         (
             {"RateLimit": "limit=10, remaining=3, reset=1", "RateLimit-Policy": "10;w=1, 1000;w=3600"},
@@ -46,6 +57,19 @@ NOW = 1_790_000_000.0
 )
 def test_every_form(headers: dict[str, str], told: tuple[Told, ...]) -> None:
     assert ratelimits.read(headers, lambda: NOW) == told
+
+
+def test_lines_of_the_same_header_are_one_list() -> None:
+    headers = CIMultiDict(
+        [
+            ("ratelimit-policy", '"a";q=1000;w=60'),
+            ("Date", "now"),
+            ("RateLimit-Policy", '"b";q=20;w=1'),
+            ("RateLimit", '"b";r=3;t=1'),
+            ("RATELIMIT", '"a";r=7;t=30'),
+        ]
+    )
+    assert ratelimits.read(CIMultiDictProxy(headers), lambda: NOW) == (Told(1000, 60, 7, 30), Told(20, 1, 3, 1))
 
 
 names = st.sampled_from(

@@ -29,12 +29,12 @@ def test_calls_count_for_another_run_as_long_as_they_may_matter_and_never_sooner
     with fast_folder() as folder:
         StateFile(Path(folder, "s.json"), *GATEWAY).keep_calls("one", made, NOW, DAY)
         memory = StateFile(Path(folder, "s.json"), *GATEWAY).read()
-    counted = memory.grants("other", later - DAY)
+    counted = memory.grants("other", later, DAY)
     for start in (later - DAY, later - 3_600, later - 600):
         truly = sum(number for at, number in made if at >= start)
         assert sum(grant.spent for grant in counted if grant.at >= start) >= truly
     assert [grant.at for grant in counted] == sorted(grant.at for grant in counted)
-    assert memory.grants("one", 0.0) == ()
+    assert memory.grants("one", later, DAY) == ()
 
 
 def test_a_run_is_remembered_once_and_old_calls_are_forgotten(tmp_path: Path) -> None:
@@ -47,6 +47,16 @@ def test_a_run_is_remembered_once_and_old_calls_are_forgotten(tmp_path: Path) ->
     assert sum(each.calls for each in known) == 5_000
     assert len(known) <= MOST_SPANS
     assert stat.S_IMODE((tmp_path / "s.json").stat().st_mode) == 0o600
+
+
+def test_calls_of_a_clock_that_was_wrong_do_not_count_for_ever(tmp_path: Path) -> None:
+    file = StateFile(tmp_path / "s.json", *GATEWAY)
+    file.keep_calls("wrong", [(NOW + 3_650 * DAY, 1_000)], NOW + 3_650 * DAY, DAY)
+    assert file.read().grants("other", NOW, DAY) == ()
+    file.keep_calls("fast", [(NOW + 60.0, 5)], NOW + 60.0, DAY)
+    assert [grant.spent for grant in file.read().grants("other", NOW, DAY)] == [5], "clocks differ by a little"
+    file.keep_calls("right", [(NOW, 7)], NOW, DAY)
+    assert {each.run for each in file.read().calls} == {"fast", "right"}
 
 
 def test_gateways_and_what_was_learnt_are_kept_apart(tmp_path: Path) -> None:

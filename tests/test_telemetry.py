@@ -124,6 +124,15 @@ def test_a_pause_passes() -> None:
     assert standing.pause is None
 
 
+def test_a_pause_of_a_moment_is_not_worth_a_word() -> None:
+    standing = Standing(1, 1, Clock())
+    seen = []
+    for seconds, reason in ((0.0, "429"), (0.4, "429"), (5.0, "Retry-After"), (0.0, "429")):
+        standing.paused(seconds, reason)
+        seen.append(standing.pause)
+    assert seen == [None, None, (5.0, "Retry-After"), (5.0, "Retry-After")]
+
+
 def test_a_line_every_ten_seconds_and_one_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
     set_up_logging(LogStyle.JSON)
     clock = Clock()

@@ -15,7 +15,7 @@ from bulkstate.config.gateway import GATEWAY, Embedded, Gateway
 from bulkstate.config.place import Place
 from bulkstate.config.sections import Found, Maybe, OneOrMore, Section
 from bulkstate.config.selected import ENTRIES, Pairs, agreed_on_unlisted
-from bulkstate.config.values import AUTO, WHOLE, Auto, Rate, Share
+from bulkstate.config.values import A_FIFTH, AUTO, WHOLE, Auto, Rate, Share
 from bulkstate.errors import Problem
 from bulkstate.planner.effort import Effort
 from bulkstate.selection import Entry, PairSource
@@ -102,6 +102,8 @@ class Retry:
     first_delay: Annotated[float, Duration(0.001, 3600), "Longest delay before the second attempt."] = 0.5
     max_delay: Annotated[float, Duration(0.001, 86_400), "Longest delay before any attempt."] = 60.0
     split: Annotated[bool, Flag(), "Send in parts what is too large, or in doubt after two answers alike."] = True
+    budget: Annotated[Share, ShareOf(), "Most retries that fail again, as a share of calls: more wait."] = A_FIFTH
+    outage: Annotated[float, Duration(0.001, 30 * 86_400), "Stop once every delete has failed for so long."] = 1800.0
 
 
 def _delays_in_order(found: Found) -> Iterator[Problem]:

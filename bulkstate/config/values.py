@@ -94,6 +94,8 @@ class Share:
 WHOLE: Final = Share(100)
 """All of it."""
 
+A_FIFTH: Final = Share(20)
+
 
 def parse_share(text: str) -> Share:
     """`80%`. ValueError, with what was expected, for anything else."""

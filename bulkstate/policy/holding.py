@@ -19,7 +19,8 @@ class By(StrEnum):
     GATEWAY_LIMIT = "gateway_limit"
     """The gateway refused calls (429): nobody calls for a while, or no faster than it seems to allow."""
     GATEWAY_SLOW = "gateway_slow"
-    """All calls that may be under way at once are, or wait to be repeated; nothing else is left to be sent."""
+    """All calls that may be under way at once are, or wait to be repeated; nothing else is left to be sent. Or every
+    delete fails, and they are tried one at a time."""
     MACHINE = "machine"
     """Nothing of these: the processor, the disk or the network here."""
 
@@ -49,14 +50,15 @@ class Moment:
     """What gate and engine know of a moment.
 
     `in_line` calls wait at the gate, the first of them for `gateway_limit`, in words that may be empty, or `window`,
-    unless both are None. `full`: outcomes wait for the disk. `at_hand`: there is a chunk that could be sent. So
-    many are `under_way`, those in line included, of the `most` that may be.
+    unless both are None. `failing`: every delete fails. `full`: outcomes wait for the disk. `at_hand`: there is a chunk
+    that could be sent. So many are `under_way`, those in line included, of the `most` that may be.
     """
 
     paused: bool
     in_line: int
     gateway_limit: str | None
     window: Window | None
+    failing: bool
     full: bool
     at_hand: bool
     under_way: int
@@ -72,6 +74,8 @@ def holding(moment: Moment) -> Holding:
     """What holds the run back: the first in the order of who could do something about it."""
     if moment.paused:
         return Holding(By.PAUSE)
+    if moment.failing:
+        return Holding(By.GATEWAY_SLOW, "every delete fails")
     if moment.in_line and moment.gateway_limit is not None:
         return Holding(By.GATEWAY_LIMIT, moment.gateway_limit)
     if moment.in_line and moment.window is not None:

@@ -16,9 +16,16 @@ GUARD_SHARE: Final = 0.016
 LONGEST_GUARD: Final = 0.25
 """The guard is 1.6 % of a window, at most a quarter of a second: what a network may shift two calls by."""
 
+EVEN_WITHIN: Final = 60.0
+"""Seconds of the longest window that is paced evenly in any case. What fits into a longer one goes at once: nobody is
+served by 200 calls of 1,000 an hour in twelve minutes."""
+
 CATCH_UP: Final = 0.02
 """Seconds that even pacing may make up for: a busy loop, a grant on its way to disk. No window overflows by it, since
 every window is counted as well."""
+
+MANY: Final = 1 << 62
+"""Calls that nobody has counted."""
 
 FORGIVEN: Final = 0.004
 """Seconds by which a window is counted shorter than it is paced: else a call that a timer made late would make late the
@@ -47,11 +54,28 @@ class Window:
         return f"{self.calls}/{unit or f'{self.seconds:g}s'}"
 
 
-def forecast(windows: Sequence[Window], calls: int) -> float:
-    """Seconds from the first of so many calls to the last, if nothing but the windows holds them back."""
-    interval = 1.0 / min(windows, key=lambda window: window.seconds).rate
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Seconds from the first call to the last, and the window that makes them so many."""
+
+    seconds: float
+    binding: Window
+
+
+def forecast(windows: Sequence[Window], calls: int) -> Forecast:
+    """How long so many calls take if nothing but the windows holds them back."""
+    shortest = min(windows, key=lambda window: (window.seconds, window.rate))
+    if shortest.seconds > EVEN_WITHIN and all(calls <= window.calls for window in windows):
+        return Forecast(0.0, shortest)
     later = max(0, calls - 1)
-    return max(later // window.calls * window.guarded + later % window.calls * interval for window in windows)
+    full = (window for window in windows if later >= window.calls)
+    return max((_taken(later, window, shortest) for window in (shortest, *full)), key=lambda each: each.seconds)
+
+
+def _taken(later: int, window: Window, shortest: Window) -> Forecast:
+    """What a window comes to if, within it, the shortest one paces."""
+    windows, rest = divmod(later, window.calls)
+    return Forecast(windows * window.guarded + rest / shortest.rate, window)
 
 
 class _Count:
@@ -67,6 +91,11 @@ class _Count:
     def ready_at(self) -> float:
         starts = self._starts
         return starts[0] + self._length if len(starts) == self._calls else float("-inf")
+
+    def has_room(self, calls: int, now: float) -> bool:
+        """So many calls may go now."""
+        last = len(self._starts) + calls - self._calls - 1
+        return last < 0 or (last < len(self._starts) and self._starts[last] + self._length <= now)
 
     def sent(self, at: float) -> None:
         self._starts.append(at)
@@ -110,6 +139,8 @@ class Pacer:
         self._by_hand: Window | None = None
         self._own = Metronome()
         self._counts = [_Count(window) for window in windows]
+        self._may_hurry = shortest > EVEN_WITHIN
+        self._expected = MANY
         for at, calls in history:
             self._remember(at, calls)
 
@@ -126,29 +157,40 @@ class Pacer:
 
     def ready_at(self, now: float) -> float:
         """When the next call may start: `now` or earlier means at once."""
-        ready = max(self._even.ready_at(), self._own.ready_at())
+        ready = max(self._even_ready_at(now), self._own.ready_at())
         for count in self._counts:
             ready = max(ready, count.ready_at())
         return ready
 
+    def _even_ready_at(self, now: float) -> float:
+        if self._may_hurry and all(count.has_room(self._expected, now) for count in self._counts):
+            return float("-inf")
+        return self._even.ready_at()
+
+    def expect(self, calls: int) -> None:
+        """So many calls are left to be made: where all fit into long windows, they may go at once."""
+        self._expected = calls
+
     def sent(self, now: float) -> None:
         """Count a call that starts now."""
+        self._expected -= 1
         self._even.sent(now)
         self._own.sent(now)
         for count in self._counts:
             count.sent(now)
 
-    def set_rate(self, window: Window) -> None:
-        """Pace no faster than this as well, from the next call on: evenly, without counting. The windows stay."""
+    def set_rate(self, window: Window | None) -> None:
+        """Pace no faster than this as well, from the next call on: evenly, without counting. The windows stay. None: no
+        slower than they ask for."""
         self._by_hand = window
-        self._own.interval = window.guarded / window.calls
+        self._own.interval = 0.0 if window is None else window.guarded / window.calls
 
     def binds(self, now: float) -> Window | None:
         """The window that the next call waits for, if it waits for one; of windows that agree, the shortest."""
         ready = self.ready_at(now)
         if ready <= now:
             return None
-        if ready == self._own.ready_at():
+        if self._by_hand is not None and ready == self._own.ready_at():
             return self._by_hand
         waiting = [w for w, count in zip(self.windows, self._counts, strict=True) if count.ready_at() == ready]
-        return min(waiting or self.windows, key=lambda window: window.seconds)
+        return min(waiting or self.windows, key=lambda window: (window.seconds, window.rate))

@@ -16,18 +16,30 @@ from bulkstate.model import Answer, Reply, Verdict
 class RetryPolicy:
     """How often and how patiently a call is repeated. Delays are in seconds; `attempts` include the first.
 
-    `split`: what is too large, or in doubt again and again, is sent in parts.
+    `split`: what is too large, or in doubt again and again, is sent in parts. `budget`: repeats that fail again may be
+    this share of all calls. `outage`: the run ends when every call has failed for so many seconds.
     """
 
     attempts: int = 8
     first_delay: float = 0.5
     max_delay: float = 60.0
     split: bool = False
+    budget: float = 0.2
+    outage: float = 1800.0
 
     def delay(self, attempts: int, jitter: float) -> float:
         """Seconds to wait after so many attempts (at least 1); `jitter` is uniform in [0, 1)."""
         doublings = min(attempts - 1, 64)
         return jitter * min(self.max_delay, self.first_delay * 2.0**doublings)
+
+    def granted(self, reply: Reply[object]) -> float:
+        """Seconds that an answer wishes not to be asked again (`Retry-After`), no more than any delay may be."""
+        return min(max(reply.retry_after or 0.0, 0.0), self.max_delay)
+
+    @property
+    def longest_delay(self) -> float:
+        """Seconds that the last repeat waits at the most."""
+        return self.delay(max(1, self.attempts - 1), 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +137,52 @@ def decide(policy: RetryPolicy, tries: Tries, reply: Reply[object], jitter: floa
         case Answer.UNDECIDED if divisible and tries.doubts >= DOUBTS:
             return Split()
         case Answer.UNANSWERED | Answer.UNREACHED | Answer.UNAVAILABLE | Answer.UNDECIDED:
-            return _again(policy, tries, jitter)
+            return _again(policy, tries, reply, jitter)
 
 
-def _again(policy: RetryPolicy, tries: Tries, jitter: float) -> Decision:
+def _again(policy: RetryPolicy, tries: Tries, reply: Reply[object], jitter: float) -> Decision:
     if tries.attempts < policy.attempts:
-        return Again(policy.delay(tries.attempts, jitter))
+        return Again(max(policy.delay(tries.attempts, jitter), policy.granted(reply)))
     return Settle(Verdict.UNKNOWN if tries.unanswered else Verdict.EXHAUSTED)
+
+
+FAILED: Final = frozenset({Answer.UNANSWERED, Answer.UNREACHED, Answer.UNAVAILABLE, Answer.UNDECIDED})
+"""The answers after which the same call is repeated as it is."""
+
+RESERVE: Final = 100.0
+"""Repeats that a budget holds at first and at the most: what was under way when a server restarted goes at once."""
+
+ANYWAY: Final = 5.0
+"""So many repeats in the time of the first delay go where the budget is empty: that is how it becomes fuller."""
+
+
+class RetryBudget:
+    """How many repeats a run can afford: where most of them fail again they only keep a gateway down.
+
+    Each call that doesn't fail adds its share, each repeat takes one, and one that doesn't fail gives it back: repeats
+    that work are free (the retry quota of the AWS SDKs, with the trickle of Finagle's `RetryBudget`). It delays
+    repeats, and fresh calls go on; no call is ever given up for it. Times are seconds of the caller's clock.
+    """
+
+    def __init__(self, policy: RetryPolicy) -> None:
+        self._share = policy.budget
+        self._interval = policy.first_delay / ANYWAY
+        self._left = RESERVE
+        self._next = float("-inf")
+
+    def ready_at(self) -> float:
+        """When the next repeat may start: in the past, unless the budget is empty."""
+        return self._next if self._left < 1.0 else float("-inf")
+
+    def repeats(self, now: float) -> None:
+        """A call is about to be repeated."""
+        if self._left >= 1.0:
+            self._left -= 1.0
+        else:
+            self._next = now + self._interval
+
+    def answered(self, tries: Tries, reply: Reply[object]) -> None:
+        """The latest of `tries` was answered."""
+        if reply.answer not in FAILED and reply.answer is not Answer.THROTTLED:
+            again = 1.0 if tries.attempts > 1 else 0.0
+            self._left = min(RESERVE, self._left + self._share + again)

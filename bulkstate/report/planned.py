@@ -16,6 +16,7 @@ from rich.text import Text
 
 from bulkstate.model import IndexArray, LowerBound, Plan, StagePlan
 from bulkstate.planner.difference import Comparison
+from bulkstate.policy.pacing import Forecast
 from bulkstate.report.differences import document as difference_document
 from bulkstate.report.text import counted, duration
 from bulkstate.words import printable
@@ -48,18 +49,19 @@ class _Document:
     points: int
     body_bytes: int
     forecast_seconds: float | None
+    binding_limit: str | None
     stages: tuple[_Stage, ...]
 
 
-def plan_to_json(plan: Plan, forecast_seconds: float | None, comparison: Comparison | None = None) -> bytes:
+def plan_to_json(plan: Plan, forecast: Forecast | None, comparison: Comparison | None = None) -> bytes:
     """The plan as one JSON document, UTF-8, ending in a newline; with `diff` if it was compared with an older one."""
-    fields = asdict(_document(plan, forecast_seconds))
+    fields = asdict(_document(plan, forecast))
     if comparison is not None:
         fields["diff"] = asdict(difference_document(comparison))
     return orjson.dumps(fields, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
-def _document(plan: Plan, forecast_seconds: float | None) -> _Document:
+def _document(plan: Plan, forecast: Forecast | None) -> _Document:
     return _Document(
         plan=plan.digest,
         reproducible=plan.reproducible,
@@ -71,7 +73,8 @@ def _document(plan: Plan, forecast_seconds: float | None) -> _Document:
         assets=_named((each.assets, (chunk.assets for chunk in each.rectangles)) for each in plan.stages),
         points=_named((each.points, (chunk.points for chunk in each.rectangles)) for each in plan.stages),
         body_bytes=plan.body_bytes,
-        forecast_seconds=None if forecast_seconds is None else round(forecast_seconds, 1),
+        forecast_seconds=None if forecast is None else round(forecast.seconds, 1),
+        binding_limit=None if forecast is None else str(forecast.binding),
         stages=tuple(map(_stage, plan.stages)),
     )
 
@@ -91,13 +94,13 @@ def _named(sides: Iterable[tuple[tuple[str, ...], Iterable[IndexArray]]]) -> int
     return len(set().union(*(compress(ids, named.tolist()) for ids, named in dictionaries.values())))
 
 
-def show_plan(plan: Plan, forecast_seconds: float | None, console: Console) -> None:
+def show_plan(plan: Plan, forecast: Forecast | None, console: Console) -> None:
     """Print the plan on `console`, in colour where it has some."""
-    text = Text("\n").join(_lines(plan, forecast_seconds))
+    text = Text("\n").join(_lines(plan, forecast))
     console.print(Padding(text, (0, 1, 1, 1)), highlight=False)
 
 
-def _lines(plan: Plan, forecast_seconds: float | None) -> Iterator[Text]:
+def _lines(plan: Plan, forecast: Forecast | None) -> Iterator[Text]:
     size = f"{plan.body_bytes / 1e6:,.1f} MB"
     yield Text(f"Plan {plan.digest[:8]}", "bold")
     proof = f" (proof: {plan.stages[0].lower_bound.proof})" if len(plan.stages) == 1 else ""
@@ -110,7 +113,7 @@ def _lines(plan: Plan, forecast_seconds: float | None) -> Iterator[Text]:
         )
     if plan.kept_pairs:
         yield Text(f"  {counted(plan.kept_pairs, 'pair')} kept, though selected")
-    yield Text(f"  {_time(forecast_seconds)}; {size} to send")
+    yield Text(f"  {_time(forecast)}; {size} to send")
     for stage in plan.stages[:STAGES_SHOWN]:
         proof = _proof(stage.lower_bound) if len(plan.stages) > 1 else ""
         yield Text(f"  {printable(str(stage.stage))}: {_size(stage.pairs, len(stage.rectangles))}{proof}")
@@ -118,10 +121,10 @@ def _lines(plan: Plan, forecast_seconds: float | None) -> Iterator[Text]:
         yield Text(f"  … and {len(plan.stages) - STAGES_SHOWN:,} more stages")
 
 
-def _time(forecast_seconds: float | None) -> str:
-    if forecast_seconds is None:
+def _time(forecast: Forecast | None) -> str:
+    if forecast is None:
         return "nobody knows yet how fast the gateway lets it be sent"
-    return f"about {duration(forecast_seconds)} at the limits that are known"
+    return f"about {duration(forecast.seconds)} at the limits that are known, of which {forecast.binding} binds"
 
 
 def _proof(bound: LowerBound) -> str:

@@ -41,9 +41,10 @@ def test_pause_resume_and_rate_each_show_in_the_report(bulkstate: Bulkstate, gat
         until(lambda: status(bulkstate).get("paused") is True)
         assert status(bulkstate)["held_by"] == "a pause by hand"
         sent = len(gateway.deletes())
-        for arguments in (("concurrency", "2"), ("rate", "100/min"), ("resume",)):
+        for arguments in (("concurrency", "2"), ("rate", "100/min")):
             assert bulkstate("ctl", "r", *arguments).exit_code == 0
         assert len(gateway.deletes()) == sent
+        assert bulkstate("ctl", "r", "resume").exit_code == 0
         done = ended(process)
     assert done.exit_code == 0, done.err
     uses = [(use["command"], use["value"]) for use in done.document["uses"]]
@@ -64,12 +65,24 @@ def test_a_file_pause_holds_a_run_from_its_first_delete_on(bulkstate: Bulkstate,
     try:
         until(lambda: "file PAUSE" in bulkstate("report", "r").out)
         assert gateway.calls == []
+        standing = bulkstate("ctl", "r", "status").out
+        assert "run r: at work\n  a file PAUSE is there" in standing
+        assert "said nothing of itself yet" in standing
+        assert "settled" not in standing, "that was the session before"
         (bulkstate.folder / "r" / "PAUSE").unlink()
         done = ended(resumed)
     finally:
         resumed.kill()
     assert done.exit_code == 0, done.err
     assert [use["value"] for use in done.document["uses"]][-2:] == ["file PAUSE", "file PAUSE"]
+
+
+def test_a_folder_called_pause_is_not_taken_away(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    with at_work(bulkstate, gateway, "2/s"):
+        (bulkstate.folder / "r" / "PAUSE").mkdir()
+        done = bulkstate("ctl", "r", "resume")
+        assert (done.exit_code, "r/PAUSE can't be taken away: " in done.err) == (4, True), done.err
+        assert not (bulkstate.folder / "r" / "control.json").exists()
 
 
 def test_stop_ends_a_run_that_can_be_resumed(bulkstate: Bulkstate, gateway: Gateway) -> None:
@@ -79,32 +92,41 @@ def test_stop_ends_a_run_that_can_be_resumed(bulkstate: Bulkstate, gateway: Gate
     assert (done.exit_code, done.document["result"], done.document["reason"]) == (5, "stopped", "stopped by hand")
     standing = bulkstate("ctl", "r", "status").out
     assert standing.startswith("run r: stopped: stopped by hand\n")
+    assert "said nothing" not in standing
     assert bulkstate("resume", "r").exit_code == 0
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "words"),
     [
-        ("r", "rate"),
-        ("r", "rate", "0/s"),
-        ("r", "rate", "fast"),
-        ("r", "concurrency", "0"),
-        ("r", "concurrency", "-1"),
-        ("r", "pause", "5"),
-        ("r", "status", "5"),
-        ("r", "fly"),
-        ("nowhere", "pause"),
-        ("nowhere", "status"),
-        ("r", "pause"),
+        ("r rate", "VALUE: expected a rate such as 20/s"),
+        ("r rate 0/s", "VALUE: expected a rate of at least one call"),
+        ("r rate -5/s", "No such option"),
+        ("r rate fast", "VALUE: expected a rate such as 20/s"),
+        ("r rate auto", "VALUE: expected a rate such as 20/s"),
+        ("r concurrency 0", "VALUE: expected a number of calls under way, from 1"),
+        ("r concurrency -1", "No such option"),
+        ("r pause 5", "COMMAND: takes no value"),
+        ("r status 5", "COMMAND: takes no value"),
+        ("r fly", "'fly' is not one of"),
+        ("nowhere pause", "nowhere: no such directory"),
+        ("nowhere status", "nowhere: no such directory"),
+        (". pause", ".: not a run directory"),
+        (". status", ".: not a run directory"),
+        ("config.yaml rate 10/s", "config.yaml: not a run directory"),
+        ("r pause", "r: no process works on this run"),
+        ("r rate 10/s", "r: no process works on this run"),
     ],
 )
-def test_what_cannot_be_asked(bulkstate: Bulkstate, gateway: Gateway, arguments: tuple[str, ...]) -> None:
+def test_what_cannot_be_asked(bulkstate: Bulkstate, gateway: Gateway, arguments: str, words: str) -> None:
     bulkstate.configure(gateway.url)
     assert bulkstate("run", "config.yaml", "--yes", "--run-dir", "r").exit_code == 0
-    done = bulkstate("ctl", *arguments)
+    before = {path.name for path in bulkstate.folder.rglob("*")}
+    done = bulkstate("ctl", *arguments.split())
     assert done.exit_code == 2, done.out
-    assert done.err
+    assert words in done.err
     assert "Traceback" not in done.err
+    assert {path.name for path in bulkstate.folder.rglob("*")} == before
 
 
 def test_a_spoilt_control_file_is_ignored_and_said_once(bulkstate: Bulkstate, gateway: Gateway) -> None:

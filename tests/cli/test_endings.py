@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from tests.cli.conftest import PAIRS, Bulkstate, ended
-from tests.cli.gateway import Answer, Call, Gateway, deleted
+from tests.cli.gateway import Answer, Call, Gateway, deleted, reply
 
 pytestmark = pytest.mark.slow
 
@@ -221,3 +221,49 @@ def test_a_signal_while_planning_ends_with_its_code(bulkstate: Bulkstate, gatewa
     done = ended(process)
     assert (done.exit_code, done.document["result"]) == (143, "interrupted")
     assert gateway.calls == []
+
+
+MANY_SMALL_CHUNKS = ("pairs_per_request: 10", "pairs_per_request: 2")
+PATIENT = ("attempts: 3", "attempts: 100, outage: {outage}")
+
+
+def patient(bulkstate: Bulkstate, outage: str) -> None:
+    """Let the run have fifty chunks, whose attempts outlast whatever happens, and wait so long for the gateway."""
+    config = bulkstate.folder / "config.yaml"
+    text = config.read_text(encoding="utf-8").replace(*MANY_SMALL_CHUNKS)
+    config.write_text(text.replace(PATIENT[0], PATIENT[1].format(outage=outage)), encoding="utf-8")
+
+
+def test_a_gateway_that_stays_down_ends_the_run_and_resume_goes_on(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    gateway.answer = lambda call, number: deleted() if number <= 5 else reply({}, 503)
+    bulkstate.configure(gateway.url)
+    patient(bulkstate, "1s")
+    done = bulkstate("run", "config.yaml", "--yes", "--run-dir", "r", "--json")
+    assert done.exit_code == 5
+    assert done.document["chunks"]["deleted"] == 5
+    assert done.document["chunks"]["not_sent"] == 45
+    assert "every delete has failed for" in done.document["reason"]
+    assert "retry.outage" in done.err
+    gateway.answer = lambda call, number: deleted()
+    assert bulkstate("resume", "r").exit_code == 0
+    assert gateway.deleted_pairs() == PAIRS
+
+
+def test_a_run_outlives_an_outage_and_spares_the_gateway_meanwhile(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    down = threading.Event()
+
+    def answer(call: Call, number: int) -> Answer:
+        if number == 6:
+            down.set()
+            threading.Timer(2.0, down.clear).start()
+        return reply({}, 503) if down.is_set() else deleted()
+
+    gateway.answer = answer
+    bulkstate.configure(gateway.url)
+    patient(bulkstate, "10min")
+    done = bulkstate("run", "config.yaml", "--yes", "--run-dir", "r", "--json")
+    assert done.exit_code == 0
+    assert done.document["chunks"]["deleted"] == 50
+    assert gateway.deleted_pairs() == PAIRS
+    probes_at_most = 2.0 / 0.05
+    assert len(gateway.deletes()) <= 50 + 20 + probes_at_most + 40, "the time until it was noticed included"

@@ -14,7 +14,7 @@ import orjson
 
 from bulkstate.client import Client
 from bulkstate.credentials import Auth, Bearer
-from bulkstate.model import Chunk, Stage
+from bulkstate.model import Answer, Attempt, Chunk, Stage
 
 HERE = Path(__file__).parent
 TOKEN = "canary-bearer-token-4c1f"
@@ -146,15 +146,30 @@ def token_answer(token: str, expire: float = 7200) -> bytes:
     return http(orjson.dumps({"stauts": 0, "msg": "SUCCESS", "business": "apim-token-service", "data": data}))
 
 
+async def _at_once() -> None:
+    """A turn that nobody waits for."""
+
+
 @dataclass
 class Gate:
-    """A pacer that lets everything through and counts."""
+    """A pacer that lets everything through, unless it is told otherwise, and keeps account."""
 
+    turn: Callable[[], Awaitable[None]] = _at_once
+    failing: bool = False
     passed: int = 0
+    ended: list[Answer] = field(default_factory=list)
+    left: list[float] = field(default_factory=list)
 
     async def acquire(self) -> None:
         self.passed += 1
+        await self.turn()
+
+    def answered(self, attempt: Attempt[Any]) -> None:
+        self.ended.append(attempt.reply.answer)
+
+    def broken_off(self, sent_at: float) -> None:
+        self.left.append(sent_at)
 
 
 def client(url: str, auth: Auth | None = None, *, gate: Gate | None = None, timeout: float = 5.0) -> Client:
-    return Client(url, ORG, auth or Bearer(TOKEN), (gate or Gate()).acquire, timeout=timeout)
+    return Client(url, ORG, auth or Bearer(TOKEN), gate or Gate(), timeout=timeout)

@@ -413,4 +413,4 @@ async def test_a_cancelled_call_leaves_no_connection_behind() -> None:
 )
 def test_an_address_that_makes_no_sense_is_refused(url: str) -> None:
     with pytest.raises(InputError, match=r"gateway\.url"):
-        Client(url, ORG, Bearer("t"), Gate().acquire)
+        Client(url, ORG, Bearer("t"), Gate())

@@ -11,7 +11,7 @@ from bulkstate import __version__
 from bulkstate.client import Client
 from bulkstate.credentials import AppKey, Auth, Bearer, Style
 from bulkstate.model import Answer, Chunk, Pair, Pipeline, PipelinePage, Stage, Told
-from tests.client.servers import CHUNK, DELETED, ORG, TOKEN, Gate, client, gateway, http, saying, token_answer
+from tests.client.servers import CHUNK, DELETED, ORG, TOKEN, Gate, Seen, client, gateway, http, saying, token_answer
 
 pytestmark = pytest.mark.anyio
 
@@ -25,7 +25,7 @@ NOW = 1572574909.697
 
 
 def at_noon(url: str, auth: Auth, gate: Gate) -> Client:
-    return Client(url, ORG, auth, gate.acquire, wall=lambda: NOW)
+    return Client(url, ORG, auth, gate, wall=lambda: NOW)
 
 
 async def test_the_pacer_is_asked_with_a_connection_at_hand() -> None:
@@ -36,7 +36,7 @@ async def test_the_pacer_is_asked_with_a_connection_at_hand() -> None:
             await asyncio.sleep(0.05)
             assert server.connections == 1
 
-        async with Client(server.url, ORG, Bearer(TOKEN), acquire) as api:
+        async with Client(server.url, ORG, Bearer(TOKEN), Gate(acquire)) as api:
             assert (await api.delete(CHUNK)).reply.answer is Answer.OK
             assert (await api.delete(CHUNK)).reply.answer is Answer.OK
 
@@ -48,6 +48,39 @@ async def test_without_a_connection_no_turn_is_spent() -> None:
     async with client(url, gate=gate) as api:
         assert (await api.delete(CHUNK)).reply.answer is Answer.UNREACHED
     assert gate.passed == 0
+
+
+async def test_while_every_delete_fails_a_connection_is_tried_only_in_its_turn() -> None:
+    connections: list[int] = []
+    async with gateway(saying(http(DELETED))) as server:
+
+        async def turn() -> None:
+            connections.append(server.connections)
+
+        gate = Gate(turn, failing=True)
+        async with client(server.url, gate=gate) as api:
+            assert (await api.delete(CHUNK)).reply.answer is Answer.OK
+    assert connections == [0]
+    async with client(server.url, gate=gate) as api:
+        attempt = await api.delete(CHUNK)
+    assert attempt.reply.answer is Answer.UNREACHED
+    assert (len(gate.ended), len(gate.left)) == (1, 1), "a turn that came to nothing is told as well"
+    assert gate.left[0] >= attempt.sent_at
+
+
+async def test_a_call_that_is_broken_off_is_told_to_whoever_gave_the_turn() -> None:
+    gate, arrived = Gate(), asyncio.Event()
+
+    async def never(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        arrived.set()
+
+    async with gateway(never) as server, client(server.url, gate=gate) as api:
+        call = asyncio.create_task(api.delete(CHUNK))
+        await arrived.wait()
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+    assert (gate.passed, gate.ended, len(gate.left)) == (1, [], 1)
 
 
 async def test_a_delete_with_a_bearer_token() -> None:
@@ -95,7 +128,7 @@ async def test_ids_travel_as_utf_8_and_the_organisation_percent_encoded() -> Non
     chunk = Chunk(0, Stage('a"b', "s"), ("風",), ("p",))
     async with (
         gateway(saying(http(DELETED))) as server,
-        Client(server.url, "o 1&ü=/+", Bearer("t"), Gate().acquire) as api,
+        Client(server.url, "o 1&ü=/+", Bearer("t"), Gate()) as api,
     ):
         await api.delete(chunk)
     assert server.seen[0].path == "/streaming/v2.0/stage-state?action=delete&orgId=o%201%26%C3%BC%3D%2F%2B"
@@ -130,7 +163,7 @@ async def test_a_signed_delete_asks_for_a_token_first() -> None:
 async def test_what_is_signed_of_a_query_is_not_yet_encoded() -> None:
     async with (
         gateway(saying(token_answer("tok-1"), http(DELETED))) as server,
-        Client(server.url, "o 1", APP, Gate().acquire, wall=lambda: NOW) as api,
+        Client(server.url, "o 1", APP, Gate(), wall=lambda: NOW) as api,
     ):
         await api.delete(CHUNK)
     assert server.seen[1].path.endswith("orgId=o%201")
@@ -180,7 +213,7 @@ async def test_no_cookie_is_sent_back() -> None:
 
 
 async def test_the_attempt_is_timed_after_the_gate() -> None:
-    times = iter([10.0, 10.25])
+    times = iter([5.0, 10.0, 10.25])
     opened: list[float] = []
 
     async def acquire() -> None:
@@ -188,7 +221,7 @@ async def test_the_attempt_is_timed_after_the_gate() -> None:
 
     async with (
         gateway(saying(http(DELETED))) as server,
-        Client(server.url, ORG, Bearer("t"), acquire, clock=lambda: next(times)) as api,
+        Client(server.url, ORG, Bearer("t"), Gate(acquire), clock=lambda: next(times)) as api,
     ):
         attempt = await api.delete(CHUNK)
     assert (opened, attempt.sent_at, attempt.seconds) == ([9.0], 10.0, 0.25)

@@ -36,7 +36,7 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def client(url: str, ca_pem: str | None = AUTHORITY) -> Client:
-    return Client(url, ORG, Bearer(TOKEN), Gate().acquire, timeout=5.0, ca_pem=ca_pem)
+    return Client(url, ORG, Bearer(TOKEN), Gate(), timeout=5.0, ca_pem=ca_pem)
 
 
 async def test_an_unknown_authority_stops_the_run(tls: ssl.SSLContext) -> None:

@@ -29,7 +29,7 @@ class Clock:
 
 def client(server: Gateway, clock: Clock | None = None, gate: Gate | None = None, auth: AppKey = APP) -> Client:
     gate = gate or Gate()
-    return Client(server.url, ORG, auth, gate.acquire, timeout=1.0, clock=clock or Clock(), wall=lambda: 1.5e9)
+    return Client(server.url, ORG, auth, gate, timeout=1.0, clock=clock or Clock(), wall=lambda: 1.5e9)
 
 
 def service(*tokens: bytes) -> Answering:
@@ -116,7 +116,7 @@ async def test_a_token_that_ends_in_the_queue_is_renewed_by_the_turn_that_comes(
 
     async with (
         gateway(service(token_answer("tok", 5))) as server,
-        Client(server.url, ORG, APP, acquire, timeout=1.0, clock=clock, wall=lambda: 1.5e9) as api,
+        Client(server.url, ORG, APP, Gate(acquire), timeout=1.0, clock=clock, wall=lambda: 1.5e9) as api,
     ):
         attempts = await asyncio.gather(*(api.delete(CHUNK) for _ in range(10)))
     assert {attempt.reply.answer for attempt in attempts} == {Answer.OK}
@@ -158,7 +158,7 @@ async def test_renewal_is_shared_and_younger_credentials_are_left_alone() -> Non
 
 async def test_a_bearer_token_cannot_be_renewed() -> None:
     gate = Gate()
-    async with Client("http://127.0.0.1:1", ORG, Bearer("t"), gate.acquire) as api:
+    async with Client("http://127.0.0.1:1", ORG, Bearer("t"), gate) as api:
         assert not await api.renew(0.0)
     assert gate.passed == 0
 

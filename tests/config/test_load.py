@@ -32,7 +32,7 @@ delete:
     columns: {asset: device, point: measure}
 plan: {effort: thorough}
 limits: {pairs_per_request: 5_000, bytes_per_request: 512KiB, rate: [600/30s, auto], concurrency: 4, share: 80%}
-retry: {attempts: 3, first_delay: 1s, max_delay: 1.5min, split: false}
+retry: {attempts: 3, first_delay: 1s, max_delay: 1.5min, split: false, budget: 10%, outage: 2h}
 safety: {max_pairs: 50_000_000, max_requests: 20_000, require_paused: false, status_every: 45m}
 verify: {sample: 2000, witness: data/witnesses.csv}
 report: {json: out/report.json}
@@ -47,7 +47,7 @@ def test_what_is_there_and_what_it_stands_for_where_it_is_not(tmp_path: Path) ->
         Application(SecretReference("ENOS_APP_KEY"), SecretReference("ENOS_APP_SECRET"), AuthStyle.SIGNED),
     )
     assert settings.limits == config.Limits((Rate(20, 1.0), Rate(1000, 60.0)), 100_000, 1 << 20, 16)
-    assert settings.retry == config.Retry(8, 0.5, 60.0, True)
+    assert settings.retry == config.Retry(8, 0.5, 60.0, True, config.Share(20), 1800.0)
     assert settings.safety == config.Safety(None, None, True, 30.0)
     assert settings.verify == config.Verify(0, None)
     assert settings.report == config.ReportFiles(None)
@@ -84,7 +84,7 @@ def test_every_key_that_is_built(tmp_path: Path) -> None:
     auth = Application(SecretReference("ENOS_APP_KEY"), SecretReference("ENOS_APP_SECRET"), AuthStyle.BEARER, "")
     assert settings.gateway == Gateway("http://10.0.0.7:8080/enos", "007", auth, 0.5, None, True)
     assert settings.limits == config.Limits((Rate(600, 30.0), "auto"), 5_000, 512 << 10, 4, Share(80))
-    assert settings.retry == config.Retry(3, 1.0, 90.0, False)
+    assert settings.retry == config.Retry(3, 1.0, 90.0, False, config.Share(10), 7200.0)
     assert settings.safety == config.Safety(50_000_000, 20_000, False, 2700.0)
     witness = PairSource(tmp_path / "data/witnesses.csv", f"{tmp_path}/config.yaml:20", "verify.witness")
     assert settings.verify == config.Verify(2000, witness)

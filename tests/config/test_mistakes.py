@@ -16,6 +16,7 @@ AUTH = '{app_key: "${ENOS_APP_KEY}", app_secret: "${ENOS_APP_SECRET}"}'
 RATE = "  rate: [20/s, 1000/min]\n"
 BLOCK = '{assets: ["WTG{0001..2000}", A1], points: points.txt}'
 SHARES = "a share from 1% to 100%, in whole percent"
+LEAST_RATES = "a rate of at least one call in a window longer than nothing"
 RATES = "a rate such as 20/s, 1000/min or 600/30s, with the units s, min, h or d"
 DURATIONS = "a duration such as 30s or 500ms, with the units ms, s, m, h or d"
 ADDRESS = "config.yaml:3: gateway.url: expected an address such as https://apim.example.com, or embedded"
@@ -96,7 +97,11 @@ WRONG = [
     ("[20/s, 1000/min]", "[auto, 5/s, auto]", "config.yaml:13: limits.rate: says auto twice"),
     (RATE, "  share: 0%\n", f"config.yaml:13: limits.share: expected {SHARES}, found '0%'"),
     (RATE, "  share: 101%\n", f"config.yaml:13: limits.share: expected {SHARES}, found '101%'"),
-    (RATE, "  share: 0.5\n", f"config.yaml:13: limits.share: expected {SHARES}, found '0.5'"),
+    *(
+        (RATE, f"  share: {share}\n", f"config.yaml:13: limits.share: expected {SHARES}, found '{share}'")
+        for share in ("0.5", "80", "80.5%", "-5%", "auto", "1000000000%")
+    ),
+    ("[20/s, 1000/min]", "[auto, 0/s]", f"config.yaml:13: limits.rate[1]: expected {LEAST_RATES}, found '0/s'"),
     (
         RATE,
         f"{RATE}  share: 50%\n",

@@ -69,7 +69,8 @@ class World:
     """What lies behind the gateway: `state` holds the pairs of each stage that still have state.
 
     `script` holds what each chunk's calls are answered in turn, `reads` what the looks at the pipelines are; beyond
-    it everything is OK. `running` are the times in which the pipelines run; if `strict`, no delete works then.
+    it everything is OK. `running` are the times in which the pipelines run; if `strict`, no delete works then. `down`
+    are the times in which deletes are answered by `outage`, whatever the script says.
     """
 
     plan: Plan = field(repr=False)
@@ -80,6 +81,8 @@ class World:
     strict: bool = True
     say: Say = OK
     keep_calls: bool = True
+    down: Sequence[tuple[float, float]] = ()
+    outage: Say = Say(Answer.UNAVAILABLE)
 
     def __post_init__(self) -> None:
         self.calls: list[Call] = []
@@ -115,9 +118,11 @@ class World:
         return call
 
     def runs_at(self, now: float) -> bool:
-        return any(start <= now < end for start, end in self.running)
+        return _within(self.running, now)
 
     def next_delete(self, number: int, now: float) -> Say:
+        if _within(self.down, now):
+            return self.outage
         said = next(self._script.get(number, iter(())), self.say)
         if self.strict and self.runs_at(now) and said.answer is Answer.OK:
             return Say(Answer.UNDECIDED, said.seconds, Code.OTHER)
@@ -199,6 +204,10 @@ class ScriptedApi:
 
     async def renew(self, refused_at: float) -> bool:
         return await self._world.make_token(refused_at, self._gate.acquire)
+
+
+def _within(stretches: Sequence[tuple[float, float]], now: float) -> bool:
+    return any(start <= now < end for start, end in stretches)
 
 
 def _answered(call: Call, answer: Answer) -> None:

@@ -102,6 +102,18 @@ def test_a_run_that_is_over_at_once_has_one_point() -> None:
     assert len(points) == 1
 
 
+def test_the_last_word_tells_no_pace_of_a_moment() -> None:
+    """What is answered in the last fraction of a second says nothing of calls a second."""
+    quick = World(a_plan(61), say=Say(Answer.OK, 0.001, 0, True))
+    *_, status, _ = course(quick, Settings(workers=1, windows=(Window(5, 1.0),)))
+    assert (status.settled, status.calls) == (61, 61)
+    assert status.rate == pytest.approx(5, rel=0.05)
+    assert status.p50 == pytest.approx(0.001, rel=0.2)
+    *_, status, _ = course(World(a_plan(3)), Settings(windows=(Window(5, 1.0),)))
+    assert (status.settled, status.calls) == (3, 3)
+    assert status.rate > 0, "there was no second before"
+
+
 def test_a_long_run_has_few_points() -> None:
     slow = replace(Say(Answer.OK, 1.0, 0, True), seconds=60.0)
     points, *_ = course(World(a_plan(100), say=slow), Settings(workers=1))

@@ -9,7 +9,7 @@ import anyio
 
 from bulkstate.model import Answer, Outcome
 from bulkstate.policy.pacing import Window
-from bulkstate.policy.retry import RetryPolicy
+from bulkstate.policy.retry import RESERVE, RetryBudget, RetryPolicy
 from bulkstate.work import MOST_WAITING, Job, Work
 
 from .gateway import Say, World
@@ -20,7 +20,7 @@ FAST = Settings(workers=16, windows=(Window(2000, 1.0),))
 
 def test_throttled_jobs_come_first_then_retries_that_are_due_then_fresh_ones() -> None:
     async def main() -> list[int]:
-        work = Work(range(5), a_plan(5).chunk)
+        work = work_of(5)
         jobs = [await taken(work) for _ in range(3)]
         work.put_back(jobs[0], anyio.current_time() + 9.0)
         work.put_back(jobs[1], anyio.current_time())
@@ -28,6 +28,38 @@ def test_throttled_jobs_come_first_then_retries_that_are_due_then_fresh_ones() -
         return [(await taken(work)).chunk.number for _ in range(5)]
 
     assert virtually(main) == [2, 1, 3, 4, 0]
+
+
+def work_of(chunks: int, *doubtful: bool) -> Work:
+    """Work whose gateway is in doubt at those of its looks."""
+    looks = iter(doubtful)
+    return Work(range(chunks), a_plan(chunks).chunk, RetryBudget(RetryPolicy()), lambda: next(looks, False))
+
+
+def test_while_the_gateway_is_in_doubt_chunks_that_never_failed_come_first() -> None:
+    async def main() -> list[int]:
+        work = work_of(4, True, True, False, True)
+        jobs = [await taken(work) for _ in range(2)]
+        for job in jobs:
+            work.put_back(job, anyio.current_time())
+        return [(await taken(work)).chunk.number for _ in range(4)]
+
+    assert virtually(main) == [2, 3, 0, 1]
+
+
+def test_repeats_that_the_budget_cannot_afford_let_others_go_first_and_then_wait() -> None:
+    async def main() -> list[tuple[int, float]]:
+        budget = RetryBudget(RetryPolicy(first_delay=1.0))
+        for _ in range(int(RESERVE)):
+            budget.repeats(0.0)
+        work = Work(range(4), a_plan(4).chunk, budget, lambda: False)
+        budget.repeats(anyio.current_time())
+        for job in [await taken(work) for _ in range(3)]:
+            work.put_back(job, anyio.current_time())
+        jobs = [((await taken(work)).chunk.number, anyio.current_time()) for _ in range(4)]
+        return [(number, round(at, 3)) for number, at in jobs]
+
+    assert virtually(main) == [(3, 0.0), (0, 0.2), (1, 0.4), (2, 0.6)]
 
 
 async def taken(work: Work) -> Job:

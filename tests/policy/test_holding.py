@@ -12,7 +12,7 @@ from bulkstate.policy.holding import By, Holding, Moment, holding
 from bulkstate.policy.pacing import Pacer, Window
 from bulkstate.policy.series import Latencies, spacing
 
-BUSY = Moment(False, 3, None, Window(20, 1.0), False, True, 4, 4)
+BUSY = Moment(False, 3, None, Window(20, 1.0), False, False, True, 4, 4)
 
 
 @pytest.mark.parametrize(

@@ -68,9 +68,75 @@ def test_a_forecast_is_what_it_takes(few: int, many: int, seconds: float, calls:
     assume(len({window.seconds for window in limits}) == 2)
     assume(few <= many)
     times = paced(Pacer(limits), [0.0] * calls)
-    assert times[-1] - times[0] == pytest.approx(forecast(limits, calls), abs=0.02 + CATCH_UP * (1 + calls // many))
+    seconds = forecast(limits, calls).seconds
+    assert times[-1] - times[0] == pytest.approx(seconds, abs=0.02 + CATCH_UP * (1 + calls // many))
+
+
+@pytest.mark.parametrize(
+    ("windows", "calls", "binding"),
+    [
+        ("20/s", 1, "20/s"),
+        ("20/s 1000000/min", 50, "20/s"),
+        ("20/s 1000000/min", 2_000_000, "20/s"),
+        ("20/s 1000/min", 1_000, "20/s"),
+        ("20/s 1000/min", 1_001, "1000/min"),
+        ("1000000/min 20/s 5/h", 6, "5/h"),
+        ("30/s 20/s", 7, "20/s"),
+        ("30/s 20/s", 700, "20/s"),
+        ("20/s 1000/min 50000/h 500000/d", 40_000, "1000/min"),
+        ("20/s 1000/min 50000/h 500000/d", 400_000, "50000/h"),
+        ("20/s 1000/min 50000/h 500000/d", 4_000_000, "500000/d"),
+    ],
+)
+def test_a_forecast_says_which_limit_binds(windows: str, calls: int, binding: str) -> None:
+    lengths = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
+    pairs = (window.split("/") for window in windows.split())
+    limits = [Window(int(calls), lengths[unit]) for calls, unit in pairs]
+    assert str(forecast(limits, calls).binding) == binding
 
 
 def test_a_window_shows_itself_as_it_is_written() -> None:
     shown = [str(Window(20, seconds)) for seconds in (1.0, 60.0, 3600.0, 86_400.0, 7.5)]
     assert shown == ["20/s", "20/min", "20/h", "20/d", "20/7.5s"]
+
+
+@pytest.mark.parametrize("windows", [[Window(1000, 3600.0)], [Window(1000, 3600.0), Window(500_000, 86_400.0)]])
+def test_what_fits_into_long_windows_goes_at_once(windows: list[Window]) -> None:
+    pacer = Pacer(windows, [(0.0, 700)])
+    pacer.expect(301)
+    assert paced(pacer, [0.0])[0] == 0.0
+    assert pacer.ready_at(0.0) > 3.0, "a call too many for what is left"
+    pacer.expect(299)
+    assert paced(pacer, [0.0] * 299)[-1] == 0.0
+    assert pacer.ready_at(0.0) > 3000.0, "and no call more than it holds"
+    assert forecast(windows, 1000).seconds == 0.0
+    assert forecast(windows, 1001).seconds > 3600.0
+
+
+def test_short_windows_are_paced_evenly_all_the_same() -> None:
+    pacer = Pacer([Window(1000, 60.0), Window(50_000, 3600.0)])
+    pacer.expect(10)
+    assert paced(pacer, [0.0] * 10)[-1] == pytest.approx(9 * 0.06, abs=0.03)
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.0, 500.0), st.integers(0, 60)), min_size=1, max_size=80),
+    st.integers(1, 30),
+    st.sampled_from([90.0, 3600.0]),
+)
+def test_no_window_overflows_whatever_is_expected(steps: list[tuple[float, int]], calls: int, seconds: float) -> None:
+    pacer, now, times = Pacer([Window(calls, seconds)]), 0.0, []
+    for later, expected in steps:
+        now += later
+        pacer.expect(expected)
+        now = max(now, pacer.ready_at(now))
+        pacer.sent(now)
+        times.append(now)
+    assert all(late - early >= seconds for early, late in zip(times, times[calls:], strict=False))
+
+
+@pytest.mark.parametrize("limits", [[Window(50, 1.0), Window(5, 1.0)], [Window(5, 1.0), Window(50, 1.0)]])
+def test_of_windows_of_one_length_the_smallest_binds(limits: list[Window]) -> None:
+    pacer = Pacer(limits)
+    pacer.sent(0.0)
+    assert pacer.binds(0.01) == Window(5, 1.0)

@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from bulkstate.model import Answer, Reply, Verdict
 from bulkstate.policy.retry import (
+    RESERVE,
     Again,
     Decision,
     Renew,
+    RetryBudget,
     RetryPolicy,
     Settle,
     StopRun,
@@ -71,6 +73,12 @@ def test_when_attempts_are_used_up_an_unanswered_one_leaves_it_open(
     assert decide(POLICY, Tries(3, unanswered), Reply(answer), 0.5) == Settle(verdict)
 
 
+@pytest.mark.parametrize(("wish", "delay"), [(None, 1.0), (0.0, 1.0), (7.0, 7.0), (1e9, 60.0), (-5.0, 1.0)])
+def test_a_503_may_say_when_to_come_again(wish: float | None, delay: float) -> None:
+    """RFC 9110 names it first. No longer than any delay may be: it may be a slip."""
+    assert decide(POLICY, Tries(1), Reply(Answer.UNAVAILABLE, 503, retry_after=wish), 0.5) == Again(delay)
+
+
 def test_credentials_are_renewed_once() -> None:
     reply: Reply[bool] = Reply(Answer.CREDENTIALS)
     assert decide(POLICY, Tries(1), reply, 0.5) == Renew()
@@ -97,3 +105,58 @@ def test_a_delay_is_between_nothing_and_a_bound_that_doubles(policy: RetryPolicy
     assert 0.0 <= policy.delay(attempts, jitter) <= bound
     assert policy.delay(attempts, 0.0) == 0.0
     assert policy.delay(attempts, 0.5) == pytest.approx(bound / 2)
+
+
+FAILS: Reply[bool] = Reply(Answer.UNAVAILABLE, 503)
+WORKS: Reply[bool] = Reply(Answer.OK, 200, 0, data=True)
+
+
+def repeats(budget: RetryBudget, now: float) -> bool:
+    """Have a call repeated now, if the budget has it."""
+    if budget.ready_at() > now:
+        return False
+    budget.repeats(now)
+    return True
+
+
+@given(st.integers(1, 50), st.integers(0, 400))
+def test_repeats_that_fail_are_a_share_of_the_calls(percent: int, calls: int) -> None:
+    budget = RetryBudget(RetryPolicy(budget=percent / 100))
+    while repeats(budget, 0.0):
+        budget.answered(Tries(2), FAILS)
+    for _ in range(calls):
+        budget.answered(Tries(1), WORKS)
+    sent = 0
+    while repeats(budget, 0.01):
+        budget.answered(Tries(2), FAILS)
+        sent += 1
+    assert sent <= min(RESERVE, calls * percent / 100) + 1e-6
+    assert sent > min(RESERVE, calls * percent / 100) - 1 - 1e-6
+
+
+def test_repeats_that_work_are_free() -> None:
+    budget = RetryBudget(RetryPolicy())
+    for _ in range(100 * int(RESERVE)):
+        assert repeats(budget, 0.0)
+        budget.answered(Tries(2), WORKS)
+
+
+@pytest.mark.parametrize("first_delay", [0.01, 0.5, 10.0])
+def test_an_empty_budget_delays_and_never_refuses(first_delay: float) -> None:
+    """A few go all the same: else nobody would ever find out that they work again."""
+    budget, now, sent = RetryBudget(RetryPolicy(first_delay=first_delay, budget=0.01)), 0.0, 0
+    while now <= 100 * first_delay:
+        sent += repeats(budget, now)
+        now = max(now, budget.ready_at())
+    assert sent == pytest.approx(RESERVE + 500, abs=2)
+
+
+@given(st.lists(st.sampled_from([FAILS, Reply(Answer.THROTTLED, 429), Reply(Answer.UNDECIDED, 200, 61199)])))
+def test_what_fails_adds_nothing_to_the_budget(replies: list[Reply[bool]]) -> None:
+    budget = RetryBudget(RetryPolicy())
+    while repeats(budget, 0.0):
+        for reply in replies:
+            budget.answered(Tries(1), reply)
+    for reply in replies:
+        budget.answered(Tries(1), reply)
+    assert budget.ready_at() > 0.0

@@ -11,13 +11,15 @@ from rich.console import Console
 
 from bulkstate.model import Pair, Plan, Rectangle, Stage
 from bulkstate.planner.difference import Comparison, Difference, Share
+from bulkstate.policy.pacing import Forecast, Window
 from bulkstate.report.differences import show_comparison
 from bulkstate.report.planned import plan_to_json, show_plan
 from tests.journal.runs import grid
 
 NAMES = """plan reproducible requests lower_bound pairs unlisted_pairs kept_pairs assets points body_bytes
-forecast_seconds stages"""
+forecast_seconds binding_limit stages"""
 STAGE = Stage("pipe", "[red]One")
+FORECAST = Forecast(12.54, Window(20, 1.0))
 DIFFERENT = Difference(STAGE, Share(4, (Pair("a", "p"), Pair("[b]", "q\x1b"))), Share(1, (Pair("c", "p"),)), 1_000)
 
 
@@ -29,7 +31,7 @@ def counted(unlisted: int = 0, kept: int = 0) -> Plan:
 
 def page(plan: Plan) -> str:
     text = StringIO()
-    show_plan(plan, 12.5, Console(file=text, width=100))
+    show_plan(plan, FORECAST, Console(file=text, width=100))
     return text.getvalue()
 
 
@@ -40,10 +42,16 @@ def compared(*found: Difference) -> str:
 
 
 def test_names_and_figures() -> None:
-    found = orjson.loads(plan_to_json(counted(7, 3), 12.54))
+    found = orjson.loads(plan_to_json(counted(7, 3), FORECAST))
     assert list(found) == NAMES.split()
     assert (found["pairs"], found["unlisted_pairs"], found["kept_pairs"]) == (100, 7, 3)
-    assert found["forecast_seconds"] == 12.5
+    assert (found["forecast_seconds"], found["binding_limit"]) == (12.5, "20/s")
+
+
+def test_how_long_it_takes_is_said_with_the_limit_that_binds() -> None:
+    assert "about 12.5 s at the limits that are known, of which 20/s binds" in page(counted())
+    found = orjson.loads(plan_to_json(counted(), None))
+    assert (found["forecast_seconds"], found["binding_limit"]) == (None, None)
 
 
 def test_ids_count_if_a_chunk_names_them_each_once() -> None:
@@ -51,7 +59,7 @@ def test_ids_count_if_a_chunk_names_them_each_once() -> None:
     (stage,) = plan.stages
     few = replace(stage, stage=Stage("p", "Few"), rectangles=stage.rectangles[:1])
     other = replace(few, stage=Stage("p", "Other"), assets=tuple(f"X{id_}" for id_ in stage.assets))
-    found = [orjson.loads(plan_to_json(Plan(each, "", 0), 0.0)) for each in ((few,), (few, stage), (stage, other))]
+    found = [orjson.loads(plan_to_json(Plan(each, "", 0), None)) for each in ((few,), (few, stage), (stage, other))]
     assert [(each["assets"], each["points"]) for each in found] == [(5, 5), (10, 10), (15, 10)]
 
 
@@ -63,7 +71,7 @@ def test_what_is_beyond_the_selection_and_what_is_kept_is_said() -> None:
 
 
 def test_the_difference_is_part_of_the_document() -> None:
-    found = orjson.loads(plan_to_json(counted(), 0.0, Comparison("0123", (DIFFERENT,))))
+    found = orjson.loads(plan_to_json(counted(), None, Comparison("0123", (DIFFERENT,))))
     pairs = {"only_old": 4, "only_new": 1, "both": 1_000}
     assert found["diff"]["old"] == "0123"
     assert found["diff"]["pairs"] == pairs

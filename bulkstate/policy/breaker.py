@@ -1,0 +1,95 @@
+"""While every delete fails, one call at a time: a circuit breaker (Nygard, "Release It!", 2007), a part of the gate.
+
+It opens when chunk after chunk has failed and none was answered for a while, lets single probes through, ever more
+rarely, and closes with the first delete that is answered. Reads don't close it: what keeps the state may be down where
+the gateway isn't. Pure: times are seconds of the caller's clock.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Final
+
+from bulkstate.model import Answer
+from bulkstate.policy.retry import RetryPolicy
+
+FAILURES: Final = 20
+"""So many chunks that failed in a row open it: where every other call fails, that is one in a million. Chunks that fail
+again don't count: that may be their own fault, and in the end there may be none but such."""
+
+FIRST_DELAYS: Final = 4.0
+"""The first of them was sent so many times the first delay of a retry ago: a restart of a server's is no outage."""
+
+DOWN: Final = frozenset({Answer.UNANSWERED, Answer.UNREACHED, Answer.UNAVAILABLE})
+"""How calls end where a gateway, or what is behind it, is down."""
+
+
+class Breaker:
+    """Open while every delete fails. Its probes come no later than a chunk's last retry might."""
+
+    def __init__(self, retry: RetryPolicy) -> None:
+        self._retry = retry
+        self._longest = retry.longest_delay
+        self._failures = 0
+        self._since = inf
+        self._opened_at = inf
+        self._probes = 0
+        self._next_probe = -inf
+
+    @property
+    def open(self) -> bool:
+        """Every delete fails."""
+        return self._opened_at < inf
+
+    @property
+    def doubtful(self) -> bool:
+        """The latest chunks failed, one or many, and nothing has been answered since."""
+        return self._failures > 0
+
+    def down_for(self, now: float) -> float:
+        """Seconds since the first of the deletes was sent that failed without exception; 0 while it is closed."""
+        return now - self._since if self.open else 0.0
+
+    def ready_at(self) -> float:
+        """When the next call may start, as far as this decides: never, while a probe is under way."""
+        return self._next_probe
+
+    def sent(self) -> None:
+        """A call starts: while it is open, no other may until this one has ended."""
+        if self._opened_at < inf:
+            self._next_probe = inf
+
+    def ended(self, now: float, sent_at: float) -> None:
+        """A call that started at `sent_at` is over, which alone says nothing."""
+        if self._opened_at <= sent_at:
+            self._next_probe = now
+
+    def answered(self) -> bool:
+        """A delete was answered, and not by a failure: all may go on. Whether that is news."""
+        if not self._failures:
+            return False
+        was_open = self.open
+        self._failures = self._probes = 0
+        self._since = self._opened_at = inf
+        self._next_probe = -inf
+        return was_open
+
+    def failed(self, now: float, sent_at: float, first: bool, wish: float = 0.0) -> None:
+        """A delete failed that was sent, or wanted a connection, at `sent_at`; for the `first` time, or again. `wish`:
+        the gateway wants to be left alone for so many seconds."""
+        if self._opened_at <= sent_at:
+            self._probes += 1
+            self._next_probe = now + max(self._gap(), wish)
+        elif not self.open:
+            self._count(now, sent_at, first)
+
+    def _count(self, now: float, sent_at: float, first: bool) -> None:
+        if first:
+            self._failures += 1
+            self._since = min(self._since, sent_at)
+        if self._failures >= FAILURES and now - self._since >= FIRST_DELAYS * self._retry.first_delay:
+            self._opened_at = now
+            self._next_probe = now + self._gap()
+
+    def _gap(self) -> float:
+        return min(self._longest, self._retry.first_delay * 2.0 ** min(self._probes, 64))

@@ -1,0 +1,112 @@
+"""A gateway that is down for a while costs a run that while, a few calls, and no chunk."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from bulkstate.errors import GatewayDown
+from bulkstate.model import Answer, Verdict
+from bulkstate.policy.breaker import DOWN, FAILURES, FIRST_DELAYS
+from bulkstate.policy.pacing import Window
+from bulkstate.policy.retry import ANYWAY, RESERVE, RetryPolicy
+
+from .gateway import Say, World
+from .session import Settings, a_folder, a_plan, first, last_records, reopen, virtually
+
+POLICY = RetryPolicy()
+RATE = 20
+SETTINGS = Settings(workers=16, windows=(Window(RATE, 1.0),), status_every=30.0)
+PLAN = a_plan(150)
+TAKES = 151 / RATE * 1.02
+"""Seconds, if nothing fails."""
+
+fails = st.builds(Say, st.sampled_from(sorted(DOWN)), st.sampled_from([0.001, 0.1, 5.0]))
+
+
+@hypothesis_settings(max_examples=20)
+@given(fails, st.floats(0.0, 4.0), st.sampled_from([30.0, 240.0, 1200.0]), st.sampled_from([1, 4, 32]))
+def test_an_outage_loses_nothing_and_is_over_when_it_is_over(
+    outage: Say, begins: float, lasts: float, workers: int
+) -> None:
+    """It is tried less and less, and at the latest after the longest delay of a retry everything goes on."""
+    world = World(PLAN, down=[(begins, begins + lasts)], outage=outage)
+    world.fill()
+    settings = Settings(workers, windows=SETTINGS.windows, status_every=30.0)
+    with a_folder() as folder:
+        ending, _ = virtually(first, world, Path(folder, "run"), settings)
+        verdicts = {outcome.verdict for outcome in last_records(Path(folder, "run")).values()}
+    assert ending is None
+    assert verdicts == {Verdict.DELETED}
+    failed = [call for call in world.deletes() if call.answer in DOWN]
+    until_open = 2 * FAILURES + workers + RATE * FIRST_DELAYS * POLICY.first_delay
+    assert len(failed) <= until_open + 8 + lasts / POLICY.longest_delay
+    after = [call.at for call in world.deletes() if call.at >= begins + lasts]
+    assert after[0] <= begins + lasts + POLICY.longest_delay + outage.seconds
+    assert after[-1] - after[0] <= TAKES + POLICY.max_delay
+
+
+def test_one_call_at_a_time_is_under_way_while_every_delete_fails() -> None:
+    world = World(PLAN, down=[(2.0, 500.0)], outage=Say(Answer.UNAVAILABLE, 7.0))
+    with a_folder() as folder:
+        virtually(first, world, Path(folder, "run"), SETTINGS)
+    probes = [call for call in world.calls if 30.0 < call.at < 500.0]
+    assert len(probes) > 10
+    assert all(one.answered_at <= other.at for one, other in pairwise(probes))
+
+
+def test_an_outage_that_never_ends_ends_the_run_and_resume_goes_on() -> None:
+    world = World(PLAN, down=[(2.0, 20_000.0)], outage=Say(Answer.UNREACHED, 0.001))
+    world.fill()
+    with a_folder() as folder:
+        directory = Path(folder, "run")
+        ending, _ = virtually(first, world, directory, SETTINGS)
+        assert isinstance(ending, GatewayDown)
+        assert "has failed for 1,8" in ending.message
+        stopped = last_records(directory)
+        assert {outcome.verdict for outcome in stopped.values()} <= {Verdict.DELETED, Verdict.NOT_SENT}
+        world.down = ()
+
+        async def go_on() -> object:
+            journal, session = reopen(world, directory, SETTINGS)
+            try:
+                return await session.run()
+            finally:
+                journal.close()
+
+        assert virtually(go_on) is None
+        assert {outcome.verdict for outcome in last_records(directory).values()} == {Verdict.DELETED}
+    assert not world.planned_left
+
+
+def test_chunks_that_always_fail_are_no_outage_and_hold_nobody_up() -> None:
+    """Every third: the others are deleted as if there were none, these are exhausted, one by one."""
+    poisoned = range(0, PLAN.requests, 3)
+    always = [Say(Answer.UNAVAILABLE)] * POLICY.attempts
+    world = World(PLAN, dict.fromkeys(poisoned, always))
+    with a_folder() as folder:
+        ending, _ = virtually(first, world, Path(folder, "run"), SETTINGS)
+        outcomes = last_records(Path(folder, "run"))
+    assert ending is None
+    assert {number for number, outcome in outcomes.items() if outcome.verdict is Verdict.EXHAUSTED} == set(poisoned)
+    deleted_by = max(call.at for call in world.deletes() if call.answer is Answer.OK)
+    sent_by_then = [call for call in world.deletes() if call.at <= deleted_by]
+    repeats = len(sent_by_then) - len({call.chunk for call in sent_by_then})
+    assert repeats <= RESERVE + POLICY.budget * len(sent_by_then) + ANYWAY / POLICY.first_delay * deleted_by
+
+
+@pytest.mark.parametrize("chunks", [FAILURES - 1, 3])
+def test_a_small_job_that_fails_is_over_as_soon_as_its_attempts_are(chunks: int) -> None:
+    world = World(a_plan(chunks), say=Say(Answer.UNAVAILABLE))
+    settings = Settings(retry=RetryPolicy(attempts=3, first_delay=1.0))
+    with a_folder() as folder:
+        ending, _ = virtually(first, world, Path(folder, "run"), settings)
+        outcomes = last_records(Path(folder, "run"))
+    assert ending is None
+    assert {(each.verdict, each.attempts) for each in outcomes.values()} == {(Verdict.EXHAUSTED, 3)}
+    assert max(call.at for call in world.calls) < 10.0
