@@ -28,9 +28,6 @@ LONGER: Final = 1.1 * SECOND
 LOSS: Final = 2.0
 """Refused calls that a look over a long window's quota costs."""
 
-FINE: Final = 0.06
-"""The share of a window to which the time is searched at which its door opens."""
-
 LONGEST_HOLD: Final = 3600.0
 """Seconds for which a `Retry-After` is honoured. One that says more may be a slip: single probes find out."""
 
@@ -192,7 +189,7 @@ class Pilot:
 
     def _shut(self, now: float, door: Door) -> None:
         hints = tuple(hint for quota in self._quotas for hint in quota.hints)
-        least_gap = max((FINE * quota.seconds for quota in self._quotas if quota.running_out), default=0.0)
+        least_gap = max((quota.gap(now) for quota in self._quotas), default=0.0)
         door.close(now, self._round_trip.seconds, hints, least_gap)
 
     def _conclude(self, now: float, door: Door) -> None:
