@@ -29,9 +29,6 @@ LONGER: Final = 1.1 * SECOND
 LOSS: Final = 2.0
 """Refused calls that a look over a long window's quota costs."""
 
-FINE: Final = 0.06
-"""The share of a window to which the time is searched at which its door opens."""
-
 LONGEST_WISH: Final = 86400.0
 """A `Retry-After` of more seconds is a slip, and says nothing."""
 
@@ -226,7 +223,7 @@ class Pilot:
 
     def _shut(self, now: float, door: Door) -> None:
         hints = tuple(hint for quota in self._quotas for hint in quota.hints)
-        least_gap = max((FINE * quota.seconds for quota in self._quotas if quota.running_out), default=0.0)
+        least_gap = max((quota.gap(now) for quota in self._quotas), default=0.0)
         door.close(now, self._round_trip.seconds, hints, least_gap)
 
     def _conclude(self, now: float, door: Door) -> None:

@@ -24,6 +24,9 @@ OVERSHOOT: Final = 0.015
 PATIENCE: Final = 1.0
 """Seconds above the limit that was, before it counts as gone: a window of a second must have had time to run out."""
 
+SURE: Final = 2.0
+"""What was sent so many seconds before a refusal was in a window of one that held all of its calls."""
+
 SLOPE: Final = 0.3
 """How fast the rate goes on growing meanwhile: this share of the overshoot in a period."""
 
@@ -32,6 +35,9 @@ LOOK: Final = 0.15
 
 TAKE_OFF: Final = 3.0
 """Seconds in which the rate grows e-fold once the limit turned out to be gone."""
+
+LONGEST_FLIGHT: Final = 10.0
+"""Seconds after which the rate no longer grows ever faster."""
 
 
 class Search:
@@ -73,6 +79,11 @@ class Cruise:
         """About to look over the limit, or beyond."""
         return self.clock > (1.0 - LOOK) * self.period
 
+    def proven(self, round_trip: float) -> float:
+        """Whole calls that a second held for certain, wherever its edges were: as many as fit in at that even pace."""
+        part = (self.clock - round_trip - SURE) / self.period
+        return float(int(self.floor + self._reach * min(part, 1.0) ** 3)) if part > 0.0 else 0.0
+
     def advance(self, seconds: float, round_trip: float, at_risk: float) -> None:
         """The rate bound for so long."""
         self.clock += seconds
@@ -84,5 +95,5 @@ class Cruise:
             self.rate = self.floor + self._reach * (1.0 - SLOPE + SLOPE * part)
         else:
             daring = max(1.0, self.rate * round_trip / at_risk)
-            flown = beyond / (TAKE_OFF * min(daring, 2.0))
-            self.rate = (self.floor + self._reach) * exp(min(flown * flown, 12.0))
+            steep = TAKE_OFF * min(daring, 2.0)
+            self.rate *= exp(2.0 * min(beyond, LONGEST_FLIGHT) * seconds / (steep * steep))

@@ -98,7 +98,7 @@ class Budget:
 
     def moved(self) -> None:
         """A limit that has moved is worth a closer watch."""
-        self.share = min(self.share + 0.001, 0.009)
+        self.share = min(self.share + 0.0015, 0.009)
 
     @property
     def at_risk(self) -> float:

@@ -29,6 +29,18 @@ SHORTEST: Final = 1.0
 GROWTH: Final = 0.01
 """By how much more is spent than believed after one window without a refusal; three times it with every further one."""
 
+ENDING: Final = 1.0
+SLOWED: Final = 0.2
+AROUND: Final = 0.02
+"""While a window's length isn't known, its spending slows down so many seconds before it is believed to run out, since
+what is under way then is lost: to this share at the least, and until so much more than believed was spent."""
+
+FINE: Final = 0.06
+"""The share of a window to which the time is searched at which its door opens,"""
+
+FINE_UNKNOWN: Final = 0.12
+"""and, while its length isn't known, that of the time since it began: hints at usual lengths are finer."""
+
 SLACK_SHARE: Final = 0.02
 SLACK_SECONDS: Final = 0.05
 """Two sightings of an edge are of the same one if they are apart by no more than this share of the window and this."""
@@ -141,13 +153,27 @@ class Quota:
     def rate(self, now: float, remaining: float, share: float) -> float:
         """Calls a second that use what is left by the edge, evenly; no bound at all if the rest of the job fits."""
         if not self.known:
-            return max(1.05 * self.limit * share, 1.0) / self.seconds
+            return self._unknown_rate(share)
         left = self.plan * share - self.spent
         if self._missed >= SLIDES:
             return self.plan * share / self.seconds
         if remaining <= left:
             return inf
         return max(left, 0.5) / max(self.next_edge - now, 0.02 * self.seconds)
+
+    def _unknown_rate(self, share: float) -> float:
+        """What is believed to be there, in the time that the door was shut; slower where it is about to run out."""
+        usual = max(1.05 * self.limit * share, 1.0) / self.seconds
+        left = self.limit - self.spent
+        if left < -AROUND * self.limit:
+            return usual
+        return min(usual, max(left / ENDING, SLOWED * usual))
+
+    def gap(self, now: float) -> float:
+        """Seconds between two looks whether a new window has begun, if most of this one is spent."""
+        if not self.running_out:
+            return 0.0
+        return FINE * self.seconds if self.known else max(FINE * self.seconds, FINE_UNKNOWN * (now - self.edge.by))
 
     def ready_at(self, share: float) -> float:
         """When it next has room: the edge, once all is spent."""

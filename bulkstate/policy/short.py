@@ -60,6 +60,14 @@ class Bracket:
         """They lie apart by more than a call and a percent."""
         return max(self.low, other.low) - min(self.high, other.high) > 1 + 0.01 * self.low
 
+    def above(self, proven: float) -> Bracket:
+        """So much was borne, unless the limit has fallen since."""
+        return Bracket(max(self.low, proven), self.high) if proven <= self.high else self
+
+    def meets(self, other: Bracket) -> bool:
+        """Both may be right."""
+        return max(self.low, other.low) <= min(self.high, other.high)
+
     def narrowed(self, other: Bracket) -> Bracket:
         """What both say; only the other, newer one where they contradict each other: the limit has moved."""
         low, high = max(self.low, other.low), min(self.high, other.high)
@@ -77,11 +85,18 @@ class Noise:
         self.value = 0.0
         self.depth = 0.02
         self._deep_at = -inf
+        self._before = 0.0
 
-    def add(self, odd: bool, missed: float) -> None:
-        """A loss came early, or contradicts those before; it left this share of a second's calls unserved."""
-        self.value += (1.0 - self.value) / 3 if odd else -self.value / 8
+    def add(self, odd: bool | None, missed: float) -> None:
+        """A loss fits in with those before or doesn't; None if it could be either. It left this share of a second's
+        calls unserved."""
+        if odd is not None:
+            self.value += (1.0 - self.value) / 3 if odd else -self.value / 8
         self.depth += (min(max(missed, 0.0), 0.3) - self.depth) / 6
+
+    def explained(self) -> None:
+        """The limit has moved: what looked odd was that."""
+        self.value = min(self.value, self._before)
 
     def calm(self) -> None:
         """There was no loss for long."""
@@ -91,6 +106,8 @@ class Noise:
         """Deeper than noise goes, or deep twice in a row: the limit has fallen."""
         again = lost_at - self._deep_at < 2.3 * SECOND
         deep = missed > 1.3 * self.depth + 0.03
+        if not again:
+            self._before = self.value
         if deep:
             self._deep_at = lost_at
         return missed > 2.5 * self.depth + 0.06 or (deep and again)
@@ -175,19 +192,32 @@ class ShortLimit:
         self._since_loss, self._opened_at = 0, loss.accepted_from
         renewed = moved and not held.low <= self._bracket.low <= held.high
         self._bracket = held if renewed else self._bracket.narrowed(held)
+        if isinstance(was, Cruise) and not moved:
+            self._bracket = self._bracket.above(was.proven(loss.round_trip))
         self._climb = self._cruise(was.rate, 1.0 if moved else (1.0 - self._noise.value) ** TRUST)
 
     def _judge(self, was: Cruise, held: Bracket, loss: Loss, moved: bool) -> None:
         """What the loss says about the noise and about the limit's moves."""
-        contradicts = held.contradicts(self._bracket)
-        if moved and contradicts and not self._bracket.wide:
+        if moved and held.contradicts(self._bracket) and not self._bracket.wide:
             self._budget.moved()
         if was.blind:
             self._noise.calm()
-        else:
-            early = was.clock < EARLY * was.period and not self._bracket.wide
-            self._noise.add(early or contradicts, 1.0 - held.low / was.rate)
+            return
+        self._noise.add(self._odd(was, held), 1.0 - held.low / was.rate)
+        if moved:
+            self._noise.explained()
+        elif not self._bracket.wide:
             self._refused_a_loss += (loss.refused - self._refused_a_loss) / 4
+
+    def _odd(self, was: Cruise, held: Bracket) -> bool | None:
+        """Whether a loss contradicts those before, or comes early at a rate that they would have borne; None if it
+        comes early and agrees with them: a rate that is a little too much is refused at any time."""
+        if held.contradicts(self._bracket):
+            return True
+        if self._bracket.wide or was.clock >= EARLY * was.period:
+            return False
+        agrees = held.meets(self._bracket) and was.rate > BELOW * self._bracket.low
+        return None if agrees else True
 
     def _held(self, loss: Loss) -> Bracket:
         """What the loss says about the limit."""

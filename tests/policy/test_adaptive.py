@@ -80,6 +80,19 @@ def test_a_longer_window_is_found_and_its_length_learnt(limit: int, window: floa
     assert pilot.learnt().quotas[0].limit == pytest.approx(limit, rel=0.05)
 
 
+def test_a_limit_that_falls_and_rises_is_followed() -> None:
+    slow, fast = Fixed(18, 1.0), Fixed(60, 1.0)
+    first = Fixed(37, 1.0)
+
+    def admits(at: float) -> bool:
+        return (first if at < 60.0 else slow if at < 200.0 else fast).admits(at)
+
+    calls = 37 * 60 + 18 * 140 + 60 * 60
+    seconds, refused = flown(Pilot(), admits, calls)
+    assert 260.0 / seconds >= 0.92
+    assert refused / calls <= 0.011
+
+
 def test_the_next_run_starts_warm() -> None:
     cold = Pilot()
     _, first = flown(cold, Fixed(150, 1.0).admits, 3000)
