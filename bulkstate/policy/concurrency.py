@@ -11,9 +11,14 @@ from __future__ import annotations
 from math import inf, sqrt
 from typing import Final
 
+from bulkstate.policy.evidence import QUICKEST
+
 WINDOW_SECONDS: Final = 0.25
 WINDOW_CALLS: Final = 10
 """A mean is taken over at least so long and so many calls, and as long as one takes: what changed has to show."""
+
+SMOOTH: Final = 0.25
+"""What a window weighs in the mean whose least counts: of many windows one is lucky, and no measure for the others."""
 
 TOLERANCE: Final = 1.25
 """A mean so many times the least is no queue yet."""
@@ -57,6 +62,7 @@ class Latency:
         self._begun = -inf
         self._sum = 0.0
         self._summed = 0
+        self._smooth = inf
         self._peak = (0.0, 0.0)
         self._in_vain = 0
 
@@ -64,25 +70,26 @@ class Latency:
         """A call took so long; whether that closes a window."""
         if self._summed == 0:
             self._begun = now
-        self._sum += latency
+        self._sum += max(latency, QUICKEST)
         self._summed += 1
         shortest = max(WINDOW_SECONDS, self._sum / self._summed)
         if self._summed < WINDOW_CALLS or now - self._begun < shortest:
             return False
         self.mean, self.calls = self._sum / self._summed, self._summed
-        self.least = min(self.least, self.mean)
+        self._smooth = self.mean if self._smooth == inf else self._smooth + SMOOTH * (self.mean - self._smooth)
+        self.least = min(self.least, self._smooth)
         self._sum, self._summed = 0.0, 0
         return True
 
     def doubt(self, limit: float) -> None:
         """Look whether fewer calls in flight, with this limit, are any faster than those of the last queue's peak."""
         most, mean = self._peak
-        if self.mean <= TOLERANCE * self.least or limit >= most:
-            self._peak, self._in_vain = (limit, self.mean), 0
+        if self._smooth <= TOLERANCE * self.least or limit >= most:
+            self._peak, self._in_vain = (limit, self._smooth), 0
         elif limit <= most / 2:
-            self._in_vain = self._in_vain + 1 if self.mean >= SLOWER * mean else 0
+            self._in_vain = self._in_vain + 1 if self._smooth >= SLOWER * mean else 0
         if self._in_vain >= SLOWER_WINDOWS:
-            self.least, self._in_vain = self.mean, 0
+            self.least, self._in_vain = self._smooth, 0
 
 
 class ConcurrencyPilot:

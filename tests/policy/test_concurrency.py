@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from heapq import heappop, heappush
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -142,6 +143,20 @@ def test_a_gateway_that_becomes_slower_for_good_isnt_taken_for_one_that_queues(s
     assert pilot.limit == 100
     driven(pilot, 20.0 + 60.0 * slower, queueing(1000, 0.2 * slower), begin=20.0)
     assert pilot.limit >= 50
+
+
+@pytest.mark.parametrize("begin", range(3))
+def test_latencies_that_scatter_are_no_queue(begin: int) -> None:
+    random, pilot = Random(begin), ConcurrencyPilot(60)
+    driven(pilot, 300.0, lambda now, in_flight: min(random.lognormvariate(-1.0, 0.8), 4.0))
+    assert pilot.limit >= 30
+
+
+def test_answers_without_any_latency_are_borne() -> None:
+    pilot = ConcurrencyPilot(256)
+    for number in range(100):
+        pilot.answered(0.05 * number, 0.05 * number, False, False, pilot.limit)
+    assert pilot.limit > 8
 
 
 def test_nothing_grows_that_isnt_used() -> None:
