@@ -4,8 +4,9 @@
 
 One JSON line a row and way to pace, then a table. *Reached* is the time of a caller who knows every limit divided by
 the time taken (`omniscient.paced`; `of_least` against one who knows every window's edges as well), *refused* the share
-of 429s in all calls: means over the seeds, and how far they lie apart. Without an option: the program alone, five
-seeds. `--all`: the other ways to pace beside it. `--quick`: one seed, the other ways on one row only.
+of 429s (and 503s, where work is what limits) in all calls: means over the seeds, and how far they lie apart. Without an
+option: the program alone, five seeds. `--all`: the other ways to pace beside it. `--quick`: one seed, the other ways on
+one row only.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Final
 import trio
 from controllers import AimdCaller, BotocoreCaller, FullJitter
 from gateway_limits import FixedWindow, Limit, Poisson, Steps, TokenBucket, steady
-from gateway_sim import Caller, Contestant, Job, World, simulate
+from gateway_sim import Caller, Contestant, Job, Load, Wish, World, simulate
 from omniscient import least, paced
 
 from bulkstate.gate import Gate
@@ -82,6 +83,11 @@ def shared(name: str, limit: Limit, others: Steps) -> Row:
     return Row(name, Job(World((limit,), (Poisson(others),))), 92, 1.5)
 
 
+def working(name: str, load: Load, reached: float) -> Row:
+    """A gateway whose limit is told, and far above what the work behind it allows."""
+    return Row(name, Job(World((per(5000),), load=load), told=(Window(5000, 1.0),), workers=256), reached, 0.5)
+
+
 ROWS: Final = (
     told("37/s", per(37)),
     told("150/s", per(150)),
@@ -107,8 +113,15 @@ ROWS: Final = (
     fast(600, warm=True),
     fast(2000, warm=False),
     fast(2000, warm=True),
+    working("queue beyond 20 of 50 ms", Load(0.05, 20), 93),
+    working("503 beyond 40 of 50 ms", Load(0.05, 1000, 40), 45),
+    Row("no limit, 16 of 50 ms", Job(World((), load=Load(0.05, 16))), 65, 0.5),
+    Row("37/s, 1 % of replies lost", Job(World((per(37),), lost=0.01, timeout=5.0)), 94, 0.5),
+    Row("37/s, Retry-After: 3600", Job(World((per(37),), wish=Wish.ANXIOUS)), 97, 0.6),
+    Row("1200/min, Retry-After: 60", Job(World((per(1200, MINUTE),), wish=Wish.LAZY)), 97, 0.7),
 )
-"""Steps and the others' changes come after about a third and two thirds of the calls."""
+"""Steps and the others' changes come after about a third and two thirds of the calls. The last six rows aren't asked
+for: they guard what is reached where work is the limit, where replies are lost, and where a `Retry-After` lies."""
 
 COMPARED_QUICKLY: Final = "37/s"
 SEEDS: Final = 5
@@ -125,8 +138,7 @@ class Program:
         """Engine, gate, pacer and pilot as a run has them."""
         pilot = None if job.told else Pilot(learnt=self._learnt)
         gate = Gate(Pacer(job.told), trio.current_time, trio.current_time, pilot)
-        crew = None if job.told else ConcurrencyPilot(job.workers)
-        return Caller(gate, job.workers, done=lambda: self._keep(pilot), crew=crew)
+        return Caller(gate, job.workers, done=lambda: self._keep(pilot), crew=ConcurrencyPilot(job.workers))
 
     def _keep(self, pilot: Pilot | None) -> None:
         """A new job begins at 0 on a new clock; nobody knows how much later that is."""
@@ -179,7 +191,7 @@ def measure(task: Task) -> Figure:
     return Figure(
         100 * paced(job) / taken.seconds,
         None if soonest is None else 100 * soonest / taken.seconds,
-        100 * taken.refused / taken.calls,
+        100 * (taken.refused + taken.overloaded) / taken.calls,
     )
 
 

@@ -1,8 +1,9 @@
 """How many calls may be in flight at once (`concurrency: auto`): by latency and overload, never because of a 429.
 
-The gradient is the one of Envoy's adaptive concurrency filter, and of Netflix's Gradient limit: while more in flight
-only makes each take longer, the gateway queues. Means over windows of calls stand for the latency; the smallest one
-seen lately, for the latency of a gateway that isn't busy.
+While more in flight only makes each take longer, the gateway queues: the gradient of Envoy's adaptive concurrency
+filter, and of Netflix's Gradient limit. Means over windows of calls stand for the latency; the least of them, for the
+latency of a gateway that isn't busy. Where it answers 503 instead, the limit comes back along the cubic that networks
+use: fast to where that happened, slowly past it, and then ever faster.
 """
 
 from __future__ import annotations
@@ -10,44 +11,85 @@ from __future__ import annotations
 from math import inf, sqrt
 from typing import Final
 
+from bulkstate.policy.evidence import QUICKEST
+
 WINDOW_SECONDS: Final = 0.25
 WINDOW_CALLS: Final = 10
-"""A mean is taken over at least so long and so many calls."""
+"""A mean is taken over at least so long and so many calls, and as long as one takes: what changed has to show."""
+
+SMOOTH: Final = 0.25
+"""What a window weighs in the mean whose least counts: of many windows one is lucky, and no measure for the others."""
 
 TOLERANCE: Final = 1.25
 """A mean so many times the least is no queue yet."""
 
 LEAST_GRADIENT: Final = 0.7
-"""A window shrinks the limit to this share at most; so does an epoch of overload."""
+"""A window shrinks the limit to this share at most."""
 
-FORGET: Final = 0.002
-"""By which share the least latency grows in each window, so that a gateway may become slower for good."""
+BOLD: Final = 0.25
+"""What an answer adds to the limit before there was a queue or overload: it doubles in three round trips. One by one,
+since calls that start together arrive together, and are a queue of their own."""
 
-FIRST_TRUCE: Final = 2.0
-LONGEST_TRUCE: Final = 60.0
-"""Seconds without growth after overload; doubled each time that it comes back at the same place."""
+CUT: Final = 0.85
+"""What an epoch of overload leaves of the limit."""
+
+TRUCE: Final = 16.0
+"""Rounds, of as many answers as the limit is, until it is back where overload began: so few calls pay for looking."""
+
+REACH: Final = 2.0
+"""Calls that it gains in as many rounds again, or the share that the cut took: a limit of 1 isn't for ever."""
+
+LATE: Final = 4.0
+"""An error that took so many times as long as an answer does wasn't a gateway that defends itself, but lost,"""
+
+LOST_SHARE: Final = 0.1
+LOST_MEMORY: Final = 0.02
+"""and a few lost calls say nothing of the load: more than this share of the last ones, each weighing so much, do."""
+
+SLOWER: Final = 0.85
+SLOWER_WINDOWS: Final = 8
+"""Where half the calls in flight still take this share of the time, for so many windows, there is no queue: the gateway
+has become slower."""
 
 
-class LatencyWindow:
-    """The mean latency of successive windows, and the least of them."""
+class Latency:
+    """The mean latency of successive windows, and the least of them, which is that of a gateway that isn't busy."""
 
     def __init__(self) -> None:
         self.least = inf
+        self.mean = inf
+        self.calls = 0
         self._begun = -inf
         self._sum = 0.0
-        self._calls = 0
+        self._summed = 0
+        self._smooth = inf
+        self._peak = (0.0, 0.0)
+        self._in_vain = 0
 
-    def add(self, now: float, latency: float) -> float | None:
-        """A call took so long; the mean, if that closes a window."""
-        if self._calls == 0:
+    def add(self, now: float, latency: float) -> bool:
+        """A call took so long; whether that closes a window."""
+        if self._summed == 0:
             self._begun = now
-        self._sum += latency
-        self._calls += 1
-        if self._calls < WINDOW_CALLS or now - self._begun < WINDOW_SECONDS:
-            return None
-        mean, self._sum, self._calls = self._sum / self._calls, 0.0, 0
-        self.least = min(self.least * (1.0 + FORGET), mean)
-        return mean
+        self._sum += max(latency, QUICKEST)
+        self._summed += 1
+        shortest = max(WINDOW_SECONDS, self._sum / self._summed)
+        if self._summed < WINDOW_CALLS or now - self._begun < shortest:
+            return False
+        self.mean, self.calls = self._sum / self._summed, self._summed
+        self._smooth = self.mean if self._smooth == inf else self._smooth + SMOOTH * (self.mean - self._smooth)
+        self.least = min(self.least, self._smooth)
+        self._sum, self._summed = 0.0, 0
+        return True
+
+    def doubt(self, limit: float) -> None:
+        """Look whether fewer calls in flight, with this limit, are any faster than those of the last queue's peak."""
+        most, mean = self._peak
+        if self._smooth <= TOLERANCE * self.least or limit >= most:
+            self._peak, self._in_vain = (limit, self._smooth), 0
+        elif limit <= most / 2:
+            self._in_vain = self._in_vain + 1 if self._smooth >= SLOWER * mean else 0
+        if self._in_vain >= SLOWER_WINDOWS:
+            self.least, self._in_vain = self._smooth, 0
 
 
 class ConcurrencyPilot:
@@ -56,11 +98,13 @@ class ConcurrencyPilot:
     def __init__(self, most: int, start: int = 8) -> None:
         self._most = float(most)
         self._limit = float(min(start, most))
-        self._full = False
-        self._latency = LatencyWindow()
+        self._latency = Latency()
+        self._step = BOLD
+        self._searching = True
+        self._lost = 0.0
         self._cut_at = -inf
         self._cut_from = inf
-        self._truce = FIRST_TRUCE
+        self._rounds = inf
 
     @property
     def limit(self) -> int:
@@ -70,30 +114,39 @@ class ConcurrencyPilot:
     def answered(self, now: float, sent_at: float, overloaded: bool, throttled: bool, in_flight: int) -> None:
         """A call ended: by overload (503, a timeout), by a 429, which says nothing here, or by an answer. With it, so
         many were in flight."""
-        self._full = self._full or in_flight >= self.limit
-        if overloaded:
-            self._cut(now, sent_at)
-        elif not throttled:
-            mean = self._latency.add(now, now - sent_at)
-            if mean is not None:
-                self._turn(now, mean)
-
-    def _cut(self, now: float, sent_at: float) -> None:
-        if sent_at <= self._cut_at:
+        if throttled:
             return
-        again = self._limit <= 1.2 * self._cut_from
-        self._truce = min(2 * self._truce, LONGEST_TRUCE) if again and self._cut_from < inf else FIRST_TRUCE
-        self._cut_at, self._cut_from = now, self._limit
-        self._limit = max(1.0, LEAST_GRADIENT * self._limit)
+        lost = overloaded and now - sent_at > LATE * self._latency.mean
+        self._lost += LOST_MEMORY * (lost - self._lost)
+        if overloaded:
+            if sent_at > self._cut_at and (not lost or self._lost > LOST_SHARE):
+                self._cut(now, in_flight)
+            return
+        if self._latency.add(now, now - sent_at):
+            self._turn()
+        self._rounds += 1.0 / self._limit
+        if in_flight >= self.limit:
+            self._limit = min(self._limit + self._step, max(self._limit, self._ceiling), self._most)
 
-    def _turn(self, now: float, mean: float) -> None:
-        gradient = min(1.0, max(LEAST_GRADIENT, TOLERANCE * self._latency.least / mean))
-        wanted = gradient * self._limit + sqrt(self._limit)
-        if wanted > self._limit and (not self._full or self._at_peace_below(now, wanted)):
-            wanted = self._limit
-        self._limit = min(max(1.0, wanted), self._most)
-        self._full = False
+    def _cut(self, now: float, in_flight: int) -> None:
+        """Less than was in flight, which is less than the limit where something else holds the run back."""
+        self._rounds = 0.0
+        self._cut_at, self._cut_from = now, max(min(self._limit, in_flight), self._limit / 2)
+        self._limit = max(1.0, CUT * self._cut_from)
+        self._searching = False
 
-    def _at_peace_below(self, now: float, wanted: float) -> bool:
-        """Overload came at about this limit, not long ago."""
-        return wanted > 0.85 * self._cut_from and now < self._cut_at + self._truce
+    @property
+    def _ceiling(self) -> float:
+        """How far the limit may have come back since the last overload."""
+        part = self._rounds / TRUCE - 1.0
+        lost = (1.0 - CUT) * self._cut_from
+        return self._cut_from + (lost if part < 0.0 else max(lost, REACH)) * part * part * part
+
+    def _turn(self) -> None:
+        """A window is over: shrink at once, or grow with its successor's calls."""
+        self._latency.doubt(self._limit)
+        gradient = min(1.0, max(LEAST_GRADIENT, TOLERANCE * self._latency.least / self._latency.mean))
+        self._searching = self._searching and gradient == 1.0
+        growth = gradient * self._limit + sqrt(self._limit) - self._limit
+        self._limit = max(1.0, self._limit + min(growth, 0.0))
+        self._step = BOLD if self._searching else min(max(growth, 0.0) / self._latency.calls, BOLD)

@@ -102,6 +102,8 @@ class Budget:
 
     @property
     def at_risk(self) -> float:
-        """Calls that may be under way when a limit is run into blindly."""
+        """Calls that may be under way when a limit is run into blindly: a window of a minute or more that runs out
+        refuses all of them. More would be found out sooner of a gateway without a limit, and cost others their share.
+        """
         whole = self.calls + self.remaining if self.remaining is not None else 10_000
         return max(4.0, 0.001 * whole - 3.0)
