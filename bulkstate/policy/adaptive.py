@@ -32,8 +32,13 @@ LOSS: Final = 2.0
 LONGEST_WISH: Final = 86400.0
 """A `Retry-After` of more seconds is a slip, and says nothing."""
 
+KEPT: Final = 2
+LONGEST_KEPT: Final = 10.0
+"""So many losses' wishes, of so many seconds at most, are kept to the letter. Who refuses more often would have his word
+taken for more than it may be worth."""
+
 ROUNDED: Final = 1.0
-"""One of so many seconds says nothing either: it is rounded up to whole ones, and a window of a second is half over."""
+"""Later, one of so many seconds says nothing: it is rounded up to whole ones, and a window of a second is half over."""
 
 SHORTEST_TOLD: Final = 0.1
 MOST_TOLD: Final = 1e9
@@ -68,6 +73,7 @@ class Pilot:
         self._accepted_since_edge = 0
         self._lies = 0
         self._believed = BELIEVED
+        self._kept = 0
         self._heeded: list[Quota] = []
         self._empty_until = -inf
         self._said: frozenset[tuple[float | None, float | None]] = frozenset()
@@ -174,13 +180,19 @@ class Pilot:
             self._retime(now)
 
     def _pause(self, now: float, retry_after: float | None, told: Sequence[Told]) -> None:
-        """A 429 said for how long: that is kept to as far as it has proved honest, and not at all once it lied."""
-        seconds = _wish(retry_after, told)
-        if seconds is None or self._believed <= 0.0 or self._door is None:
+        """A 429 said for how long. At first that is kept to the letter; but where it goes on, or is for long, only as
+        far as it has proved honest, and not at all once it lied."""
+        seconds, door = _wish(retry_after, told), self._door
+        if seconds is None or self._believed <= 0.0 or door is None:
             return
-        if not self._door.shut:
-            self._shut(now, self._door)
-        self._door.hold(now, seconds, self._believed)
+        to_the_letter = seconds <= LONGEST_KEPT and (door.kept or self._kept < KEPT)
+        if not door.shut and (to_the_letter or seconds > ROUNDED):
+            self._shut(now, door)
+        if to_the_letter:
+            self._kept += not door.kept
+            door.keep(now, seconds)
+        elif seconds > ROUNDED:
+            door.hold(now, seconds, self._believed)
 
     def _check(self, now: float, throttled: bool, told: Sequence[Told]) -> None:
         """Headers lie where all limits have calls left while a 429 comes, and where a call passes though none is left:
@@ -299,4 +311,4 @@ def _wish(retry_after: float | None, told: Sequence[Told]) -> float | None:
     limits it is one that has no calls left."""
     resets = (each.reset_after for each in told if each.reset_after is not None and not each.remaining)
     said = retry_after if retry_after is not None else max(resets, default=None)
-    return said if said is not None and ROUNDED < said <= LONGEST_WISH else None
+    return said if said is not None and 0.0 < said <= LONGEST_WISH else None

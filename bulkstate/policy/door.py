@@ -92,6 +92,7 @@ class Door:
         self._probed_at: float | None = None
         self._patience = inf
         self._next_probe = now
+        self._kept_until = -inf
         self._held_until = -inf
         self._believed = 0.0
         self._round_trip = 0.0
@@ -99,7 +100,13 @@ class Door:
     @property
     def ready_at(self) -> float:
         """When the next probe, or the first call through the open door, may start."""
-        return self._next_probe if self._probed_at is None else max(self._next_probe, self._probed_at + self._patience)
+        after = self._next_probe if self._probed_at is None else max(self._next_probe, self._probed_at + self._patience)
+        return max(after, self._kept_until)
+
+    @property
+    def kept(self) -> bool:
+        """A wish is kept to the letter."""
+        return self._kept_until > -inf
 
     @property
     def open(self) -> bool:
@@ -119,6 +126,10 @@ class Door:
         self._patience = LOST * round_trip
         self._round_trip = round_trip
         self._next_probe = now + 1.25 * round_trip
+
+    def keep(self, now: float, wish: float) -> None:
+        """The gateway wishes for no call in so many seconds, and gets none. So nobody sees when the door opens."""
+        self._kept_until = max(self._kept_until, now + wish)
 
     def hold(self, now: float, wish: float, believed: float) -> None:
         """The gateway wishes for no call in so many seconds. As far as it isn't `believed`, probes try it meanwhile,
@@ -206,6 +217,7 @@ class Door:
         other = sum(first + jitter < at < last - jitter for at in self._refused)
         thinned = among > 0 and among >= AMONG * (among + other)
         passed = sum(at > first for at in self._accepted) if thinned else len(accepted)
-        return Loss(
-            first, last, min(accepted, default=last), passed, len(self._refused), thinned, self._ran, round_trip
-        )
+        opened = min(accepted, default=last)
+        if self.kept:  # as far as anybody knows at once, else next to nothing would seem to be what a second holds
+            opened = min(opened, last + FIRST_GAP)
+        return Loss(first, last, opened, passed, len(self._refused), thinned, self._ran, round_trip)
