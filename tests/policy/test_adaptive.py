@@ -145,6 +145,14 @@ def test_nothing_left_isnt_believed_of_a_gateway_that_lets_calls_through() -> No
         assert 4000 / 40 / taken >= 0.9
 
 
+def test_a_reset_beyond_its_own_window_says_nothing_and_the_limit_still_counts() -> None:
+    pilot, told = Pilot(), (Told(100.0, 60.0, 0.0, 3e7),)
+    for now in (1.0, 70.0, 140.0):
+        pilot.sent(now)
+        pilot.answered(now + ROUND_TRIP, now, False, None, told)
+    assert [(quota.limit, quota.seconds) for quota in pilot.learnt().quotas] == [(100.0, 60.0)]
+
+
 def test_headers_that_never_say_the_same_are_no_longer_listened_to() -> None:
     pilot, admits, refused = Pilot(), Fixed(40, 1.0).admits, 0
     for number in range(400):
