@@ -123,6 +123,12 @@ def test_a_wish_that_lies_is_found_out() -> None:
         assert refused <= 40
 
 
+@pytest.mark.parametrize("begin", [0.1, 0.37, 0.6, 0.9])
+def test_an_honest_wish_of_a_second_doesnt_hide_when_the_window_ended(begin: float) -> None:
+    wished = flown(Pilot(), Fixed(37, 1.0).admits, 3000, begin=begin, wish=lambda at: 1.0)
+    assert wished == flown(Pilot(), Fixed(37, 1.0).admits, 3000, begin=begin)
+
+
 @pytest.mark.parametrize("begin", [500.0, 3500.0])
 def test_an_honest_wish_of_an_hour_costs_a_handful_of_calls_once(begin: float) -> None:
     plain, wishing, refusals = Fixed(300, 3600.0), Fixed(300, 3600.0), list[float]()
