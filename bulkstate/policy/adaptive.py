@@ -206,13 +206,13 @@ class Pilot:
         if throttled:
             self._lies += bool(left) and min(left) > 0
             return
-        resets = [each.reset_after for each in told if each.remaining == 0 and each.reset_after is not None]
-        if resets and now < self._empty_until:
+        empty_for = _empty_for(told)
+        if empty_for is not None and now < self._empty_until:
             self._lies = LIES
             self._quotas = [quota for quota in self._quotas if quota not in self._heeded]
             self._retime(now)
-        elif resets:
-            self._empty_until = now + max(resets) - COARSE
+        elif empty_for is not None:
+            self._empty_until = now + empty_for - COARSE
 
     def _heed(self, now: float, told: Told) -> None:
         """Headers name a window: keep to it, and look over it as over any other. A limit told too high ends with the
@@ -300,10 +300,18 @@ def per(seconds: float) -> str:
 
 
 def _as_told(now: float, limit: float, seconds: float, reset_after: float | None) -> Quota:
-    """A window that headers name; one that begins now, if they don't say when it ends."""
+    """A window that headers name; one that begins now, if they don't say when it ends, or not before the next one."""
     left = seconds if reset_after is None else min(reset_after, seconds)
     edge = now + left - seconds
     return Quota(limit, seconds, Edge(edge - SECOND, edge), known=True)
+
+
+def _empty_for(told: Sequence[Told]) -> float | None:
+    """Seconds for which a window has no call left, the longest if there are several; None if there is no such one. A
+    window that is said to last beyond its own length says nothing."""
+    resets = (each.reset_after for each in told if each.remaining == 0 and each.reset_after is not None)
+    longest = max((each.seconds or 0.0 for each in told), default=0.0)
+    return max((reset for reset in resets if reset <= longest + SECOND), default=None)
 
 
 def _wish(retry_after: float | None, told: Sequence[Told]) -> float | None:

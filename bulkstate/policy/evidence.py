@@ -12,7 +12,8 @@ QUICKEST: Final = 1e-4
 
 
 class Accepted:
-    """When the calls of the last seconds started that were accepted."""
+    """When the calls of the last seconds started that were accepted: seconds before the latest but one, so that the
+    first call through a door that was shut for long doesn't wipe out what was before it."""
 
     def __init__(self, seconds: float = 2.5) -> None:
         self._seconds = seconds
@@ -22,11 +23,13 @@ class Accepted:
     def add(self, sent_at: float) -> None:
         """A call that started then was accepted."""
         times = self._times
+        if times:
+            horizon = times[-1] - self._seconds
+            while times[0] < horizon:
+                times.popleft()
         times.append(sent_at)
         if sent_at < self.first:
             self.first = sent_at
-        while times[0] < sent_at - self._seconds:
-            times.popleft()
 
     def between(self, first: float, last: float) -> int:
         """How many started from `first` until before `last`."""

@@ -136,6 +136,12 @@ def test_a_wish_that_lies_is_found_out() -> None:
         assert refused <= 40
 
 
+@pytest.mark.parametrize("begin", [0.1, 0.37, 0.6, 0.9])
+def test_an_honest_wish_of_a_second_doesnt_hide_when_the_window_ended(begin: float) -> None:
+    wished = flown(Pilot(), Fixed(37, 1.0).admits, 3000, begin=begin, wish=lambda at: 1.0)
+    assert wished == flown(Pilot(), Fixed(37, 1.0).admits, 3000, begin=begin)
+
+
 @pytest.mark.parametrize("begin", [500.0, 3500.0])
 def test_an_honest_wish_of_an_hour_costs_a_handful_of_calls_once(begin: float) -> None:
     plain, wishing, refusals = Fixed(300, 3600.0), Fixed(300, 3600.0), list[float]()
@@ -156,6 +162,15 @@ def test_nothing_left_isnt_believed_of_a_gateway_that_lets_calls_through() -> No
     for seconds in (60.0, 3600.0):
         taken, _ = flown(Pilot(), Fixed(40, 1.0).admits, 4000, (Told(2400.0, seconds, 0.0, seconds),))
         assert 4000 / 40 / taken >= 0.9
+
+
+def test_a_reset_beyond_its_own_window_says_nothing_and_the_limit_still_counts() -> None:
+    pilot, told = Pilot(), (Told(100.0, 60.0, 0.0, 3e7),)
+    for now in (1.0, 70.0, 140.0):
+        pilot.sent(now)
+        pilot.answered(now + ROUND_TRIP, now, False, None, told)
+    (quota,) = pilot.learnt().quotas
+    assert (quota.limit, quota.seconds) == (pytest.approx(100.0, rel=0.05), 60.0)
 
 
 def test_headers_that_never_say_the_same_are_no_longer_listened_to() -> None:
