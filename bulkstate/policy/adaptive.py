@@ -11,9 +11,11 @@ from math import inf
 from typing import Final
 
 from bulkstate.model import Told
-from bulkstate.policy.door import BELIEVED, COARSE, Door, Loss
+from bulkstate.policy import hearsay
+from bulkstate.policy.door import BELIEVED, Door, Loss
 from bulkstate.policy.evidence import Budget, RoundTrip
-from bulkstate.policy.learnt import LONGEST, NOTHING, Learnt, LearntQuota
+from bulkstate.policy.hearsay import Hearsay
+from bulkstate.policy.learnt import NOTHING, Learnt, LearntQuota
 from bulkstate.policy.pacing import Metronome
 from bulkstate.policy.quota import Edge, Quota
 from bulkstate.policy.short import SECOND, ShortLimit
@@ -34,22 +36,11 @@ LONGEST_WISH: Final = 86400.0
 
 KEPT: Final = 2
 LONGEST_KEPT: Final = 10.0
-"""So many losses' wishes, of so many seconds at most, are kept to the letter. Who refuses more often would have his word
-taken for more than it may be worth."""
+"""So many losses' wishes, of so many seconds at most, are kept to the letter. Later it is to be seen what they are
+worth."""
 
 ROUNDED: Final = 1.0
 """Later, one of so many seconds says nothing: it is rounded up to whole ones, and a window of a second is half over."""
-
-SHORTEST_TOLD: Final = 0.1
-MOST_TOLD: Final = 1e9
-"""What headers say of a shorter window, or of more calls in one, can't be meant."""
-
-LIES: Final = 2
-"""Headers that a gateway's own answers contradicted so often are no longer listened to."""
-
-MOST_NEWS: Final = 20
-"""Nor are headers that have said something else about the limits so often: learning never ends with them."""
-
 
 _NAMES: Final = {1.0: "second", 60.0: "minute", 3600.0: "hour", 86400.0: "day"}
 
@@ -61,7 +52,7 @@ class Pilot:
     def __init__(self, share: float = 1.0, learnt: Learnt = NOTHING) -> None:
         self._budget = Budget()
         self._share = share
-        self._short = ShortLimit(self._budget, learnt.rate)
+        self._short = ShortLimit(self._budget, learnt.rate, share)
         self._strays = Strays()
         self._quotas = [Quota(q.limit, q.seconds, Edge(q.edge, q.edge), True, q.spent) for q in learnt.quotas]
         self._binder: Quota | None = None
@@ -71,13 +62,11 @@ class Pilot:
         self._pace = Metronome(catch_up=CATCH_UP)
         self._settled_at = -inf
         self._accepted_since_edge = 0
-        self._lies = 0
         self._believed = BELIEVED
         self._kept = 0
+        self._hearsay = Hearsay()
         self._heeded: list[Quota] = []
-        self._empty_until = -inf
-        self._said: frozenset[tuple[float | None, float | None]] = frozenset()
-        self._news = 0
+        self._sent_at = -inf
         self._pace.interval = 1.0 / self._short.rate
 
     def expect(self, calls: int) -> None:
@@ -90,18 +79,25 @@ class Pilot:
         return 1.0 / self._pace.interval
 
     def learnt(self) -> Learnt:
-        """What is known by now."""
-        quotas = tuple(LearntQuota(q.limit, q.seconds, q.edge.by, max(0, q.spent)) for q in self._quotas if q.known)
+        """What is known by now, and not by hearsay alone."""
+        sure = (quota for quota in self._quotas if quota.known and quota not in self._heeded)
+        quotas = tuple(LearntQuota(q.limit, q.seconds, q.edge.by, max(0, q.spent)) for q in sure)
         return Learnt(self._short.learnt, quotas)
 
     def ready_at(self, now: float) -> float:
         """The earliest time at which the next call may start: now or later, and later the longer a probe takes."""
         if self._door is not None and self._door.shut:
             return max(now, self._door.ready_at)
-        return max(now, self._pace.ready_at(), self._room_at)
+        ready = max(now, self._pace.ready_at(), self._room_at)
+        if self._heeded and ready > self._sent_at + self._hearsay.patience:
+            return max(now, self._sent_at + self._hearsay.patience)
+        return ready
 
     def sent(self, now: float) -> None:
         """A call starts now."""
+        if self._heeded and now < max(self._pace.ready_at(), self._room_at) - CATCH_UP:
+            self._hearsay.tried()
+        self._sent_at = now
         self._budget.calls += 1
         self._strays.sent(self.rate)
         for quota in self._quotas:
@@ -125,11 +121,8 @@ class Pilot:
             self._pause(now, retry_after, told)
         else:
             self._accepted(now, sent_at)
-        if told and self._lies < LIES:
-            self._check(now, throttled, told)
-        for each in told:
-            if self._lies < LIES:
-                self._heed(now, each)
+        if told and self._hearsay.believed:
+            self._heed(now, throttled, told)
 
     def binds(self, now: float) -> str:
         """Which of the gateway's windows holds a call back, in words."""
@@ -150,6 +143,9 @@ class Pilot:
         self._accepted_since_edge += 1
         for quota in self._quotas:
             quota.accepted(sent_at)
+        if self._heeded and any(quota.overspent for quota in self._heeded):
+            self._hearsay.refuted()
+            self._forget_hearsay(now)
         if self._door is not None:
             self._door.passed(sent_at)
             if sent_at >= self._door.read_at:
@@ -194,44 +190,36 @@ class Pilot:
         elif seconds > ROUNDED:
             door.hold(now, seconds, self._believed)
 
-    def _check(self, now: float, throttled: bool, told: Sequence[Told]) -> None:
-        """Headers lie where all limits have calls left while a 429 comes, and where a call passes though none is left:
-        then what only they said is forgotten. Those that say something else all the time might as well."""
-        said = frozenset((each.limit, each.seconds) for each in told)
-        self._news += said != self._said
-        self._said = said
-        if self._news > MOST_NEWS:
-            self._lies = LIES
-        left = [each.remaining for each in told if each.remaining is not None]
-        if throttled:
-            self._lies += bool(left) and min(left) > 0
-            return
-        empty_for = _empty_for(told)
-        if empty_for is not None and now < self._empty_until:
-            self._lies = LIES
-            self._quotas = [quota for quota in self._quotas if quota not in self._heeded]
-            self._retime(now)
-        elif empty_for is not None:
-            self._empty_until = now + empty_for - COARSE
-
-    def _heed(self, now: float, told: Told) -> None:
-        """Headers name a window: keep to it, and look over it as over any other. A limit told too high ends with the
+    def _heed(self, now: float, throttled: bool, told: Sequence[Told]) -> None:
+        """Headers name windows: keep to them, and look over them as over any other. A limit told too high ends with the
         first loss. One told too low, by a gateway that never refuses, is found out, but no sooner: in a period of some
         seconds where it is felt within a second, else by a few whole windows, since what is told costs no refusal and a
         gateway may have its reasons. Who knows better configures a rate without `auto`."""
-        if told.limit is None or told.seconds is None:
+        self._hearsay.heard(now, throttled, told)
+        if not self._hearsay.believed:
+            self._forget_hearsay(now)
             return
-        if not (1 <= told.limit <= MOST_TOLD and SHORTEST_TOLD <= told.seconds <= LONGEST):
-            return
-        if told.seconds <= 1.5 * SECOND:
-            self._short.told(told.limit / told.seconds)
-            return
-        quota = next((q for q in self._quotas if abs(q.seconds - told.seconds) < 0.05 * told.seconds), None)
+        if (rate := hearsay.rate(told)) is not None:
+            self._short.told(rate)
+        for each in hearsay.windows(told):
+            self._window_told(now, each)
+
+    def _window_told(self, now: float, told: Told) -> None:
+        limit, seconds = told.limit or 0.0, told.seconds or 0.0
+        quota = next((q for q in self._quotas if abs(q.seconds - seconds) < 0.05 * seconds), None)
         if quota is None:
-            quota = _as_told(now, told.limit, told.seconds, told.reset_after)
+            quota = _as_told(now, limit, seconds, told.reset_after)
             self._quotas.append(quota)
             self._heeded.append(quota)
-        quota.told(told.limit, told.remaining)
+        quota.told(limit, told.remaining)
+
+    def _forget_hearsay(self, now: float) -> None:
+        """What only headers said counts no more."""
+        self._quotas = [quota for quota in self._quotas if quota not in self._heeded]
+        self._heeded.clear()
+        self._short.unlearn_told()
+        self._pace.restart(now)
+        self._retime(now)
 
     def _shut(self, now: float, door: Door) -> None:
         hints = tuple(hint for quota in self._quotas for hint in quota.hints)
@@ -265,6 +253,7 @@ class Pilot:
         elif quota is None:
             self._short.lost(loss)
         elif quota.explains(loss.refused_from, opened):
+            self._heeded = [each for each in self._heeded if each is not quota]
             if quota.ran_out(loss.refused_from, opened):
                 self._budget.moved()
         elif not quota.known and not loss.thinned:
@@ -283,7 +272,7 @@ class Pilot:
         return next((q for q in able if q.explains(loss.refused_from, opened)), None) or next(learning, None)
 
     def _retime(self, now: float) -> None:
-        rate, self._binder, self._room_at = self._short.shared(self._share), None, -inf
+        rate, self._binder, self._room_at = self._short.pace, None, -inf
         remaining = self._budget.remaining if self._budget.remaining is not None else inf
         for quota in self._quotas:
             quota.roll(now, LOSS / self._budget.rate)
@@ -304,14 +293,6 @@ def _as_told(now: float, limit: float, seconds: float, reset_after: float | None
     left = seconds if reset_after is None else min(reset_after, seconds)
     edge = now + left - seconds
     return Quota(limit, seconds, Edge(edge - SECOND, edge), known=True)
-
-
-def _empty_for(told: Sequence[Told]) -> float | None:
-    """Seconds for which a window has no call left, the longest if there are several; None if there is no such one. A
-    window that is said to last beyond its own length says nothing."""
-    resets = (each.reset_after for each in told if each.remaining == 0 and each.reset_after is not None)
-    longest = max((each.seconds or 0.0 for each in told), default=0.0)
-    return max((reset for reset in resets if reset <= longest + SECOND), default=None)
 
 
 def _wish(retry_after: float | None, told: Sequence[Told]) -> float | None:

@@ -226,6 +226,11 @@ class Quota:
         if remaining is not None:
             self.spent = max(self.spent, int(limit - remaining))
 
+    @property
+    def overspent(self) -> bool:
+        """More calls went than it is believed to hold, beyond any growth of it that was to be tried."""
+        return self.spent >= self.plan + 1
+
     def missed(self) -> None:
         """A call was refused in the middle of the window: it slides, or others call too."""
         self._growth, self._passed = 0.0, 0

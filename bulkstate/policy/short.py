@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Final
 
-from bulkstate.policy.climb import PATIENCE, Cruise, Search
+from bulkstate.policy.climb import LOOK, PATIENCE, START, Cruise, Search
 from bulkstate.policy.door import Loss
 from bulkstate.policy.evidence import Accepted, Budget
 
@@ -25,6 +25,12 @@ LEAST_RATE: Final = 0.5
 SHORTEST_PERIOD: Final = 4.0
 LONGEST_PERIOD: Final = 60.0
 """Seconds between two looks over the limit."""
+
+LOOKS_SHARE: Final = 1 / 3
+"""Where a share is left to others, looks are so much of the rest at most."""
+
+SHARED_PERIOD: Final = 8.0
+"""Then a period has at least so many seconds, so that a look in it is longer than one."""
 
 EARLY: Final = 0.35
 """A loss within this part of a period comes too early for a sharp limit."""
@@ -114,9 +120,12 @@ class Noise:
 
 
 class ShortLimit:
-    """Searches, cruises, and learns from losses. Given a `rate` learnt before, it starts with cruising."""
+    """Searches, cruises, and learns from losses. Given a `rate` learnt before, it starts with cruising. Of what it
+    finds it leaves all but `share` to others."""
 
-    def __init__(self, budget: Budget, rate: float | None = None) -> None:
+    def __init__(self, budget: Budget, rate: float | None = None, share: float = 1.0) -> None:
+        self._share = share
+        self._look = min(LOOK, LOOKS_SHARE * share)
         self._budget = budget
         self._noise = Noise()
         self._accepted = Accepted()
@@ -142,16 +151,21 @@ class ShortLimit:
         """The limit as far as it is known, calls a second."""
         return self._climb.floor if isinstance(self._climb, Cruise) else None
 
-    def shared(self, share: float) -> float:
-        """Calls a second that leave the rest to others, but for a short look over the limit at the end of a period."""
+    @property
+    def pace(self) -> float:
+        """Calls a second, of which others have their share on the average: all of them in a look over the limit at the
+        end of a period, and so many fewer before."""
         cruise = self._climb
-        if share >= 1.0 or isinstance(cruise, Search) or cruise.looking:
+        if self._share >= 1.0 or isinstance(cruise, Search) or cruise.looking:
             return cruise.rate
-        return share * cruise.rate
+        return (self._share - self._look) / (1.0 - self._look) * cruise.rate
 
     def advance(self, seconds: float, round_trip: float) -> None:
-        """The rate bound for so long."""
-        self._climb.advance(seconds, round_trip, self._budget.at_risk)
+        """The rate bound for so long. Where looks would take more than their part, time goes by more slowly before."""
+        cruise = self._climb
+        if self._share < 1.0 and isinstance(cruise, Cruise) and not cruise.looking:
+            seconds *= (1.0 - LOOK) / LOOK * self._look / (1.0 - self._look)
+        cruise.advance(seconds, round_trip, self._budget.at_risk)
 
     def accepted(self, sent_at: float) -> None:
         """A call passed."""
@@ -164,6 +178,11 @@ class ShortLimit:
             self._told = rate
             self._bracket = Bracket(rate, rate)
             self._climb = self._cruise(rate, 1.0)
+
+    def unlearn_told(self) -> None:
+        """What the gateway said itself was a lie, if no loss has said so yet."""
+        if self._told is not None and self._bracket == Bracket(self._told, self._told):
+            self.search_again(START)
 
     def loses(self) -> None:
         """A loss has begun: a little slower until it is known how deep it is."""
@@ -260,7 +279,8 @@ class ShortLimit:
         period = self._refused_a_loss / ((self._budget.rate + NOISY * noise) * floor)
         if trust == 1.0 and bracket.wide:
             period = SHORTEST_PERIOD
-        period = min(max(period, SHORTEST_PERIOD), LONGEST_PERIOD)
+        shortest = SHORTEST_PERIOD if self._share >= 1.0 else SHARED_PERIOD
+        period = min(max(period, shortest), LONGEST_PERIOD)
         # a sharp limit is only felt a whole call above it; a doubt is swept
         doubt = bracket.high - bracket.low if trust == 1.0 else 0.0
         return Cruise(floor, period, 1.0 - noise + doubt, PATIENCE + noise * period)
