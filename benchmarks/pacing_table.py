@@ -30,7 +30,7 @@ from omniscient import least, paced
 
 from bulkstate.gate import Gate
 from bulkstate.policy.adaptive import NOTHING, Pilot
-from bulkstate.policy.concurrency import ConcurrencyPilot
+from bulkstate.policy.concurrency import FEW, ConcurrencyPilot, at_first
 from bulkstate.policy.pacing import Pacer, Window
 
 MINUTE: Final = 60.0
@@ -119,9 +119,13 @@ ROWS: Final = (
     Row("37/s, 1 % of replies lost", Job(World((per(37),), lost=0.01, timeout=5.0)), 94, 0.5),
     Row("37/s, Retry-After: 3600", Job(World((per(37),), wish=Wish.ANXIOUS)), 97, 0.6),
     Row("1200/min, Retry-After: 60", Job(World((per(1200, MINUTE),), wish=Wish.LAZY)), 97, 0.7),
+    Row("100 in 10 s, honest Retry-After", Job(World((per(100, 10.0),), wish=Wish.HONEST)), 95, 1),
+    Row("150/s, 1 % refused for nothing", Job(World((per(150),), stray=0.01)), 55, 2),
+    Row("150/s, 5 % refused for nothing", Job(World((per(150),), stray=0.05)), 45, 7),
 )
-"""Steps and the others' changes come after about a third and two thirds of the calls. The last six rows aren't asked
-for: they guard what is reached where work is the limit, where replies are lost, and where a `Retry-After` lies."""
+"""Steps and the others' changes come after about a third and two thirds of the calls. The last nine rows aren't asked
+for: they guard what is reached where work is the limit, where replies are lost, where a `Retry-After` lies or doesn't,
+and where calls are refused at random."""
 
 COMPARED_QUICKLY: Final = "37/s"
 SEEDS: Final = 5
@@ -138,7 +142,8 @@ class Program:
         """Engine, gate, pacer and pilot as a run has them."""
         pilot = None if job.told else Pilot(learnt=self._learnt)
         gate = Gate(Pacer(job.told), trio.current_time, trio.current_time, pilot)
-        return Caller(gate, job.workers, done=lambda: self._keep(pilot), crew=ConcurrencyPilot(job.workers))
+        crew = ConcurrencyPilot(job.workers, FEW if pilot is None else at_first(pilot.rate))
+        return Caller(gate, job.workers, done=lambda: self._keep(pilot), crew=crew)
 
     def _keep(self, pilot: Pilot | None) -> None:
         """A new job begins at 0 on a new clock; nobody knows how much later that is."""

@@ -28,7 +28,8 @@ from bulkstate.memory import memory_of
 from bulkstate.model import Chunk, Pair, Plan, Report, RunResult, Stage, Verification
 from bulkstate.pieces import Pieces
 from bulkstate.planner.planner import plan as plan_requests
-from bulkstate.policy.concurrency import ConcurrencyPilot
+from bulkstate.policy.adaptive import Pilot
+from bulkstate.policy.concurrency import FEW, ConcurrencyPilot, at_first
 from bulkstate.ports import Observer
 from bulkstate.reads import ReadFailed
 from bulkstate.relation import of_pairs
@@ -184,7 +185,7 @@ async def _with_state(session: Session, witnesses: Witnesses) -> Witnesses:
 async def _delete(session: Session, numbers: Sequence[int], audience: Audience) -> BulkstateError | None:
     settings, connection, journal = session.settings, session.connection, session.journal
     every = settings.safety.status_every if settings.safety.require_paused else None
-    workers, crew = _workers(settings.limits.concurrency)
+    workers, crew = _workers(settings.limits.concurrency, connection.pilot)
     pace = Pace(workers, retry_policy(settings), every)
     watch = Watch(connection.reads, _pipelines(journal.plan))
     gate, clock = connection.gate, connection.clock
@@ -201,10 +202,10 @@ async def _delete(session: Session, numbers: Sequence[int], audience: Audience) 
             return ending
 
 
-def _workers(concurrency: int | Auto) -> tuple[int, ConcurrencyPilot | None]:
+def _workers(concurrency: int | Auto, pilot: Pilot | None) -> tuple[int, ConcurrencyPilot | None]:
     """How many calls may be under way at the most, and who decides about less."""
     if concurrency == AUTO:
-        return MOST_CONCURRENCY, ConcurrencyPilot(MOST_CONCURRENCY)
+        return MOST_CONCURRENCY, ConcurrencyPilot(MOST_CONCURRENCY, FEW if pilot is None else at_first(pilot.rate))
     return concurrency, None
 
 

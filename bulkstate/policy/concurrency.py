@@ -51,6 +51,12 @@ SLOWER_WINDOWS: Final = 8
 """Where half the calls in flight still take this share of the time, for so many windows, there is no queue: the gateway
 has become slower."""
 
+FEW: Final = 8
+"""Calls in flight that no gateway minds."""
+
+KNOWN_SECONDS: Final = 0.05
+"""Who took so many calls a second before had those of so many seconds in flight, or more."""
+
 
 class Latency:
     """The mean latency of successive windows, and the least of them, which is that of a gateway that isn't busy."""
@@ -92,10 +98,15 @@ class Latency:
             self.least, self._in_vain = self._smooth, 0
 
 
-class ConcurrencyPilot:
-    """The number of calls that may be in flight: `limit`, from 1 to `most`."""
+def at_first(rate: float) -> int:
+    """How many calls may be in flight at first, where so many a second are known to be taken."""
+    return max(FEW, int(rate * KNOWN_SECONDS))
 
-    def __init__(self, most: int, start: int = 8) -> None:
+
+class ConcurrencyPilot:
+    """The number of calls that may be in flight: `limit`, from 1 to `most`, `start` at first."""
+
+    def __init__(self, most: int, start: int = FEW) -> None:
         self._most = float(most)
         self._limit = float(min(start, most))
         self._latency = Latency()

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from bulkstate.policy.concurrency import ConcurrencyPilot
+from bulkstate.policy.concurrency import FEW, ConcurrencyPilot, at_first
 
 ROUND_TRIP = 0.08
 TIMEOUT = 5.0
@@ -173,3 +173,8 @@ def test_overload_of_a_few_calls_cuts_what_is_used() -> None:
         now = float(number)
         pilot.answered(now, now - ROUND_TRIP, True, False, 10)
     assert pilot.limit <= 10
+
+
+def test_who_is_known_to_take_many_calls_gets_many_at_first() -> None:
+    assert [at_first(rate) for rate in (0.5, 40.0, 2000.0)] == [FEW, FEW, 100]
+    assert ConcurrencyPilot(64, at_first(2000.0)).limit == 64
