@@ -42,7 +42,7 @@ worth."""
 ROUNDED: Final = 1.0
 """Later, one of so many seconds says nothing: it is rounded up to whole ones, and a window of a second is half over."""
 
-_NAMES: Final = {1.0: "second", 60.0: "minute", 3600.0: "hour", 86400.0: "day"}
+_NAMES: Final = {1.0: "second", 60.0: "minute", 3600.0: "hour", 86400.0: "day", 604_800.0: "week", 2_592_000.0: "month"}
 
 
 class Pilot:
@@ -285,7 +285,8 @@ class Pilot:
 
 def per(seconds: float) -> str:
     """A window of that length, in words."""
-    return f"per {_NAMES.get(seconds) or f'{seconds:.3g} s'}"
+    unit, length = ("days", 86400.0) if seconds >= 86400.0 else ("s", 1.0)
+    return f"per {_NAMES.get(seconds) or f'{seconds / length:.3g} {unit}'}"
 
 
 def _as_told(now: float, limit: float, seconds: float, reset_after: float | None) -> Quota:

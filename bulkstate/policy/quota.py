@@ -162,11 +162,12 @@ class Quota:
         return max(left, 0.5) / max(self.next_edge - now, 0.02 * self.seconds)
 
     def _unknown_rate(self, share: float) -> float:
-        """What is believed to be there, in the time that the door was shut; slower where it is about to run out."""
+        """What is believed to be there, in the time that the door was shut; slower where it is about to run out. Where
+        it does not, four times as much for each time over that it was spent: there is more, or no such window."""
         usual = max(1.05 * self.limit * share, 1.0) / self.seconds
         left = self.limit - self.spent
         if left < -AROUND * self.limit:
-            return usual
+            return usual * 4.0 ** min(self.spent / self.limit - 1.0, 15.0)
         return min(usual, max(left / ENDING, SLOWED * usual))
 
     def gap(self, now: float) -> float:

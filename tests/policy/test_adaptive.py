@@ -12,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from bulkstate.model import Told
-from bulkstate.policy.adaptive import Pilot
+from bulkstate.policy.adaptive import Pilot, per
 from bulkstate.policy.learnt import NOTHING, Learnt, LearntQuota
 
 ROUND_TRIP = 0.08
@@ -221,6 +221,20 @@ def test_headers_that_never_say_the_same_are_no_longer_listened_to() -> None:
     assert refused < 100
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (1.0, "per second"),
+        (30.0, "per 30 s"),
+        (86_400.0, "per day"),
+        (259_200.0, "per 3 days"),
+        (2_592_000.0, "per month"),
+    ],
+)
+def test_windows_in_words(seconds: float, words: str) -> None:
+    assert per(seconds) == words
+
+
 def test_it_says_which_window_holds_it() -> None:
     pilot = Pilot()
     flown(pilot, Fixed(40, 1.0).admits, 500)
@@ -230,3 +244,15 @@ def test_it_says_which_window_holds_it() -> None:
     assert pilot.binds(0.0) == "per minute"
     assert pilot.rate == pytest.approx(5.0, rel=0.3)
     assert Pilot(learnt=NOTHING).binds(0.0) == "per second"
+
+
+def test_an_outage_of_429s_isnt_taken_for_a_window_for_ever() -> None:
+    """Nobody can tell them apart at first; but where calls pass beyond what such a window held, there was none."""
+    limit = Fixed(37, 1.0)
+
+    def admits(at: float) -> bool:
+        return not 50.0 <= at < 650.0 and limit.admits(at)
+
+    seconds, refused = flown(Pilot(), admits, 10_000)
+    assert seconds <= 10_000 / 37 + 600 + 1100
+    assert refused <= 60
