@@ -76,8 +76,10 @@ def test_a_window_of_unknown_length_is_spent_slower_at_its_end() -> None:
     assert begun == pytest.approx(210.0)
     quota.spent = 1190
     assert quota.rate(7.0, 10_000, 1.0) == pytest.approx(0.2 * begun)
-    quota.spent = 1300
-    assert quota.rate(8.0, 10_000, 1.0) == begun
+    quota.spent = 1230
+    assert quota.rate(8.0, 10_000, 1.0) == pytest.approx(begun, rel=0.05)
+    quota.spent = 2400
+    assert quota.rate(20.0, 10_000, 1.0) == pytest.approx(4 * begun), "there is more, or no such window"
 
 
 def test_its_next_edge_is_looked_for_in_steps_as_coarse_as_it_is_old() -> None:
