@@ -195,8 +195,8 @@ class Gate:
         the chunk's first attempt."""
         answer = attempt.reply.answer
         if answer in DOWN:
-            first = first or answer is Answer.UNREACHED
-            self._breaker.failed(self._clock(), attempt.sent_at, first, self._retry.granted(attempt.reply))
+            unreached, wish = answer is Answer.UNREACHED, self._retry.granted(attempt.reply)
+            self._breaker.failed(self._clock(), attempt.sent_at, first or unreached, not first or unreached, wish)
         elif answer is not Answer.THROTTLED and self._breaker.answered():
             self._wake(self._clock())
 

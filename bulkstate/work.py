@@ -70,8 +70,8 @@ class Work:
     """Hands out jobs: those that the gateway throttled first, then retries that are due, then parts of chunks that were
     split, the latest first, then fresh chunks in order.
 
-    Retries that the budget can't afford let the others go first. So does every retry while the gateway is `doubtful`:
-    whether it is down is better tried with chunks that never failed.
+    Retries that the budget can't afford let the others go first. While the gateway is `doubtful` they take turns:
+    whether it is down, or only some chunks always fail, or each of them once, shows soonest if both are tried.
 
     A chunk is spelt out when its turn comes, so that memory holds only what is under way or waits for a retry.
     """
@@ -91,6 +91,7 @@ class Work:
         self._parts: list[Job] = []
         self._order = count()
         self._exhausted = False
+        self._repeated = False
         self._under_way = 0
         self._most = ANY_NUMBER
         self._idle = 0
@@ -115,7 +116,8 @@ class Work:
         if self._first:
             return self._first.popleft()
         due = bool(self._waiting) and self._repeat_at() <= anyio.current_time()
-        if due and not self._doubtful():
+        self._repeated = due and not (self._repeated and self._doubtful())
+        if self._repeated:
             return self._repeat()
         return self._never_sent() or (self._repeat() if due else None)
 

@@ -1,8 +1,8 @@
 """While every delete fails, one call at a time: a circuit breaker (Nygard, "Release It!", 2007), a part of the gate.
 
-It opens when chunk after chunk has failed and none was answered for a while, lets single probes through, ever more
-rarely, and closes with the first delete that is answered. Reads don't close it: what keeps the state may be down where
-the gateway isn't. Pure: times are seconds of the caller's clock.
+It opens when chunk after chunk has failed and none was answered, lets single probes through, ever more rarely, and
+closes with the first delete that is answered. Reads don't close it: what keeps the state may be down where the gateway
+isn't. Pure: times are seconds of the caller's clock.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from bulkstate.policy.retry import RetryPolicy
 
 FAILURES: Final = 20
 """So many chunks that failed in a row open it: where every other call fails, that is one in a million. Chunks that fail
-again don't count: that may be their own fault, and in the end there may be none but such."""
+again don't count: that may be their own fault, and in the end there may be none but such. But one at least has to: a
+gateway may refuse each of them once."""
 
-FIRST_DELAYS: Final = 4.0
-"""The first of them was sent so many times the first delay of a retry ago: a restart of a server's is no outage."""
+GAP_SHARE: Final = 0.25
+"""A probe comes after so much of the time that it has lasted: that much longer than the outage is the wait at most."""
 
 DOWN: Final = frozenset({Answer.UNANSWERED, Answer.UNREACHED, Answer.UNAVAILABLE})
 """How calls end where a gateway, or what is behind it, is down."""
@@ -31,9 +32,9 @@ class Breaker:
         self._retry = retry
         self._longest = retry.longest_delay
         self._failures = 0
+        self._again = False
         self._since = inf
         self._opened_at = inf
-        self._probes = 0
         self._next_probe = -inf
 
     @property
@@ -69,27 +70,28 @@ class Breaker:
         if not self._failures:
             return False
         was_open = self.open
-        self._failures = self._probes = 0
+        self._failures, self._again = 0, False
         self._since = self._opened_at = inf
         self._next_probe = -inf
         return was_open
 
-    def failed(self, now: float, sent_at: float, first: bool, wish: float = 0.0) -> None:
-        """A delete failed that was sent, or wanted a connection, at `sent_at`; for the `first` time, or again. `wish`:
-        the gateway wants to be left alone for so many seconds."""
+    def failed(self, now: float, sent_at: float, first: bool, again: bool, wish: float = 0.0) -> None:
+        """A delete failed that was sent, or wanted a connection, at `sent_at`; for the `first` time, or `again`. Where
+        there was no connection it is both: no chunk is at fault for that, and waiting has been tried. `wish`: the
+        gateway wants to be left alone for so many seconds."""
         if self._opened_at <= sent_at:
-            self._probes += 1
-            self._next_probe = now + max(self._gap(), wish)
+            self._next_probe = now + max(self._gap(now), wish)
         elif not self.open:
-            self._count(now, sent_at, first)
+            self._count(now, sent_at, first, again)
 
-    def _count(self, now: float, sent_at: float, first: bool) -> None:
+    def _count(self, now: float, sent_at: float, first: bool, again: bool) -> None:
         if first:
             self._failures += 1
             self._since = min(self._since, sent_at)
-        if self._failures >= FAILURES and now - self._since >= FIRST_DELAYS * self._retry.first_delay:
+        self._again = self._failures > 0 and (self._again or again)
+        if self._failures >= FAILURES and self._again:
             self._opened_at = now
-            self._next_probe = now + self._gap()
+            self._next_probe = now + self._gap(now)
 
-    def _gap(self) -> float:
-        return min(self._longest, self._retry.first_delay * 2.0 ** min(self._probes, 64))
+    def _gap(self, now: float) -> float:
+        return min(self._longest, max(self._retry.first_delay, GAP_SHARE * (now - self._since)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, inf
+from math import ceil, inf, pow
 from typing import Final
 
 from bulkstate.policy.evidence import Tally
@@ -167,7 +167,7 @@ class Quota:
         usual = max(1.05 * self.limit * share, 1.0) / self.seconds
         left = self.limit - self.spent
         if left < -AROUND * self.limit:
-            return usual * 4.0 ** min(self.spent / self.limit - 1.0, 15.0)
+            return usual * pow(4.0, min(self.spent / self.limit - 1.0, 15.0))
         return min(usual, max(left / ENDING, SLOWED * usual))
 
     def gap(self, now: float) -> float:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bulkstate.errors import GatewayDown
 from bulkstate.model import Answer, Verdict
-from bulkstate.policy.breaker import DOWN, FAILURES, FIRST_DELAYS
+from bulkstate.policy.breaker import DOWN, FAILURES
 from bulkstate.policy.pacing import Window
 from bulkstate.policy.retry import ANYWAY, RESERVE, RetryPolicy
 
@@ -44,10 +44,10 @@ def test_an_outage_loses_nothing_and_is_over_when_it_is_over(
     assert ending is None
     assert verdicts == {Verdict.DELETED}
     failed = [call for call in world.deletes() if call.answer in DOWN]
-    until_open = 2 * FAILURES + workers + RATE * FIRST_DELAYS * POLICY.first_delay
-    assert len(failed) <= until_open + 8 + lasts / POLICY.longest_delay
+    until_open = 2 * FAILURES + 2 * workers
+    assert len(failed) <= until_open + 25 + lasts / POLICY.longest_delay
     after = [call.at for call in world.deletes() if call.at >= begins + lasts]
-    assert after[0] <= begins + lasts + POLICY.longest_delay + outage.seconds
+    assert after[0] <= begins + lasts + min(POLICY.longest_delay, max(0.5, 0.26 * lasts)) + outage.seconds + 1.0
     assert after[-1] - after[0] <= TAKES + POLICY.max_delay
 
 
@@ -98,6 +98,18 @@ def test_chunks_that_always_fail_are_no_outage_and_hold_nobody_up() -> None:
     sent_by_then = [call for call in world.deletes() if call.at <= deleted_by]
     repeats = len(sent_by_then) - len({call.chunk for call in sent_by_then})
     assert repeats <= RESERVE + POLICY.budget * len(sent_by_then) + ANYWAY / POLICY.first_delay * deleted_by
+
+
+@pytest.mark.parametrize("rate", [20, 1000])
+@pytest.mark.parametrize("workers", [1, 16])
+def test_chunks_that_each_fail_once_are_no_outage(rate: int, workers: int) -> None:
+    world = World(PLAN, {number: [Say(Answer.UNAVAILABLE)] for number in range(PLAN.requests)})
+    with a_folder() as folder:
+        ending, _ = virtually(first, world, Path(folder, "run"), Settings(workers, windows=(Window(rate, 1.0),)))
+        outcomes = last_records(Path(folder, "run"))
+    assert ending is None
+    assert {(each.verdict, each.attempts) for each in outcomes.values()} == {(Verdict.DELETED, 2)}
+    assert max(call.at for call in world.calls) <= 2 * PLAN.requests * max(1 / rate, 0.05 / workers) + 3.0
 
 
 @pytest.mark.parametrize("chunks", [FAILURES - 1, 3])

@@ -30,21 +30,19 @@ def test_throttled_jobs_come_first_then_retries_that_are_due_then_fresh_ones() -
     assert virtually(main) == [2, 1, 3, 4, 0]
 
 
-def work_of(chunks: int, *doubtful: bool) -> Work:
-    """Work whose gateway is in doubt at those of its looks."""
-    looks = iter(doubtful)
-    return Work(range(chunks), a_plan(chunks).chunk, RetryBudget(RetryPolicy()), lambda: next(looks, False))
+def work_of(chunks: int, doubtful: bool = False) -> Work:
+    return Work(range(chunks), a_plan(chunks).chunk, RetryBudget(RetryPolicy()), lambda: doubtful)
 
 
-def test_while_the_gateway_is_in_doubt_chunks_that_never_failed_come_first() -> None:
+def test_while_the_gateway_is_in_doubt_those_that_failed_and_those_that_never_did_take_turns() -> None:
     async def main() -> list[int]:
-        work = work_of(4, True, True, False, True)
-        jobs = [await taken(work) for _ in range(2)]
+        work = work_of(6, doubtful=True)
+        jobs = [await taken(work) for _ in range(4)]
         for job in jobs:
             work.put_back(job, anyio.current_time())
-        return [(await taken(work)).chunk.number for _ in range(4)]
+        return [(await taken(work)).chunk.number for _ in range(6)]
 
-    assert virtually(main) == [2, 3, 0, 1]
+    assert virtually(main) == [0, 4, 1, 5, 2, 3]
 
 
 def test_repeats_that_the_budget_cannot_afford_let_others_go_first_and_then_wait() -> None:
