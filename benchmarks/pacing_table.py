@@ -224,14 +224,14 @@ class Line:
     def __str__(self) -> str:
         of_least = "" if self.of_least is None else f"{self.of_least:.1f}"
         return (
-            f"{'' if self.met else '!':2}{self.row:28} {self.way:27}"
+            f"{'' if self.met else '!':2}{self.row:32} {self.way:27}"
             f"{self.reached:6.1f} ± {self.reached_spread / 2:<5.1f}{of_least:>6}   ≥ {self.wanted_reached:<4g}"
             f"{self.refused:8.2f} ± {self.refused_spread / 2:<5.2f}  ≤ {self.wanted_refused:g}"
         )
 
 
 HEADING: Final = (
-    f"  {'gateway':28} {'way':27}{'reached %':^14}{'least':>6}   {'wanted':6}{'refused %':>9}{'':8}{'wanted'}"
+    f"  {'gateway':32} {'way':27}{'reached %':^14}{'least':>6}   {'wanted':8}{'refused %':>9}{'':6}{'wanted'}"
 )
 
 
