@@ -142,11 +142,10 @@ class Client:
         return True
 
     async def _call(self, request: wire.Request, call: _Call[T]) -> Attempt[T]:
-        began = self._clock()
         try:
             refusal = await self._turn()
         except _FOREIGN as error:
-            return Attempt(self._unreached(error), began, self._clock() - began)
+            return Attempt(self._unreached(error), self._clock(), 0.0)
         if refusal is not None:
             return _unsent(refusal)
         return await self._exchange(request, self._credentials.headers(request), call)
@@ -166,7 +165,10 @@ class Client:
             await self._next_turn()
             if self._credentials.are_good():
                 return None
-            turn = _at_hand
+            if self._turns.failing:
+                # The turn is the only one, and whoever makes new credentials may be waiting for it.
+                self._turns.broken_off(self._clock())
+            turn = self._next_turn if self._turns.failing else _at_hand
 
     async def _next_turn(self) -> None:
         """Wait for the pacer with a connection at hand: what connects after its turn arrives late, and the next calls

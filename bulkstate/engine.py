@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from math import inf
 from typing import Final
 
 import anyio
@@ -55,6 +54,9 @@ from bulkstate.work import Job, Work
 
 GRACE_SECONDS: Final = 5.0
 """How long calls under way may go on when the run has to end."""
+
+LAST_ONES_SHARE: Final = 0.1
+"""Of the time that an outage may last: so long the last chunks wait for it to end, if all of them are answered 500."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ class Engine:
         self._sizing = heritage.sizing
         self._splitting = anyio.Lock()
         self._budget = RetryBudget(pace.retry)
-        self._work = Work(numbers, self._pieces.chunk, self._budget, lambda: equipment.gate.doubtful)
+        self._work = Work(numbers, self._pieces.chunk, self._budget, self._gate)
         self._work.allow(self._planned_workers)
         self._outbox = Outbox()
         self._crew = anyio.CancelScope()
@@ -249,8 +251,8 @@ class Engine:
         """Have more or fewer calls under way, as this answer suggests."""
         reply = attempt.reply
         overloaded = reply.status == HTTPStatus.SERVICE_UNAVAILABLE or reply.answer is Answer.UNANSWERED
-        if reply.answer in DOWN and not overloaded:
-            return  # how quickly a call fails says nothing about how long one takes
+        if self._gate.failing or (reply.answer in DOWN and not overloaded):
+            return  # how quickly a call fails says nothing about how long one takes, nor a probe about how many may go
         throttled = reply.answer is Answer.THROTTLED
         pilot.answered(attempt.sent_at + attempt.seconds, attempt.sent_at, overloaded, throttled, self._in_flight)
         if pilot.limit != self._work.most:
@@ -265,6 +267,7 @@ class Engine:
         job.note(attempt)
         self._gate.judge(attempt, first=job.tries.attempts == 1)
         self._budget.answered(job.tries, attempt.reply)
+        self._mind_outage(attempt.reply)
         return attempt
 
     def _is_doubtful(self, job: Job, attempt: Attempt[bool]) -> bool:
@@ -290,7 +293,6 @@ class Engine:
                 self._work.put_first(job)
             case Again(delay):
                 self._work.put_back(job, self._clock() + delay)
-                self._mind_outage(attempt.reply)
             case Split():
                 await self._split(job)
             case StopStage():
@@ -301,12 +303,18 @@ class Engine:
                 self.stop(_ending_of(attempt.reply))
 
     def _mind_outage(self, reply: Reply[bool]) -> None:
-        """Every delete fails: say so, or give up, if it has been so for long."""
-        down_for, probe_in = self._gate.down_for, self._gate.probe_in
-        if down_for > self._pace.retry.outage:
+        """Where every delete fails, say so; or if it has been so for long, stop. Where there are none left but such as
+        the gateway finds an error of its own in, it may be they: then that is settled sooner."""
+        if not self._gate.failing:
+            return
+        down_for, patience = self._gate.down_for, self._pace.retry.outage
+        last_ones = not self._work.untried and reply.status == HTTPStatus.INTERNAL_SERVER_ERROR
+        if last_ones and down_for > LAST_ONES_SHARE * patience:
+            self._gate.trust()
+        elif down_for > patience:
             self.stop(_given_up(down_for, reply))
-        elif 0.0 < probe_in < inf:
-            self._observer.paused(probe_in, "every delete fails: they are tried one at a time")
+        else:
+            self._observer.paused(self._gate.probe_in, "every delete fails: they are tried one at a time")
 
     # ── outcomes ──────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 import anyio
 
 from bulkstate.model import Answer, Attempt, Told
-from bulkstate.policy.breaker import DOWN, Breaker
+from bulkstate.policy.breaker import DOWN, Breaker, Failure
 from bulkstate.policy.pacing import Pacer, Window
 from bulkstate.policy.retry import RetryPolicy
 from bulkstate.policy.throttling import Throttling
@@ -114,7 +114,7 @@ class Gate:
         self._spent += 1
         self._pacer.sent(now)
         self._follower.sent(now)
-        self._breaker.sent()
+        self._breaker.sent(now)
         return True
 
     def _ready_at(self, now: float) -> float:
@@ -195,10 +195,20 @@ class Gate:
         the chunk's first attempt."""
         answer = attempt.reply.answer
         if answer in DOWN:
-            unreached, wish = answer is Answer.UNREACHED, self._retry.granted(attempt.reply)
-            self._breaker.failed(self._clock(), attempt.sent_at, first or unreached, not first or unreached, wish)
+            wish = self._retry.granted(attempt.reply)
+            self._breaker.failed(self._clock(), attempt.sent_at, self._failure(answer, first), wish)
         elif answer is not Answer.THROTTLED and self._breaker.answered():
             self._wake(self._clock())
+
+    def _failure(self, answer: Answer, first: bool) -> Failure:
+        if answer is Answer.UNREACHED:
+            return Failure.NO_CONNECTION
+        return Failure.FIRST if first else Failure.AGAIN
+
+    def trust(self) -> None:
+        """Let calls through as if the gateway weren't down, whatever fails from now on."""
+        self._breaker.give_up()
+        self._tell()
 
     def expect(self, calls: int) -> None:
         """So many calls are left to be made: what may be risked, and when a quota is used up, depends on it."""
@@ -217,6 +227,7 @@ class Gate:
     def resume(self) -> None:
         """End a pause."""
         self._paused = False
+        self._breaker.held(self._clock())
         self._tell()
 
     def set_rate(self, window: Window | None) -> None:
@@ -258,7 +269,7 @@ class Gate:
 
     @property
     def probe_in(self) -> float:
-        """Seconds until the next probe, while every delete fails; infinite while one is under way."""
+        """Seconds until the next probe, while every delete fails."""
         return max(0.0, self._breaker.ready_at() - self._clock())
 
     @property

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
-from typing import Final
+from typing import Final, Protocol
 
 import anyio
 
@@ -66,31 +66,77 @@ class Job:
         )
 
 
+class Health(Protocol):
+    """What is known of the gateway."""
+
+    @property
+    def doubtful(self) -> bool:
+        """The latest chunks failed, and none was answered since."""
+        ...
+
+    @property
+    def failing(self) -> bool:
+        """So many that it is probably down."""
+        ...
+
+
+class _Fresh:
+    """The numbers of chunks that were never sent, in their order, or from far away."""
+
+    def __init__(self, numbers: Sequence[int]) -> None:
+        self._numbers = numbers
+        self._stretches = [(0, len(numbers))] if numbers else []
+
+    @property
+    def left(self) -> bool:
+        """There are some."""
+        return bool(self._stretches)
+
+    def next(self) -> int | None:
+        """The first, None if there is none."""
+        return self._taken(0, self._stretches[0][0]) if self._stretches else None
+
+    def elsewhere(self) -> int | None:
+        """One from the middle of the longest stretch: what fails together stands together. None if there is none."""
+        if not self._stretches:
+            return None
+        lengths = [end - start for start, end in self._stretches]
+        longest = lengths.index(max(lengths))
+        return self._taken(longest, sum(self._stretches[longest]) // 2)
+
+    def _taken(self, place: int, index: int) -> int:
+        start, end = self._stretches[place]
+        rest = [stretch for stretch in ((start, index), (index + 1, end)) if stretch[0] < stretch[1]]
+        self._stretches[place : place + 1] = rest
+        return self._numbers[index]
+
+
 class Work:
     """Hands out jobs: those that the gateway throttled first, then retries that are due, then parts of chunks that were
     split, the latest first, then fresh chunks in order.
 
-    Retries that the budget can't afford let the others go first. While the gateway is `doubtful` they take turns:
-    whether it is down, or only some chunks always fail, or each of them once, shows soonest if both are tried.
+    Retries that the budget can't afford let the others go first. While the gateway is doubtful they take turns: whether
+    it is down, or only some chunks always fail, or each of them once, shows soonest if both are tried, and if those
+    that were never sent come from all over the plan.
 
     A chunk is spelt out when its turn comes, so that memory holds only what is under way or waits for a retry.
     """
 
     def __init__(
         self,
-        numbers: Iterable[int],
+        numbers: Sequence[int],
         spell_out: Callable[[int], Chunk],
         budget: RetryBudget,
-        doubtful: Callable[[], bool],
+        health: Health,
     ) -> None:
         self._budget = budget
-        self._doubtful = doubtful
-        self._fresh = map(spell_out, numbers)
+        self._health = health
+        self._spell_out = spell_out
+        self._fresh = _Fresh(numbers)
         self._first: deque[Job] = deque()
         self._waiting: list[tuple[float, int, Job]] = []
         self._parts: list[Job] = []
         self._order = count()
-        self._exhausted = False
         self._repeated = False
         self._under_way = 0
         self._most = ANY_NUMBER
@@ -116,7 +162,7 @@ class Work:
         if self._first:
             return self._first.popleft()
         due = bool(self._waiting) and self._repeat_at() <= anyio.current_time()
-        self._repeated = due and not (self._repeated and self._doubtful())
+        self._repeated = due and not (self._repeated and self._health.doubtful)
         if self._repeated:
             return self._repeat()
         return self._never_sent() or (self._repeat() if due else None)
@@ -133,9 +179,8 @@ class Work:
             return None
         if self._parts:
             return self._parts.pop()
-        chunk = next(self._fresh, None)
-        self._exhausted = chunk is None
-        return None if chunk is None else Job(chunk)
+        number = self._fresh.elsewhere() if self._health.failing else self._fresh.next()
+        return None if number is None else Job(self._spell_out(number))
 
     async def _wait(self) -> None:
         self._idle += 1
@@ -176,7 +221,12 @@ class Work:
     @property
     def at_hand(self) -> bool:
         """Whether there may be a chunk that could be sent now."""
-        return bool(self._first or self._parts) or not (self._exhausted or len(self._waiting) >= MOST_WAITING)
+        return bool(self._first or self._parts) or (self._fresh.left and len(self._waiting) < MOST_WAITING)
+
+    @property
+    def untried(self) -> bool:
+        """There are chunks that were never sent."""
+        return bool(self._parts) or self._fresh.left
 
     @property
     def under_way(self) -> int:

@@ -15,7 +15,7 @@ from bulkstate.policy import hearsay
 from bulkstate.policy.door import BELIEVED, Door, Loss
 from bulkstate.policy.evidence import Budget, RoundTrip
 from bulkstate.policy.hearsay import Hearsay
-from bulkstate.policy.learnt import NOTHING, Learnt, LearntQuota
+from bulkstate.policy.learnt import LONGEST, NOTHING, Learnt, LearntQuota
 from bulkstate.policy.pacing import Metronome
 from bulkstate.policy.quota import Edge, Quota
 from bulkstate.policy.short import SECOND, ShortLimit
@@ -80,7 +80,8 @@ class Pilot:
 
     def learnt(self) -> Learnt:
         """What is known by now, and not by hearsay alone."""
-        sure = (quota for quota in self._quotas if quota.known and quota not in self._heeded)
+        known = (quota for quota in self._quotas if quota.known and quota.seconds <= LONGEST)
+        sure = (quota for quota in known if quota not in self._heeded)
         quotas = tuple(LearntQuota(q.limit, q.seconds, q.edge.by, max(0, q.spent)) for q in sure)
         return Learnt(self._short.learnt, quotas)
 

@@ -7,6 +7,7 @@ isn't. Pure: times are seconds of the caller's clock.
 
 from __future__ import annotations
 
+from enum import Enum
 from math import inf
 from typing import Final
 
@@ -21,18 +22,30 @@ gateway may refuse each of them once."""
 GAP_SHARE: Final = 0.25
 """A probe comes after so much of the time that it has lasted: that much longer than the outage is the wait at most."""
 
+PATIENCE: Final = 60.0
+"""Seconds after which a probe is lost of which nobody says how it ended: more than any call takes."""
+
 DOWN: Final = frozenset({Answer.UNANSWERED, Answer.UNREACHED, Answer.UNAVAILABLE})
 """How calls end where a gateway, or what is behind it, is down."""
 
 
+class Failure(Enum):
+    """Whose a failure may be."""
+
+    FIRST = "of a chunk that never failed: the gateway's, if there are many"
+    AGAIN = "of a chunk that failed before: perhaps its own"
+    NO_CONNECTION = "no chunk's"
+
+
 class Breaker:
-    """Open while every delete fails. Its probes come no later than a chunk's last retry might."""
+    """Open while every delete fails. Its probes come no later than a chunk's last retry might, unless the gateway
+    wishes for it."""
 
     def __init__(self, retry: RetryPolicy) -> None:
         self._retry = retry
         self._longest = retry.longest_delay
         self._failures = 0
-        self._again = False
+        self._again = self._given_up = False
         self._since = inf
         self._opened_at = inf
         self._next_probe = -inf
@@ -52,13 +65,13 @@ class Breaker:
         return now - self._since if self.open else 0.0
 
     def ready_at(self) -> float:
-        """When the next call may start, as far as this decides: never, while a probe is under way."""
+        """When the next call may start, as far as this decides."""
         return self._next_probe
 
-    def sent(self) -> None:
+    def sent(self, now: float) -> None:
         """A call starts: while it is open, no other may until this one has ended."""
         if self._opened_at < inf:
-            self._next_probe = inf
+            self._next_probe = now + PATIENCE
 
     def ended(self, now: float, sent_at: float) -> None:
         """A call that started at `sent_at` is over, which alone says nothing."""
@@ -75,23 +88,32 @@ class Breaker:
         self._next_probe = -inf
         return was_open
 
-    def failed(self, now: float, sent_at: float, first: bool, again: bool, wish: float = 0.0) -> None:
-        """A delete failed that was sent, or wanted a connection, at `sent_at`; for the `first` time, or `again`. Where
-        there was no connection it is both: no chunk is at fault for that, and waiting has been tried. `wish`: the
-        gateway wants to be left alone for so many seconds."""
+    def failed(self, now: float, sent_at: float, failure: Failure, wish: float = 0.0) -> None:
+        """A delete failed that was sent, or wanted a connection, at `sent_at`. `wish`: the gateway wants to be left
+        alone for so many seconds."""
         if self._opened_at <= sent_at:
             self._next_probe = now + max(self._gap(now), wish)
-        elif not self.open:
-            self._count(now, sent_at, first, again)
+        elif not self.open and not self._given_up:
+            self._count(now, sent_at, failure)
 
-    def _count(self, now: float, sent_at: float, first: bool, again: bool) -> None:
-        if first:
+    def _count(self, now: float, sent_at: float, failure: Failure) -> None:
+        if failure is not Failure.AGAIN:
             self._failures += 1
             self._since = min(self._since, sent_at)
-        self._again = self._failures > 0 and (self._again or again)
-        if self._failures >= FAILURES and self._again:
+        self._again = self._failures > 0 and (self._again or failure is not Failure.FIRST)
+        if self._failures >= FAILURES and (self._again or self._retry.attempts == 1):
             self._opened_at = now
             self._next_probe = now + self._gap(now)
+
+    def held(self, now: float) -> None:
+        """Nothing could be tried until now: that was no outage."""
+        if self.open:
+            self._since = now
+
+    def give_up(self) -> None:
+        """Waiting is in vain: close, and open no more."""
+        self.answered()
+        self._given_up = True
 
     def _gap(self, now: float) -> float:
         return min(self._longest, max(self._retry.first_delay, GAP_SHARE * (now - self._since)))

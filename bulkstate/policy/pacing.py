@@ -94,8 +94,10 @@ class _Count:
 
     def has_room(self, calls: int, now: float) -> bool:
         """So many calls may go now."""
-        last = len(self._starts) + calls - self._calls - 1
-        return last < 0 or (last < len(self._starts) and self._starts[last] + self._length <= now)
+        starts = self._starts
+        while starts and starts[0] + self._length <= now:
+            starts.popleft()
+        return len(starts) + calls <= self._calls
 
     def sent(self, at: float) -> None:
         self._starts.append(at)

@@ -65,7 +65,7 @@ async def test_while_every_delete_fails_a_connection_is_tried_only_in_its_turn()
         attempt = await api.delete(CHUNK)
     assert attempt.reply.answer is Answer.UNREACHED
     assert (len(gate.ended), len(gate.left)) == (1, 1), "a turn that came to nothing is told as well"
-    assert gate.left[0] >= attempt.sent_at
+    assert gate.left[0] <= attempt.sent_at
 
 
 async def test_a_call_that_is_broken_off_is_told_to_whoever_gave_the_turn() -> None:
@@ -213,7 +213,7 @@ async def test_no_cookie_is_sent_back() -> None:
 
 
 async def test_the_attempt_is_timed_after_the_gate() -> None:
-    times = iter([5.0, 10.0, 10.25])
+    times = iter([10.0, 10.25])
     opened: list[float] = []
 
     async def acquire() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import orjson
 import pytest
@@ -122,6 +123,38 @@ async def test_a_token_that_ends_in_the_queue_is_renewed_by_the_turn_that_comes(
     assert {attempt.reply.answer for attempt in attempts} == {Answer.OK}
     assert paths(server).count("stage-state") == 10
     assert len(passed) <= 30
+
+
+async def test_a_single_turn_is_never_kept_from_whoever_makes_the_token() -> None:
+    """While every delete fails there is one turn at a time: a call that comes to it with a token that ended in the
+    queue gives it back, since another one, which waits for it, holds the credentials."""
+    clock, turn = Clock(), asyncio.Lock()
+
+    class OneTurn(Gate):
+        async def acquire(self) -> None:
+            await turn.acquire()
+
+        def answered(self, attempt: Attempt[Any]) -> None:
+            turn.release()
+
+        def broken_off(self, sent_at: float) -> None:
+            turn.release()
+
+    gate = OneTurn(failing=True)
+    async with (
+        gateway(service(token_answer("tok", 5))) as server,
+        Client(server.url, ORG, APP, gate, timeout=1.0, clock=clock, wall=lambda: 1.5e9) as api,
+    ):
+        assert (await api.delete(CHUNK)).reply.answer is Answer.OK
+        await turn.acquire()
+        in_line = asyncio.create_task(api.delete(CHUNK))
+        await asyncio.sleep(0.01)
+        clock.now += 10
+        latecomer = asyncio.create_task(api.delete(CHUNK))
+        await asyncio.sleep(0.01)
+        turn.release()
+        attempts = await asyncio.wait_for(asyncio.gather(in_line, latecomer), 10.0)
+    assert {attempt.reply.answer for attempt in attempts} == {Answer.OK}
 
 
 async def test_a_token_that_has_ended_is_not_refreshed() -> None:

@@ -41,6 +41,7 @@ class Say:
     applied: bool = False
     retry_after: float | None = None
     limits: tuple[Told, ...] = ()
+    status: int | None = None
 
 
 OK = Say(Answer.OK, code=Code.OK, applied=True)
@@ -169,7 +170,7 @@ class ScriptedApi:
         _answered(call, said.answer)
         call.retry_after = said.retry_after
         data = True if said.answer is Answer.OK else None
-        reply = Reply(said.answer, None, said.code, said.answer.value, None, data, said.retry_after, said.limits)
+        reply = Reply(said.answer, said.status, said.code, said.answer.value, None, data, said.retry_after, said.limits)
         return self._told(Attempt(reply, now, anyio.current_time() - now, 100))
 
     async def get(self, chunk: Chunk) -> Attempt[frozenset[Pair]]:

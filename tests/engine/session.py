@@ -122,7 +122,7 @@ def assemble(
     follower: Follower | None = None,
 ) -> Session:
     """A session that sends the chunks `numbers`, all by default."""
-    gate = Gate(Pacer(settings.windows, history), wall, follower=follower)
+    gate = Gate(Pacer(settings.windows, history), wall, follower=follower, retry=settings.retry)
     api = ScriptedApi(world, gate)
     random = Random(settings.seed).random
     watch = Watch(Reads(api, gate, settings.retry, random), pipelines_of(world.plan))

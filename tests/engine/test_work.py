@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gc
+from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bulkstate.model import Answer, Outcome
 from bulkstate.policy.pacing import Window
@@ -30,8 +33,14 @@ def test_throttled_jobs_come_first_then_retries_that_are_due_then_fresh_ones() -
     assert virtually(main) == [2, 1, 3, 4, 0]
 
 
-def work_of(chunks: int, doubtful: bool = False) -> Work:
-    return Work(range(chunks), a_plan(chunks).chunk, RetryBudget(RetryPolicy()), lambda: doubtful)
+@dataclass
+class Gateway:
+    doubtful: bool = False
+    failing: bool = False
+
+
+def work_of(chunks: int, doubtful: bool = False, failing: bool = False) -> Work:
+    return Work(range(chunks), a_plan(chunks).chunk, RetryBudget(RetryPolicy()), Gateway(doubtful, failing))
 
 
 def test_while_the_gateway_is_in_doubt_those_that_failed_and_those_that_never_did_take_turns() -> None:
@@ -45,12 +54,36 @@ def test_while_the_gateway_is_in_doubt_those_that_failed_and_those_that_never_di
     assert virtually(main) == [0, 4, 1, 5, 2, 3]
 
 
+def test_while_it_is_down_those_that_never_failed_come_from_all_over_the_plan() -> None:
+    async def main() -> list[int]:
+        work = work_of(16, failing=True)
+        return [(await taken(work)).chunk.number for _ in range(16)]
+
+    order = virtually(main)
+    assert order[:4] == [8, 4, 12, 2]
+    assert sorted(order) == list(range(16))
+
+
+@given(st.lists(st.booleans(), min_size=60, max_size=60), st.integers(0, 60))
+def test_every_chunk_is_handed_out_once_however_often_it_fails(failing: list[bool], chunks: int) -> None:
+    async def main() -> list[int]:
+        gateway = Gateway()
+        work = Work(range(chunks), a_plan(max(chunks, 1)).chunk, RetryBudget(RetryPolicy()), gateway)
+        numbers = []
+        for gateway.failing in failing[:chunks]:
+            numbers.append((await taken(work)).chunk.number)
+        assert not work.untried
+        return numbers
+
+    assert sorted(virtually(main)) == list(range(chunks))
+
+
 def test_repeats_that_the_budget_cannot_afford_let_others_go_first_and_then_wait() -> None:
     async def main() -> list[tuple[int, float]]:
         budget = RetryBudget(RetryPolicy(first_delay=1.0))
         for _ in range(int(RESERVE)):
             budget.repeats(0.0)
-        work = Work(range(4), a_plan(4).chunk, budget, lambda: False)
+        work = Work(range(4), a_plan(4).chunk, budget, Gateway())
         budget.repeats(anyio.current_time())
         for job in [await taken(work) for _ in range(3)]:
             work.put_back(job, anyio.current_time())
