@@ -267,7 +267,8 @@ class Engine:
         job.note(attempt)
         self._gate.judge(attempt, first=job.tries.attempts == 1)
         self._budget.answered(job.tries, attempt.reply)
-        self._mind_outage(attempt.reply)
+        if self._gate.failing:
+            self._mind_outage(attempt.reply)
         return attempt
 
     def _is_doubtful(self, job: Job, attempt: Attempt[bool]) -> bool:
@@ -305,8 +306,6 @@ class Engine:
     def _mind_outage(self, reply: Reply[bool]) -> None:
         """Where every delete fails, say so; or if it has been so for long, stop. Where there are none left but such as
         the gateway finds an error of its own in, it may be they: then that is settled sooner."""
-        if not self._gate.failing:
-            return
         down_for, patience = self._gate.down_for, self._pace.retry.outage
         last_ones = not self._work.untried and reply.status == HTTPStatus.INTERNAL_SERVER_ERROR
         if last_ones and down_for > LAST_ONES_SHARE * patience:
@@ -330,7 +329,7 @@ class Engine:
     def _expect(self, more: int) -> None:
         """There are so many more chunks to be settled than there were: the gate is told how many calls that means."""
         self._left += more
-        self._gate.expect(self._left - self._in_flight)
+        self._gate.expect(self._left - self._work.under_way)
 
     async def _split(self, job: Job, message: str = "") -> None:
         """Go on with parts of a job's chunk, once its record names them. Numbers reach the journal in their order."""

@@ -114,11 +114,13 @@ class Gate:
         self._spent += 1
         self._pacer.sent(now)
         self._follower.sent(now)
-        self._breaker.sent(now)
+        if self._breaker.open:
+            self._breaker.sent(now)
         return True
 
     def _ready_at(self, now: float) -> float:
-        return max(self._pacer.ready_at(now), self._follower.ready_at(now), self._breaker.ready_at())
+        ready = max(self._pacer.ready_at(now), self._follower.ready_at(now))
+        return max(ready, self._breaker.ready_at()) if self._breaker.open else ready
 
     def _needs_grant(self, now: float) -> bool:
         return self._ledger is not None and (self._left <= 0 or now >= self._grant_ends)
@@ -182,19 +184,21 @@ class Gate:
         self._over(now, sent_at)
 
     def _over(self, now: float, sent_at: float) -> None:
-        self._breaker.ended(now, sent_at)
-        self._wake(now)
+        if self._breaker.open:
+            self._breaker.ended(now, sent_at)
+        if self._sleeps_until > now + SHORTEST_SLEEP:
+            self._wake(now)
 
     def _wake(self, now: float) -> None:
         """Whoever sleeps needn't sleep so long any more."""
-        if self._sleeps_until > now + SHORTEST_SLEEP and self._ready_at(now) < self._sleeps_until - SHORTEST_SLEEP:
+        if self._ready_at(now) < self._sleeps_until - SHORTEST_SLEEP:
             self._tell()
 
     def judge(self, attempt: Attempt[bool], first: bool) -> None:
         """What a delete's answer says about the gateway; to be told before anything else is awaited. `first`: it is
         the chunk's first attempt."""
         answer = attempt.reply.answer
-        if answer in DOWN:
+        if answer is not Answer.OK and answer in DOWN:  # an enumeration's hash costs more than all else here
             wish = self._retry.granted(attempt.reply)
             self._breaker.failed(self._clock(), attempt.sent_at, self._failure(answer, first), wish)
         elif answer is not Answer.THROTTLED and self._breaker.answered():

@@ -94,7 +94,14 @@ class _Fresh:
 
     def next(self) -> int | None:
         """The first, None if there is none."""
-        return self._taken(0, self._stretches[0][0]) if self._stretches else None
+        if not self._stretches:
+            return None
+        start, end = self._stretches[0]
+        if start + 1 < end:
+            self._stretches[0] = (start + 1, end)
+        else:
+            del self._stretches[0]
+        return self._numbers[start]
 
     def elsewhere(self) -> int | None:
         """One from the middle of the longest stretch: what fails together stands together. None if there is none."""

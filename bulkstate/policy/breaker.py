@@ -42,6 +42,8 @@ class Breaker:
     wishes for it."""
 
     def __init__(self, retry: RetryPolicy) -> None:
+        self.open = False
+        """Every delete fails."""
         self._retry = retry
         self._longest = retry.longest_delay
         self._failures = 0
@@ -49,11 +51,6 @@ class Breaker:
         self._since = inf
         self._opened_at = inf
         self._next_probe = -inf
-
-    @property
-    def open(self) -> bool:
-        """Every delete fails."""
-        return self._opened_at < inf
 
     @property
     def doubtful(self) -> bool:
@@ -70,7 +67,7 @@ class Breaker:
 
     def sent(self, now: float) -> None:
         """A call starts: while it is open, no other may until this one has ended."""
-        if self._opened_at < inf:
+        if self.open:
             self._next_probe = now + PATIENCE
 
     def ended(self, now: float, sent_at: float) -> None:
@@ -82,7 +79,7 @@ class Breaker:
         """A delete was answered, and not by a failure: all may go on. Whether that is news."""
         if not self._failures:
             return False
-        was_open = self.open
+        was_open, self.open = self.open, False
         self._failures, self._again = 0, False
         self._since = self._opened_at = inf
         self._next_probe = -inf
@@ -102,6 +99,7 @@ class Breaker:
             self._since = min(self._since, sent_at)
         self._again = self._failures > 0 and (self._again or failure is not Failure.FIRST)
         if self._failures >= FAILURES and (self._again or self._retry.attempts == 1):
+            self.open = True
             self._opened_at = now
             self._next_probe = now + self._gap(now)
 

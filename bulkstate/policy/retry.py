@@ -183,6 +183,8 @@ class RetryBudget:
 
     def answered(self, tries: Tries, reply: Reply[object]) -> None:
         """The latest of `tries` was answered."""
+        if self._left >= RESERVE:
+            return
         if reply.answer not in FAILED and reply.answer is not Answer.THROTTLED:
             again = 1.0 if tries.attempts > 1 else 0.0
             self._left = min(RESERVE, self._left + self._share + again)
