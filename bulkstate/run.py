@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain, count
 from pathlib import Path
 from shutil import rmtree
 
@@ -154,8 +155,10 @@ def forecast_of(plan: Plan, settings: Settings, state: Path | None = None) -> Fo
 
 
 def run_directory(plan: Plan) -> Path:
-    """Where a run goes unless somebody named a directory: by the time (UTC) and the plan."""
-    return Path("bulkstate-runs", f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{plan.digest[:8]}")
+    """Where a run goes unless somebody named a directory: by the time (UTC) and the plan, numbered if that is taken."""
+    name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{plan.digest[:8]}"
+    names = chain((name,), (f"{name}-{number}" for number in count(2)))
+    return next(path for path in (Path("bulkstate-runs", each) for each in names) if not path.exists())
 
 
 async def check(settings: Settings, environ: Mapping[str, str], brake: Brake) -> tuple[checks.Finding, ...]:

@@ -262,3 +262,10 @@ def test_deletes_after_which_nobody_said_paused_are_suspect(bulkstate: Bulkstate
     gateway.calls.clear()
     assert bulkstate("resume", "r", "--json").document["result"] == "deleted"
     assert gateway.deleted_pairs() == PAIRS
+
+
+def test_two_runs_in_one_second_have_a_directory_each(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    bulkstate.configure(gateway.url)
+    done = [bulkstate("run", "config.yaml", "--yes", "--json") for _ in range(3)]
+    assert [each.exit_code for each in done] == [0, 0, 0]
+    assert len({each.document["run_dir"] for each in done}) == 3
