@@ -28,10 +28,10 @@ from bulkstate.gate import Gate, GateClosed
 from bulkstate.model import Answer, Attempt, Outcome, Part, Plan, Reply, Stage, Verdict
 from bulkstate.outbox import Outbox
 from bulkstate.pieces import Pieces
-from bulkstate.policy.breaker import DOWN
 from bulkstate.policy.concurrency import ConcurrencyPilot
 from bulkstate.policy.holding import Moment
 from bulkstate.policy.retry import (
+    DOWN,
     Again,
     Decision,
     Renew,

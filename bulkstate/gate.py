@@ -8,9 +8,9 @@ from typing import Any, Final, Protocol
 import anyio
 
 from bulkstate.model import Answer, Attempt, Told
-from bulkstate.policy.breaker import DOWN, Breaker, Failure
+from bulkstate.policy.breaker import Breaker, Failure
 from bulkstate.policy.pacing import Pacer, Window
-from bulkstate.policy.retry import RetryPolicy
+from bulkstate.policy.retry import DOWN, RetryPolicy
 from bulkstate.policy.throttling import Throttling
 from bulkstate.ports import Grant, Ledger
 

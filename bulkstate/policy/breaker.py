@@ -11,7 +11,6 @@ from enum import Enum
 from math import inf
 from typing import Final
 
-from bulkstate.model import Answer
 from bulkstate.policy.retry import RetryPolicy
 
 FAILURES: Final = 20
@@ -24,9 +23,6 @@ GAP_SHARE: Final = 0.25
 
 PATIENCE: Final = 60.0
 """Seconds after which a probe is lost of which nobody says how it ended: more than any call takes."""
-
-DOWN: Final = frozenset({Answer.UNANSWERED, Answer.UNREACHED, Answer.UNAVAILABLE})
-"""How calls end where a gateway, or what is behind it, is down."""
 
 
 class Failure(Enum):

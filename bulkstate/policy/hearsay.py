@@ -7,7 +7,7 @@ from math import inf
 from typing import Final
 
 from bulkstate.model import Told
-from bulkstate.policy.door import COARSE
+from bulkstate.policy.door import BOLDER, COARSE, RAREST_TRY
 from bulkstate.policy.learnt import LONGEST
 
 LIES: Final = 2
@@ -24,10 +24,8 @@ MOST: Final = 1e9
 """What is said of a shorter window, or of more calls in one, can't be meant."""
 
 FIRST_DOUBT: Final = 60.0
-RAREST_DOUBT: Final = 3600.0
-BOLDER: Final = 4.0
-"""Where only headers say that nothing is left, a call tries it after so many seconds, then after so many times as many,
-and at least so often: without a call nobody would ever find out."""
+"""Where only headers say that nothing is left, a call tries it after so many seconds, and then ever more rarely, like a
+door whose wish is in doubt: without a call nobody would ever find out."""
 
 
 class Hearsay:
@@ -50,7 +48,7 @@ class Hearsay:
 
     def tried(self) -> None:
         """A call tries what only they say."""
-        self.patience = min(BOLDER * self.patience, RAREST_DOUBT)
+        self.patience = min(BOLDER * self.patience, RAREST_TRY)
 
     def heard(self, now: float, throttled: bool, told: Sequence[Told]) -> None:
         """They came with an answer, a 429 or another."""

@@ -146,7 +146,10 @@ def _again(policy: RetryPolicy, tries: Tries, reply: Reply[object], jitter: floa
     return Settle(Verdict.UNKNOWN if tries.unanswered else Verdict.EXHAUSTED)
 
 
-FAILED: Final = frozenset({Answer.UNANSWERED, Answer.UNREACHED, Answer.UNAVAILABLE, Answer.UNDECIDED})
+DOWN: Final = frozenset({Answer.UNANSWERED, Answer.UNREACHED, Answer.UNAVAILABLE})
+"""How calls end where a gateway, or what is behind it, is down."""
+
+FAILED: Final = DOWN | {Answer.UNDECIDED}
 """The answers after which the same call is repeated as it is."""
 
 RESERVE: Final = 100.0

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from bulkstate.errors import GatewayDown
 from bulkstate.model import Answer, Verdict
-from bulkstate.policy.breaker import DOWN, FAILURES
+from bulkstate.policy.breaker import FAILURES
 from bulkstate.policy.pacing import Window
-from bulkstate.policy.retry import ANYWAY, RESERVE, RetryPolicy
+from bulkstate.policy.retry import ANYWAY, DOWN, RESERVE, RetryPolicy
 
 from .gateway import Say, World
 from .session import Settings, a_folder, a_plan, first, last_records, reopen, virtually
