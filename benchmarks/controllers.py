@@ -20,11 +20,11 @@ from botocore.retries.standard import ExponentialBackoff, RetryContext, RetryEve
 from botocore.retries.throttling import CubicCalculator
 from gateway_sim import Caller, Job
 
-from bulkstate.gate import Follower, Gate
+from bulkstate.engine.gate import Follower, Gate
+from bulkstate.engine.ports import StageStateApi
 from bulkstate.model import Answer, Attempt, Chunk, Told
 from bulkstate.policy.pacing import CATCH_UP, Pacer
 from bulkstate.policy.retry import RetryPolicy
-from bulkstate.ports import StageStateApi
 
 WORKERS: Final = 32
 """Calls under way at the most, for all of them."""

@@ -22,8 +22,11 @@ import trio
 from gateway_limits import Counter, Limit, Others, TokenBucket, steady
 from trio.testing import MockClock
 
-from bulkstate.engine import Engine, Equipment, Pace
-from bulkstate.gate import Gate
+from bulkstate.engine.engine import Engine, Equipment, Pace
+from bulkstate.engine.gate import Gate
+from bulkstate.engine.pipelines import Watch
+from bulkstate.engine.ports import Grant, StageStateApi
+from bulkstate.engine.reads import Reads
 from bulkstate.model import (
     Answer,
     Attempt,
@@ -45,9 +48,6 @@ from bulkstate.model import (
 from bulkstate.policy.concurrency import ConcurrencyPilot
 from bulkstate.policy.pacing import Window
 from bulkstate.policy.retry import RetryPolicy
-from bulkstate.ports import Grant, StageStateApi
-from bulkstate.reads import Reads
-from bulkstate.watch import Watch
 
 PIPELINE: Final = "simulated"
 BODY_BYTES: Final = 11_000

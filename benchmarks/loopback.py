@@ -31,10 +31,11 @@ from gateway_sim import Job, World, simulate
 from machine import machine
 from pacing_table import Program
 
-from bulkstate import config, run
-from bulkstate.brake import Brake
+from bulkstate import config
 from bulkstate.model import Plan, Report
-from bulkstate.telemetry import LineProgress
+from bulkstate.report.progress import LineProgress
+from bulkstate.runs import operations
+from bulkstate.runs.stopping import Brake
 
 LIMIT: Final = 150
 ONE_WAY: Final = (0.0005, 0.0015)
@@ -87,7 +88,7 @@ class Told:
     refused: int
 
 
-async def sent(prepared: run.Prepared, directory: Path, state: Path, phase: float) -> Report:
+async def sent(prepared: operations.Prepared, directory: Path, state: Path, phase: float) -> Report:
     """A run that begins about `phase` seconds after a whole second."""
 
     async def agree(_plan: Plan) -> None:
@@ -97,12 +98,12 @@ async def sent(prepared: run.Prepared, directory: Path, state: Path, phase: floa
         return LineProgress(len(numbers), prepared.plan.pairs, time.monotonic, every=3600.0)
 
     await anyio.sleep((phase - time.time()) % 1.0)
-    finished = await run.start(prepared, directory, ENVIRONMENT, agree, audience, Brake(), state)
+    finished = await operations.start(prepared, directory, ENVIRONMENT, agree, audience, Brake(), state)
     assert finished.exit_code == 0, finished.report
     return finished.report
 
 
-def real(prepared: run.Prepared, folder: Path, round_: int, rounds: int) -> tuple[Told, Told]:
+def real(prepared: operations.Prepared, folder: Path, round_: int, rounds: int) -> tuple[Told, Told]:
     """A cold run, and a warm one after it."""
 
     def one(kind: str) -> Told:
@@ -145,7 +146,7 @@ def main() -> None:
         with emulator(folder) as url:
             file = folder / "config.yaml"
             file.write_text(CONFIGURATION % (url, options.calls))
-            prepared = run.prepare(config.load(file, {**os.environ, **ENVIRONMENT}))
+            prepared = operations.prepare(config.load(file, {**os.environ, **ENVIRONMENT}))
             here = [real(prepared, folder, number, options.rounds) for number in range(options.rounds)]
     there = [simulated(options.calls, seed) for seed in range(SEEDS)]
     kinds = zip(("cold", "warm"), zip(*here, strict=True), zip(*there, strict=True), strict=True)

@@ -26,11 +26,11 @@ from pacing_cost import cost
 from pacing_table import OTHERS, ROWS, SEEDS, all_tasks, quick_tasks, table
 
 from bulkstate import __version__, planner
-from bulkstate.gate import Gate
-from bulkstate.journal import Journal, RunFacts
+from bulkstate.disk.journal import Journal, RunFacts
+from bulkstate.engine.gate import Gate
 from bulkstate.model import Pair, Stage
+from bulkstate.pairs.relation import of_pairs
 from bulkstate.policy.pacing import Pacer, Window
-from bulkstate.relation import of_pairs
 
 CALLERS = 16
 LIMITS = ((Window(50, 1.0), 12.0), (Window(2000, 1.0), 8.0))

@@ -19,10 +19,10 @@ from typing import Final
 from aiolimiter import AsyncLimiter
 from machine import machine
 
-from bulkstate.gate import Gate
+from bulkstate.engine.gate import Gate
 from bulkstate.model import Answer, Reply
-from bulkstate.policy.adaptive import Pilot
-from bulkstate.policy.learnt import Learnt, LearntQuota
+from bulkstate.policy.auto.learnt import Learnt, LearntQuota
+from bulkstate.policy.auto.pilot import Pilot
 from bulkstate.policy.pacing import Pacer, Window
 from bulkstate.policy.retry import RetryPolicy, Tries, decide
 

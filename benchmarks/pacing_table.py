@@ -28,8 +28,8 @@ from gateway_limits import FixedWindow, Limit, Poisson, Steps, TokenBucket, stea
 from gateway_sim import Caller, Contestant, Job, Load, Wish, World, simulate
 from omniscient import least, paced
 
-from bulkstate.gate import Gate
-from bulkstate.policy.adaptive import NOTHING, Pilot
+from bulkstate.engine.gate import Gate
+from bulkstate.policy.auto.pilot import NOTHING, Pilot
 from bulkstate.policy.concurrency import FEW, ConcurrencyPilot, at_first
 from bulkstate.policy.pacing import Pacer, Window
 

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from bulkstate.model import Plan
-    from bulkstate.relation import Relation
+    from bulkstate.pairs.relation import Relation
     from bulkstate.selection import Source
 
 SEED = 20_260_101
@@ -129,7 +129,7 @@ def cover(file: str) -> dict[str, object]:
 def relation_of(numbers: NDArray[np.int64]) -> Relation:
     """The relation of pairs of numbers."""
     from bulkstate.model import Stage
-    from bulkstate.relation import Relation
+    from bulkstate.pairs.relation import Relation
 
     rows, columns = (np.unique(numbers[:, side], return_inverse=True) for side in (0, 1))
     codes = np.unique(rows[1] * len(columns[0]) + columns[1]).astype(np.int64)
@@ -210,9 +210,9 @@ def planned(select: Callable[[], Relation], effort: str) -> dict[str, object]:
 
 def check(relation: Relation, made: Plan) -> int:
     """Check the plan for law 1. Returns how many requests grouping by equal rows takes."""
+    from bulkstate.pairs.relation import equal_rows
     from bulkstate.planner.limits import Limits, weigh
     from bulkstate.planner.tiling import tile
-    from bulkstate.relation import equal_rows
 
     requests = [(each.assets, each.points) for stage in made.stages for each in stage.rectangles]
     if relation.blocks:

@@ -27,10 +27,12 @@ import aiohttp
 import anyio
 from machine import machine
 
-from bulkstate import config, run, wire
-from bulkstate.brake import Brake
+from bulkstate import config
+from bulkstate.gateway import wire
 from bulkstate.model import Plan
-from bulkstate.telemetry import LineProgress
+from bulkstate.report.progress import LineProgress
+from bulkstate.runs import operations
+from bulkstate.runs.stopping import Brake
 
 CONCURRENCY = 16
 TOKEN = "benchmark"
@@ -82,7 +84,7 @@ async def bare(port: int, plan: Plan) -> float:
     return plan.requests / (time.perf_counter() - began)
 
 
-async def whole(prepared: run.Prepared, directory: Path) -> float:
+async def whole(prepared: operations.Prepared, directory: Path) -> float:
     """Calls a second of a run, from the making of its directory to its report."""
 
     async def agree(_plan: Plan) -> None:
@@ -92,7 +94,7 @@ async def whole(prepared: run.Prepared, directory: Path) -> float:
         return LineProgress(len(numbers), prepared.plan.pairs, time.monotonic)
 
     began = time.perf_counter()
-    finished = await run.start(prepared, directory, os.environ, agree, audience, Brake())
+    finished = await operations.start(prepared, directory, os.environ, agree, audience, Brake())
     seconds = time.perf_counter() - began
     assert finished.exit_code == 0, finished.report
     return prepared.plan.requests / seconds
@@ -111,7 +113,7 @@ def main() -> None:
     with sink() as port, tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "config.yaml")
         file.write_text(CONFIGURATION.format(port=port, assets=options.chunks * 10, concurrency=CONCURRENCY))
-        prepared = run.prepare(config.load(file, os.environ))
+        prepared = operations.prepare(config.load(file, os.environ))
         directories = (Path(folder, f"run{number}") for number in itertools.count())
         rounds = [
             (on_uvloop(whole, prepared, next(directories)), on_uvloop(bare, port, prepared.plan))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bulkstate.journal import Record
+from bulkstate.disk.journal import Record
 from bulkstate.report import fold, show
 
 

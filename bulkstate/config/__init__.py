@@ -19,11 +19,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from bulkstate.config import nodes
 from bulkstate.config.document import from_document, to_document
-from bulkstate.config.forms import JsonObject
 from bulkstate.config.gateway import Application, Auth, AuthStyle, Bearer, Embedded, Gateway
-from bulkstate.config.place import MOST_PROBLEMS, Place, Source
 from bulkstate.config.settings import (
     CONFIGURATION,
     MOST_CONCURRENCY,
@@ -35,8 +32,11 @@ from bulkstate.config.settings import (
     Settings,
     Verify,
 )
-from bulkstate.config.values import AUTO, Auto, Rate, SecretReference, Share
 from bulkstate.errors import InputError, Problem
+from bulkstate.forms import nodes
+from bulkstate.forms.place import MOST_PROBLEMS, Place, Source
+from bulkstate.forms.single import JsonObject
+from bulkstate.forms.values import AUTO, Auto, Rate, SecretReference, Share
 
 __all__ = [
     "AUTO",

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
-from bulkstate.config import nodes
 from bulkstate.config.gateway import EMBEDDED, Embedded, Gateway
-from bulkstate.config.place import Place, Source
 from bulkstate.config.settings import CONTINUATION, Settings
-from bulkstate.config.values import Rate, SecretReference, Share, format_duration
+from bulkstate.forms import nodes
+from bulkstate.forms.place import Place, Source
+from bulkstate.forms.values import Rate, SecretReference, Share, format_duration
 from bulkstate.selection import STDIN, PairSource
 
 

@@ -11,11 +11,11 @@ from ipaddress import ip_address
 from typing import Annotated, Final, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
-from bulkstate.config.forms import Choice, Duration, FilePath, Flag, JsonObject, Secret, Text
-from bulkstate.config.place import Place
-from bulkstate.config.sections import Found, Made, Maybe, Section
-from bulkstate.config.values import SecretReference
 from bulkstate.errors import Problem
+from bulkstate.forms.place import Place
+from bulkstate.forms.sections import Found, Made, Maybe, Section
+from bulkstate.forms.single import Choice, Duration, FilePath, Flag, JsonObject, Secret, Text
+from bulkstate.forms.values import SecretReference
 
 EMBEDDED: Final = "embedded"
 _MOST_CA_BYTES: Final = 4 << 20

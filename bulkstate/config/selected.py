@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Final
 
-from bulkstate.config import nodes
-from bulkstate.config.forms import Choice, FilePath, JsonObject, Text
-from bulkstate.config.place import Place
-from bulkstate.config.sections import Found, ListOf, Made, Maybe, Section
 from bulkstate.errors import Problem
+from bulkstate.forms import nodes
+from bulkstate.forms.place import Place
+from bulkstate.forms.sections import Found, ListOf, Made, Maybe, Section
+from bulkstate.forms.single import Choice, FilePath, JsonObject, Text
 from bulkstate.model import Stage
-from bulkstate.relation import Unlisted
+from bulkstate.pairs.relation import Unlisted
 from bulkstate.selection import ASSET_ID, POINT_ID, STDIN, BlockSource, Entry, IdList, PairSource, Source
 
 _LIST_FILE: Final = re.compile(r".*(\.(txt|csv|ndjson|parquet)(\.gz|\.zst)?|/)|-", re.DOTALL | re.IGNORECASE)

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 
-from bulkstate.config.forms import AutoOr, Choice, Duration, FilePath, Flag, JsonObject, RateOf, ShareOf, Size, Whole
 from bulkstate.config.gateway import GATEWAY, Embedded, Gateway
-from bulkstate.config.place import Place
-from bulkstate.config.sections import Found, Maybe, OneOrMore, Section
 from bulkstate.config.selected import ENTRIES, Pairs, agreed_on_unlisted
-from bulkstate.config.values import A_FIFTH, AUTO, WHOLE, Auto, Rate, Share
 from bulkstate.errors import Problem
+from bulkstate.forms.place import Place
+from bulkstate.forms.sections import Found, Maybe, OneOrMore, Section
+from bulkstate.forms.single import AutoOr, Choice, Duration, FilePath, Flag, JsonObject, RateOf, ShareOf, Size, Whole
+from bulkstate.forms.values import A_FIFTH, AUTO, WHOLE, Auto, Rate, Share
+from bulkstate.gateway.wire import PAIRS_PER_REQUEST
 from bulkstate.planner.effort import Effort
 from bulkstate.selection import Entry, PairSource
-from bulkstate.wire import PAIRS_PER_REQUEST
 
 VERSION: Final = 1
 MOST_CONCURRENCY: Final = 1000

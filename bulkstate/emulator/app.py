@@ -21,11 +21,11 @@ from aiohttp import web
 from aiohttp.http import HttpProcessingError
 from anyio import CancelScope
 
-from bulkstate.emulator.doors import Doors
+from bulkstate.emulator.access import Doors
 from bulkstate.emulator.faults import Faults, Mischief
 from bulkstate.emulator.front import Front
 from bulkstate.emulator.handlers import StreamingHandlers, TokenHandlers
-from bulkstate.emulator.record import Record
+from bulkstate.emulator.received import Record
 from bulkstate.emulator.store import Store
 from bulkstate.emulator.streaming import Streaming
 from bulkstate.emulator.tokens import TokenService

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from bulkstate.wire import PIPELINE, PIPELINES, STAGE_STATE, TOKEN_GET, TOKEN_REFRESH, Code
+from bulkstate.gateway.wire import PIPELINE, PIPELINES, STAGE_STATE, TOKEN_GET, TOKEN_REFRESH, Code
 
 
 class Kind(StrEnum):

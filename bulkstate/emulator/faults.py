@@ -35,7 +35,7 @@ from bulkstate.emulator import replies
 from bulkstate.emulator.calls import Declined, Kind
 from bulkstate.emulator.replies import json
 from bulkstate.emulator.yamlfile import Entry, Fields, open_yaml
-from bulkstate.wire import Code
+from bulkstate.gateway.wire import Code
 
 ENDLESS: Final = 1 << 30
 """Bytes of an answer that no client should read to its end."""

@@ -13,15 +13,15 @@ from typing import Final
 from aiohttp import web
 
 from bulkstate.emulator import replies
+from bulkstate.emulator.access import Doors, caller_token
 from bulkstate.emulator.calls import Declined, kind_of
-from bulkstate.emulator.doors import Doors, caller_token
 from bulkstate.emulator.faults import Exchange, Mischief
 from bulkstate.emulator.handlers import Handler
 from bulkstate.emulator.limits import FlowControl
-from bulkstate.emulator.record import Received, Record
+from bulkstate.emulator.received import Received, Record
 from bulkstate.emulator.replies import json
 from bulkstate.emulator.world import Limits
-from bulkstate.wire import TOKEN_GET, TOKEN_REFRESH, Request
+from bulkstate.gateway.wire import TOKEN_GET, TOKEN_REFRESH, Request
 
 _OPEN_TO_ALL: Final = (TOKEN_GET, TOKEN_REFRESH)
 

@@ -15,8 +15,8 @@ from bulkstate.emulator.replies import json
 from bulkstate.emulator.streaming import MOVES, Move, Streaming
 from bulkstate.emulator.tokens import TokenService, read_token_call
 from bulkstate.emulator.worker import Worker
+from bulkstate.gateway.wire import PIPELINE, PIPELINES, STAGE_STATE, TOKEN_GET, TOKEN_REFRESH, Code
 from bulkstate.model import PipelineStatus
-from bulkstate.wire import PIPELINE, PIPELINES, STAGE_STATE, TOKEN_GET, TOKEN_REFRESH, Code
 
 T = TypeVar("T")
 

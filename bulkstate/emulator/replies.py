@@ -10,8 +10,8 @@ from aiohttp import web
 
 from bulkstate.emulator.calls import Declined
 from bulkstate.emulator.store import StoredPipeline, StoredState
+from bulkstate.gateway.wire import ApimStatus
 from bulkstate.model import Token
-from bulkstate.wire import ApimStatus
 
 
 def json(body: bytes, status: int = 200) -> web.Response:

@@ -16,7 +16,7 @@ import orjson
 from bulkstate.emulator.world import PipelineSeed, StateBlock, StatePairs
 from bulkstate.errors import InputError, Problem
 from bulkstate.model import PipelineStatus
-from bulkstate.patterns import unfold_all
+from bulkstate.pairs.patterns import unfold_all
 
 FORMAT: Final = 1
 """Kept in the file's `user_version`: 0 is a file in which nothing was ever seeded, or not to the end."""

@@ -13,8 +13,8 @@ from typing import Final
 from bulkstate.emulator.calls import Declined, ListCall, StageCall
 from bulkstate.emulator.store import Store, StoredPipeline, StoredState
 from bulkstate.emulator.world import holds_state
+from bulkstate.gateway.wire import Code
 from bulkstate.model import PipelineStatus, Stage
-from bulkstate.wire import Code
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from typing import Final, TypeVar
 
 from bulkstate.emulator.calls import Declined, TokenCall, read_object
 from bulkstate.emulator.world import Credentials
+from bulkstate.gateway.wire import Code, token_encryption
 from bulkstate.model import Token
-from bulkstate.wire import Code, token_encryption
 
 T = TypeVar("T")
 

@@ -27,9 +27,9 @@ from typing import Final
 from bulkstate.emulator.limits import Window, WindowKind
 from bulkstate.emulator.yamlfile import Entry, Fields, open_yaml
 from bulkstate.errors import InputError, Problem
+from bulkstate.gateway.wire import PAIRS_PER_REQUEST
 from bulkstate.model import Pair, PipelineStatus
-from bulkstate.patterns import unfold
-from bulkstate.wire import PAIRS_PER_REQUEST
+from bulkstate.pairs.patterns import unfold
 
 MEBIBYTE: Final = 1024 * 1024
 

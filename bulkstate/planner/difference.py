@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bulkstate.model import IndexArray, Pair, Plan, Rectangle, Stage, StagePlan
-from bulkstate.relation import Block, Relation, equal_rows
+from bulkstate.pairs.relation import Block, Relation, equal_rows
 
 EXAMPLES: Final = 3
 """How many of the pairs that only one plan deletes are named, in each stage."""

@@ -9,8 +9,8 @@ import numpy as np
 
 from bulkstate.errors import Refused
 from bulkstate.model import Rectangle
-from bulkstate.raster import without
-from bulkstate.relation import Relation, Unlisted, equal_rows
+from bulkstate.pairs.overlap import without
+from bulkstate.pairs.relation import Relation, Unlisted, equal_rows
 
 
 def refuse_inexact(

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bulkstate import wire
+from bulkstate.gateway import wire
 from bulkstate.model import Rectangle
-from bulkstate.relation import Relation
+from bulkstate.pairs.relation import Relation
 
 
 @dataclass(frozen=True, slots=True)

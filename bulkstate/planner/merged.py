@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bulkstate.model import IndexArray, Rectangle
+from bulkstate.pairs.relation import Relation, Unlisted, equal_rows
 from bulkstate.planner.cover.incidence import Classes, Incidence, merge_columns, partition_of
-from bulkstate.relation import Relation, Unlisted, equal_rows
 
 
 def merged(relation: Relation, target: Sequence[Rectangle], unlisted: Unlisted) -> Classes:

@@ -8,7 +8,9 @@ from typing import Final
 
 from bulkstate.errors import InputError, Problem
 from bulkstate.model import LowerBound, Plan, Rectangle, StagePlan
-from bulkstate.planner.digest import digest
+from bulkstate.pairs.digest import digest
+from bulkstate.pairs.overlap import without
+from bulkstate.pairs.relation import Classes, Relation, Unlisted, equal_rows
 from bulkstate.planner.effort import Effort
 from bulkstate.planner.exactness import refuse_inexact
 from bulkstate.planner.limits import Limits, Weights, weigh
@@ -16,8 +18,6 @@ from bulkstate.planner.merged import merged
 from bulkstate.planner.proof import by_volume, lower_bound
 from bulkstate.planner.requests import plan_classes
 from bulkstate.planner.tiling import tile
-from bulkstate.raster import without
-from bulkstate.relation import Classes, Relation, Unlisted, equal_rows
 
 Expired = Callable[[], bool]
 

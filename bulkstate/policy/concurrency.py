@@ -11,7 +11,7 @@ from __future__ import annotations
 from math import inf, sqrt
 from typing import Final
 
-from bulkstate.policy.evidence import QUICKEST
+from bulkstate.policy.auto.evidence import QUICKEST
 
 WINDOW_SECONDS: Final = 0.25
 WINDOW_CALLS: Final = 10

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Final, TypeAlias
 
-from bulkstate import wire
+from bulkstate.gateway import wire
 from bulkstate.model import Answer, Chunk, Reply, Span
 
 Cut: TypeAlias = tuple[Span, Span]

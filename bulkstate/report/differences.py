@@ -12,7 +12,7 @@ from rich.text import Text
 from bulkstate.model import Pair
 from bulkstate.planner.difference import Comparison, Difference, Share
 from bulkstate.report.text import counted
-from bulkstate.words import printable
+from bulkstate.text import printable
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from typing import TextIO
 from urllib.parse import quote
 
 from bulkstate.model import Failure, Rectangle, Stage, StagePlan, Verdict
-from bulkstate.pieces import Pieces
-from bulkstate.raster import without
+from bulkstate.pairs.chunks import Pieces
+from bulkstate.pairs.overlap import without
 from bulkstate.report.fold import RunRecord
 
 _EXAMPLES = 3

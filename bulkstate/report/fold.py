@@ -24,8 +24,8 @@ from bulkstate.model import (
     Verdict,
     Verification,
 )
-from bulkstate.pieces import Pieces
-from bulkstate.raster import without
+from bulkstate.pairs.chunks import Pieces
+from bulkstate.pairs.overlap import without
 
 
 class RunRecord(Protocol):

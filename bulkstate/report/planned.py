@@ -19,7 +19,7 @@ from bulkstate.planner.difference import Comparison
 from bulkstate.policy.pacing import Forecast
 from bulkstate.report.differences import document as difference_document
 from bulkstate.report.text import counted, duration
-from bulkstate.words import printable
+from bulkstate.text import printable
 
 STAGES_SHOWN: Final = 20
 

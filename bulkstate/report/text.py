@@ -17,9 +17,9 @@ from rich.padding import Padding
 from rich.text import Text
 
 from bulkstate.model import ChunkCounts, Held, Report, RunResult, StageReport, Use, Verdict, Verification
-from bulkstate.policy.holding import By, Holding
+from bulkstate.policy.bottleneck import By, Holding
 from bulkstate.report.failures import Kind, kinds
-from bulkstate.words import printable
+from bulkstate.text import printable
 
 _KINDS_SHOWN: Final = 8
 _LEAST_SHARE: Final = 0.05

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bulkstate.errors import InputError, Problem
-from bulkstate.patterns import unfold
+from bulkstate.pairs.patterns import unfold
 from bulkstate.selection.files import NamedFile
 from bulkstate.selection.ids import Mistakes, fault, show
 from bulkstate.selection.lines import lines

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bulkstate.errors import InputError, Problem
 from bulkstate.model import IndexArray, Pair, Stage
-from bulkstate.relation import Block, Relation, Unlisted
+from bulkstate.pairs.relation import Block, Relation, Unlisted
 from bulkstate.selection.column import Column
 from bulkstate.selection.inputs import Inputs
 from bulkstate.selection.lists import read_files, read_values, refuse_empty

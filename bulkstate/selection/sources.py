@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from bulkstate.model import Stage
-from bulkstate.relation import Unlisted
+from bulkstate.pairs.relation import Unlisted
 
 ASSET_ID: Final = "asset_id"
 POINT_ID: Final = "point_id"

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from bulkstate.policy.learnt import Learnt
-from bulkstate.statefile import StateFile
+from bulkstate.disk.gateway_file import StateFile
+from bulkstate.policy.auto.learnt import Learnt
 from tests.cli.conftest import COMMAND, Bulkstate, Done, ended, until
 from tests.cli.gateway import Answer, Call, Gateway, deleted, reply
 

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from bulkstate import config
 from bulkstate.config import Application, AuthStyle, Bearer, Embedded, Gateway, Rate, SecretReference, Settings, Share
-from bulkstate.config.forms import Duration, Form, RateOf, Size
-from bulkstate.config.nodes import Kind, Scalar, from_yaml
-from bulkstate.config.place import Place, Source
 from bulkstate.config.settings import CONFIGURATION
-from bulkstate.config.values import format_duration, parse_duration, parse_rate, parse_size
 from bulkstate.errors import InputError
+from bulkstate.forms.nodes import Kind, Scalar, from_yaml
+from bulkstate.forms.place import Place, Source
+from bulkstate.forms.single import Duration, Form, RateOf, Size
+from bulkstate.forms.values import format_duration, parse_duration, parse_rate, parse_size
 from bulkstate.selection import PairSource
 from tests.config.writing import ENVIRON, GOOD
 

@@ -8,7 +8,7 @@ import pytest
 
 from bulkstate import config
 from bulkstate.config import Application, AuthStyle, Bearer, Embedded, Gateway, Rate, SecretReference, Share
-from bulkstate.relation import Unlisted
+from bulkstate.pairs.relation import Unlisted
 from bulkstate.selection import STDIN, BlockSource, Entry, IdList, PairSource
 from tests.config.writing import ENVIRON, GOOD, loaded, spoilt
 

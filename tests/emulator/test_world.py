@@ -21,7 +21,7 @@ from bulkstate.emulator.world import (
 )
 from bulkstate.errors import InputError
 from bulkstate.model import Pair, PipelineStatus
-from bulkstate.patterns import unfold_all
+from bulkstate.pairs.patterns import unfold_all
 
 WORLD = """
 organisation: o15504722874071

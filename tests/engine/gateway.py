@@ -12,7 +12,8 @@ from typing import TypeVar
 
 import anyio
 
-from bulkstate.gate import Gate
+from bulkstate.engine.gate import Gate
+from bulkstate.gateway.wire import Code
 from bulkstate.model import (
     Answer,
     Attempt,
@@ -26,7 +27,6 @@ from bulkstate.model import (
     Stage,
     Told,
 )
-from bulkstate.wire import Code
 
 T = TypeVar("T")
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from bulkstate.gateway.wire import Code
 from bulkstate.model import Answer
 from bulkstate.policy.pacing import Window
 from bulkstate.policy.retry import RetryPolicy
-from bulkstate.wire import Code
 
 from .gateway import OK, Say
 from .session import Settings

@@ -14,16 +14,16 @@ import anyio
 import numpy as np
 from trio.testing import MockClock
 
-from bulkstate.engine import Engine, Equipment, Pace
+from bulkstate.disk.journal import RESUMED, Journal, Record, RunFacts, inline, sent_history
+from bulkstate.engine.engine import Engine, Equipment, Pace
+from bulkstate.engine.gate import Follower, Gate
+from bulkstate.engine.pipelines import Watch
+from bulkstate.engine.reads import Reads
 from bulkstate.errors import BulkstateError
-from bulkstate.gate import Follower, Gate
-from bulkstate.journal import RESUMED, Journal, Record, RunFacts, inline, sent_history
 from bulkstate.model import Attempt, LowerBound, Outcome, Plan, Rectangle, Stage, StagePlan, Verdict
-from bulkstate.planner.digest import digest
+from bulkstate.pairs.digest import digest
 from bulkstate.policy.pacing import Pacer, Window
 from bulkstate.policy.retry import RetryPolicy
-from bulkstate.reads import Reads
-from bulkstate.watch import Watch
 
 from .gateway import ScriptedApi, World, pipelines_of
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkstate.gate import Gate
+from bulkstate.engine.gate import Gate
 from bulkstate.model import Answer, Attempt, Reply, Told, Verdict
-from bulkstate.policy.adaptive import Pilot
-from bulkstate.policy.learnt import NOTHING, Learnt, LearntQuota
+from bulkstate.policy.auto.learnt import NOTHING, Learnt, LearntQuota
+from bulkstate.policy.auto.pilot import Pilot
 from bulkstate.policy.pacing import Pacer, Window
 from bulkstate.policy.throttling import Throttling
 

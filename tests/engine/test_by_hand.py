@@ -11,7 +11,7 @@ import trio
 
 from bulkstate.errors import PipelineNotPaused
 from bulkstate.model import Answer
-from bulkstate.policy.holding import By, holding
+from bulkstate.policy.bottleneck import By, holding
 from bulkstate.policy.pacing import Window
 from bulkstate.policy.retry import RetryPolicy
 

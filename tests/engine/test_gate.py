@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from bulkstate.engine.gate import Gate, GateClosed
+from bulkstate.engine.ports import Grant
 from bulkstate.errors import JournalNotWritable, StatusUnread
-from bulkstate.gate import Gate, GateClosed
 from bulkstate.model import Answer
 from bulkstate.policy.pacing import Pacer, Window
-from bulkstate.ports import Grant
 
 from . import scripts
 from .gateway import Say, World, most_in_a_window

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from bulkstate.disk.journal import FILE_NAME, RESUMED, RETRIED, Journal
 from bulkstate.errors import BulkstateError, Interrupted
-from bulkstate.journal import FILE_NAME, RESUMED, RETRIED, Journal
 from bulkstate.model import Answer
 from bulkstate.policy.pacing import Window
 

@@ -13,16 +13,16 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bulkstate.checks import look, require
+from bulkstate.engine.checks import look, require
+from bulkstate.engine.gate import Gate
+from bulkstate.engine.pipelines import Watch
+from bulkstate.engine.readback import read_back, sample
+from bulkstate.engine.reads import ReadFailed, Reads
 from bulkstate.errors import CheckFailed
-from bulkstate.gate import Gate
 from bulkstate.model import Answer, Span
 from bulkstate.policy.pacing import Pacer, Window
 from bulkstate.policy.retry import RetryPolicy
 from bulkstate.policy.sizing import halves
-from bulkstate.reads import ReadFailed, Reads
-from bulkstate.verification import read_back, sample
-from bulkstate.watch import Watch
 
 from . import scripts
 from .gateway import Say, ScriptedApi, World, pairs_of, pipelines_of

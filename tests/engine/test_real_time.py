@@ -8,8 +8,8 @@ from pathlib import Path
 import anyio
 import pytest
 
+from bulkstate.disk.journal import WriterThread
 from bulkstate.errors import Interrupted
-from bulkstate.journal import WriterThread
 from bulkstate.model import Answer, Verdict
 from bulkstate.policy.retry import RetryPolicy
 

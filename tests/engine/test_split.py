@@ -11,18 +11,18 @@ import anyio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkstate import wire
-from bulkstate.engine import Engine, Equipment, Heritage, Pace
+from bulkstate.disk.journal import Journal, Record
+from bulkstate.engine.engine import Engine, Equipment, Heritage, Pace
+from bulkstate.engine.gate import Gate
+from bulkstate.engine.pipelines import Watch
+from bulkstate.engine.reads import Reads
 from bulkstate.errors import Interrupted
-from bulkstate.gate import Gate
-from bulkstate.journal import Journal, Record
+from bulkstate.gateway import wire
 from bulkstate.model import Answer, Attempt, Chunk, Outcome, Pair, PipelinePage, Plan, Reply, Verdict
 from bulkstate.policy.pacing import Pacer, Window
 from bulkstate.policy.retry import RetryPolicy
-from bulkstate.reads import Reads
 from bulkstate.report import fold, write_failures
-from bulkstate.watch import Watch
-from tests.journal.runs import grid
+from tests.disk.runs import grid
 
 from .gateway import pairs_of
 from .session import Witness, a_folder, create, virtually, wall

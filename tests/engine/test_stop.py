@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from bulkstate.engine import GRACE_SECONDS
+from bulkstate.engine.engine import GRACE_SECONDS
 from bulkstate.errors import BulkstateError, Interrupted, JournalNotWritable
 from bulkstate.model import Answer, Verdict
 from bulkstate.policy.pacing import Window

@@ -9,7 +9,7 @@ from hypothesis import given
 
 from bulkstate.model import LowerBound, Pair, Plan, Rectangle, Stage, StagePlan
 from bulkstate.planner.difference import EXAMPLES, Difference, Share, compare
-from tests.journal.runs import grid, plans
+from tests.disk.runs import grid, plans
 
 
 def deleted(plan: Plan) -> dict[Stage, set[tuple[str, str]]]:

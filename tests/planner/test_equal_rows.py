@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bulkstate.model import Stage
-from bulkstate.relation import Block, Relation, equal_rows
+from bulkstate.pairs.relation import Block, Relation, equal_rows
 
 
 def relation(

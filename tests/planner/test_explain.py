@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkstate.model import Plan
+from bulkstate.pairs.relation import Unlisted
 from bulkstate.planner import plan
 from bulkstate.planner.effort import Effort
-from bulkstate.relation import Unlisted
 from bulkstate.report.explained import explanation_to_json
 from tests.planner.test_law_one import Selection, relation, selections
 

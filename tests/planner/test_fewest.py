@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bulkstate.model import Plan, Stage
+from bulkstate.pairs.relation import Relation, Unlisted
 from bulkstate.planner import plan
 from bulkstate.planner.effort import Effort
-from bulkstate.relation import Relation, Unlisted
 
 TARGET, KEPT, FREE = "#", "x", "."
 

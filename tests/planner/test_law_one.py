@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkstate import wire
 from bulkstate.errors import InputError
+from bulkstate.gateway import wire
 from bulkstate.model import Chunk, Pair, Plan, Stage
+from bulkstate.pairs.relation import Block, Relation, Unlisted
 from bulkstate.planner import plan
-from bulkstate.relation import Block, Relation, Unlisted
 
 T = TypeVar("T")
 STAGE = Stage("8a81b5f0", "LastRecordAppender_01")

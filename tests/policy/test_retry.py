@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bulkstate.gateway.wire import read_delete
 from bulkstate.model import Answer, Reply, Verdict
 from bulkstate.policy.retry import (
     RESERVE,
@@ -21,7 +22,6 @@ from bulkstate.policy.retry import (
     Yield,
     decide,
 )
-from bulkstate.wire import read_delete
 
 POLICY = RetryPolicy(attempts=3, first_delay=2.0, max_delay=60.0)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkstate import wire
+from bulkstate.gateway import wire
 from bulkstate.model import Answer, Chunk, Reply, Stage, Verdict
 from bulkstate.policy.retry import Again, RetryPolicy, Settle, Split, Tries, decide
 from bulkstate.policy.sizing import MOST_FRUITLESS, Bound, Sizing

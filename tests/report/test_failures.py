@@ -8,10 +8,10 @@ from pathlib import Path
 
 from hypothesis import given
 
-from bulkstate.journal import Record
+from bulkstate.disk.journal import Record
 from bulkstate.model import Outcome, Plan, Stage, Verdict
 from bulkstate.report import write_failures
-from tests.journal.runs import fast_folder, pair_set, stories, tell
+from tests.disk.runs import fast_folder, pair_set, stories, tell
 
 
 @given(stories())

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from hypothesis import given
 
-from bulkstate.journal import Ending, Record
+from bulkstate.disk.journal import Ending, Record
 from bulkstate.model import Outcome, Plan, RunResult, Verdict, Verification
 from bulkstate.report import fold
-from tests.journal.runs import FACTS, fast_folder, grid, new_journal, pair_set, record, stories, tell
+from tests.disk.runs import FACTS, fast_folder, grid, new_journal, pair_set, record, stories, tell
 
 
 @given(stories())

@@ -14,7 +14,7 @@ from bulkstate.planner.difference import Comparison, Difference, Share
 from bulkstate.policy.pacing import Forecast, Window
 from bulkstate.report.differences import show_comparison
 from bulkstate.report.planned import plan_to_json, show_plan
-from tests.journal.runs import grid
+from tests.disk.runs import grid
 
 NAMES = """plan reproducible requests lower_bound pairs unlisted_pairs kept_pairs assets points body_bytes
 forecast_seconds binding_limit stages"""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bulkstate.errors import InputError
-from bulkstate.relation import Relation
+from bulkstate.pairs.relation import Relation
 from bulkstate.selection import BlockSource, Entry, IdList, PairSource, Source, select
 
 WHERE, FIELD = "config.yaml:12", "delete[0].where[0]"

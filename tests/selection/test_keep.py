@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from bulkstate.errors import InputError
 from bulkstate.model import Stage
+from bulkstate.pairs.relation import Relation, Unlisted
 from bulkstate.planner import plan
-from bulkstate.relation import Relation, Unlisted
 from bulkstate.selection import Entry, PairSource, select
 from tests.selection.conftest import Write
 from tests.selection.spoken import block, ids, pairs

@@ -27,7 +27,7 @@ from gateway_sim import (
 from omniscient import least
 from trio.testing import MockClock
 
-from bulkstate.gate import Gate
+from bulkstate.engine.gate import Gate
 from bulkstate.model import Answer, Attempt
 from bulkstate.policy.pacing import Pacer, Window
 

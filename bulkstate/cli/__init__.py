@@ -1,0 +1,1 @@
+"""The commands: what people and pipelines type, and what they are told."""

@@ -1,0 +1,26 @@
+"""The run's record: one SQLite file in the run directory, with the plan in it. Rows are added, never changed (law 3).
+
+`Record` reads it, from any process and while a run writes it; `Journal` is the one that writes.
+"""
+
+from bulkstate.disk.journal.record import RESUMED, RETRIED, Ending, Record, RunFacts, Session, sent_history
+from bulkstate.disk.journal.tables import FILE_NAME, FORMAT_VERSION, existing
+from bulkstate.disk.journal.writing import Hop, Journal, WriterThread, inline, make_run_directory
+
+__all__ = [
+    "FILE_NAME",
+    "FORMAT_VERSION",
+    "RESUMED",
+    "RETRIED",
+    "Ending",
+    "Hop",
+    "Journal",
+    "Record",
+    "RunFacts",
+    "Session",
+    "WriterThread",
+    "existing",
+    "inline",
+    "make_run_directory",
+    "sent_history",
+]

@@ -1,0 +1,315 @@
+"""What a journal says: the run, its plan, every outcome, and what is still to be sent (laws 3 and 4)."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import groupby
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bulkstate.disk import plan_tables
+from bulkstate.disk.journal.tables import check_format, closed_on_error, connect_to_read, existing, reading
+from bulkstate.engine.ports import Grant
+from bulkstate.gateway.wire import Code
+from bulkstate.model import (
+    Answer,
+    Outcome,
+    Pair,
+    Part,
+    Plan,
+    Point,
+    Reply,
+    RunResult,
+    Span,
+    Stage,
+    Use,
+    Verdict,
+    Verification,
+)
+from bulkstate.pairs.chunks import Pieces
+from bulkstate.pairs.digest import digest as plan_digest
+from bulkstate.policy.bottleneck import By
+from bulkstate.policy.sizing import Sizing
+
+_NO_RECORD: Final = -1
+_VERDICT_NUMBERS: Final = {verdict.value: number for number, verdict in enumerate(Verdict)}
+
+RESUMED: Final = frozenset({Verdict.NOT_SENT, Verdict.UNKNOWN, Verdict.SUSPECT})
+"""What `resume` sends again, beside chunks without a record (law 4)."""
+
+RETRIED: Final = RESUMED | {Verdict.REFUSED, Verdict.EXHAUSTED}
+"""What `resume --retry-failed` sends again, beside chunks without a record (law 4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What a run is, settled when it is made. `configuration` is a JSON document, with secrets as references.
+
+    `gateway` is the address, `organisation` whose pipelines are meant; `version` is that of bulkstate.
+    """
+
+    name: str
+    created_at: float
+    gateway: str
+    organisation: str
+    configuration: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a session ended; `exit_code` is what its process said to whoever started it."""
+
+    at: float
+    result: RunResult
+    reason: str
+    exit_code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One process's work on the run, the first or a resumed one. No `ending`: it still works, or was killed."""
+
+    number: int
+    started_at: float
+    ending: Ending | None
+
+
+class Record:
+    """A run's journal, to be read. Use as a context manager, or `close` it."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self.path = path
+
+    @classmethod
+    def open(cls, directory: Path) -> Self:
+        """The record of the run in `directory`, as it is now, also while another process writes it.
+
+        InputError where there is no journal, none that this version can read, or one whose plan was altered.
+        """
+        path = existing(directory)
+        with reading(path):
+            connection = connect_to_read(path)
+            with closed_on_error(connection):
+                check_format(connection)
+                record = cls(connection, path)
+                record._check_plan()
+        return record
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def directory(self) -> Path:
+        """The run directory."""
+        return self.path.parent
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.facts.name
+
+    @cached_property
+    def facts(self) -> RunFacts:
+        """What the run is."""
+        with reading(self.path):
+            query = "SELECT name, created_at, gateway, organisation, configuration, version FROM run"
+            return RunFacts(*self._connection.execute(query).fetchone())
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The plan, as it was agreed to."""
+        with reading(self.path):
+            return plan_tables.read(self._connection)
+
+    @property
+    def agreed_at(self) -> float | None:
+        """When somebody agreed to the plan, None if nobody did (law 2)."""
+        with reading(self.path):
+            at: float | None = self._connection.execute("SELECT min(at) FROM agreement").fetchone()[0]
+            return at
+
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        """Every process that worked on the run, oldest first."""
+        query = """SELECT id, started_at, at, result, reason, exit
+            FROM session LEFT JOIN ending ON session = id ORDER BY id"""
+        with reading(self.path):
+            return tuple(map(_session, self._connection.execute(query)))
+
+    @property
+    def ending(self) -> tuple[RunResult, str]:
+        """How the run stands, and why: as the last session left it, or as a later reading back has found it."""
+        last = self.sessions[-1].ending if self.sessions else None
+        if last is None:
+            reason = "still running, or killed" if self.sessions else "nothing was sent yet"
+            return RunResult.INTERRUPTED, reason
+        if last.result not in (RunResult.DELETED, RunResult.PARTIAL) or not self._verified_since(last.at):
+            return last.result, last.reason
+        doubts = self.doubts()
+        return (RunResult.PARTIAL if doubts else RunResult.DELETED), doubts
+
+    def doubts(self) -> str:
+        """Why a run that went to its end isn't a full success, in words; empty if it is."""
+        left = len(self.undeleted())
+        undeleted = f"{left:,} of {left + len(self.deleted()):,} chunks are not deleted" if left else ""
+        found = self.verification.doubts if self.verification else ""
+        return "; ".join(text for text in (undeleted, found) if text)
+
+    def _verified_since(self, at: float) -> bool:
+        with reading(self.path):
+            query = "SELECT EXISTS (SELECT * FROM verification WHERE at > ?)"
+            return bool(self._connection.execute(query, (at,)).fetchone()[0])
+
+    def parts(self) -> tuple[Part, ...]:
+        """The parts of chunks that were split so far, by number."""
+        query = "SELECT * FROM part ORDER BY number"
+        with reading(self.path):
+            return tuple(_part(*row) for row in self._connection.execute(query))
+
+    def pieces(self) -> Pieces:
+        """The plan's chunks and their parts, as they are now."""
+        with reading(self.path):
+            return Pieces(self.plan, self.parts())
+
+    def sizing(self) -> Sizing:
+        """What the gateway has said so far of requests that were too large for it."""
+        query = """SELECT chunk, status, code, body_bytes FROM outcome
+            WHERE (code = ? OR status = 413) AND verdict IN ('split', 'refused') ORDER BY seq"""
+        pieces, sizing = self.pieces(), Sizing()
+        with reading(self.path):
+            for chunk, status, code, body_bytes in self._connection.execute(query, (Code.TOO_MANY_POINTS,)):
+                reply: Reply[bool] = Reply(Answer.TOO_LARGE, status, code)
+                sizing = sizing.heard(reply, pieces.pairs(chunk), body_bytes)
+        return sizing
+
+    def records(self) -> Iterator[tuple[int, Outcome]]:
+        """Everything that was recorded, in order: the session's number and the outcome. A chunk's last one counts."""
+        parts = {parent: tuple(parts) for parent, parts in groupby(self.parts(), lambda part: part.parent)}
+        chunks = self.plan.requests + sum(map(len, parts.values()))
+        with reading(self.path):
+            for _, session, *values in self._connection.execute("SELECT * FROM outcome ORDER BY seq"):
+                outcome = _outcome(values, chunks)
+                if outcome.verdict is Verdict.SPLIT:
+                    outcome = replace(outcome, parts=parts.get(outcome.chunk, ()))
+                yield session, outcome
+
+    def verdicts(self) -> NDArray[np.int8]:
+        """Every chunk's last verdict, by number: a place in `tuple(Verdict)`, or -1 without a record."""
+        last = np.full(len(self.pieces()), _NO_RECORD, np.int8)
+        with reading(self.path):
+            rows = self._connection.execute("SELECT chunk, verdict FROM outcome ORDER BY seq")
+            numbered = ((chunk, _VERDICT_NUMBERS[verdict]) for chunk, verdict in rows)
+            seen = np.fromiter(numbered, [("chunk", np.int64), ("verdict", np.int8)])
+            if np.any(seen["chunk"] < 0):
+                raise ValueError("it holds an outcome of a chunk that isn't in the plan")
+            last[seen["chunk"]] = seen["verdict"]
+        return last
+
+    def pending(self, again: frozenset[Verdict] = RESUMED) -> list[int]:
+        """The chunks to send, ascending: those without a record, or whose last verdict is in `again` (law 4)."""
+        wanted = [_NO_RECORD, *(_VERDICT_NUMBERS[verdict] for verdict in again)]
+        chunks: list[int] = np.flatnonzero(np.isin(self.verdicts(), wanted)).tolist()
+        return chunks
+
+    def deleted(self) -> list[int]:
+        """The chunks whose last verdict is `deleted`, ascending."""
+        chunks: list[int] = np.flatnonzero(self.verdicts() == _VERDICT_NUMBERS[Verdict.DELETED]).tolist()
+        return chunks
+
+    def undeleted(self) -> list[int]:
+        """The chunks whose pairs may still have state, ascending. Of a split chunk its parts answer."""
+        done = [_VERDICT_NUMBERS[Verdict.DELETED], _VERDICT_NUMBERS[Verdict.SPLIT]]
+        chunks: list[int] = np.flatnonzero(~np.isin(self.verdicts(), done)).tolist()
+        return chunks
+
+    def uses(self) -> tuple[Use, ...]:
+        """What somebody asked of the run while it ran, in order."""
+        with reading(self.path):
+            rows = self._connection.execute("SELECT at, command, value FROM use ORDER BY seq")
+            return tuple(Use(*row) for row in rows)
+
+    def points(self) -> tuple[Point, ...]:
+        """The run's course, in order: a few thousand points at the most, however long it ran."""
+        query = """SELECT at, seconds, rate, call_limit, in_flight, refused, p50, p99, held_by, which
+            FROM point ORDER BY seq"""
+        with reading(self.path):
+            points = (Point(*row) for row in self._connection.execute(query))
+            return tuple(replace(point, held_by=By(point.held_by)) for point in points)
+
+    def grants(self, since: float) -> tuple[Grant, ...]:
+        """The grants made at `since` or later, and the last one in any case, in the order they were made."""
+        query = """SELECT at, calls, spent FROM call_grant
+            WHERE at >= ? OR seq = (SELECT max(seq) FROM call_grant) ORDER BY seq"""
+        with reading(self.path):
+            return tuple(Grant(*row) for row in self._connection.execute(query, (since,)))
+
+    def witnesses(self) -> tuple[tuple[Stage, Pair], ...]:
+        """Pairs outside the target that had state before the first delete."""
+        query = "SELECT pipeline, stage, asset, point FROM witness ORDER BY pipeline, stage, asset, point"
+        with reading(self.path):
+            rows = self._connection.execute(query)
+            return tuple((Stage(pipeline, stage), Pair(asset, point)) for pipeline, stage, asset, point in rows)
+
+    @property
+    def verification(self) -> Verification | None:
+        """What the last reading back found, None if there was none."""
+        query = "SELECT sampled, remaining, witnesses, witnesses_lost FROM verification ORDER BY seq DESC LIMIT 1"
+        with reading(self.path):
+            found = self._connection.execute(query).fetchone()
+            return Verification(*found) if found else None
+
+    def _check_plan(self) -> None:
+        (digest,) = self._connection.execute("SELECT digest FROM run").fetchone()
+        if not digest == self.plan.digest == plan_digest(self.plan.stages):
+            raise ValueError("its plan isn't the one that was made: the digest differs")
+
+
+def sent_history(grants: Sequence[Grant], now: float) -> list[tuple[float, int]]:
+    """When a run's calls were made, at the latest: (UNIX seconds, calls), ascending, never after `now`.
+
+    A call that was granted may have been made at any time until the next grant. Taking it as made then is the careful
+    choice: no sliding window that ends after `now` holds fewer of these calls than it really did. Of the last grant
+    nobody wrote how many were spent: all its calls count, as made now (law 5).
+    """
+    spent = [(min(grant.at, now), grant.spent) for grant in grants if grant.spent]
+    open_calls = grants[-1].calls if grants else 0
+    return sorted([*spent, (now, open_calls)] if open_calls else spent)
+
+
+# ── rows ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _part(number: int, parent: int, *positions: int) -> Part:
+    start, end, first, beyond = positions
+    return Part(number, parent, Span(start, end), Span(first, beyond))
+
+
+def _outcome(values: list[Any], chunks: int) -> Outcome:
+    chunk, verdict, *rest = values
+    if not 0 <= chunk < chunks:
+        raise ValueError(f"it holds an outcome of chunk {chunk}, which isn't in the plan")
+    return Outcome(chunk, Verdict(verdict), *rest)
+
+
+def _session(row: tuple[int, float, float | None, str, str, int]) -> Session:
+    number, started_at, at, result, reason, exit_code = row
+    ending = None if at is None else Ending(at, RunResult(result), reason, exit_code)
+    return Session(number, started_at, ending)

@@ -1,0 +1,210 @@
+"""Writing a journal: one connection, and one hop to a thread a batch, or none under a virtual clock."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import astuple
+from pathlib import Path
+from sqlite3 import Connection
+from threading import Lock
+from typing import Final, Protocol, Self, TypeAlias
+
+import anyio
+import anyio.to_thread
+
+from bulkstate.disk import plan_tables
+from bulkstate.disk.journal.record import Ending, Record, RunFacts
+from bulkstate.disk.journal.tables import (
+    FILE_NAME,
+    closed_on_error,
+    connect_to_write,
+    end_log,
+    make_tables,
+    transaction,
+    writing,
+)
+from bulkstate.engine.ports import Grant
+from bulkstate.errors import InputError, Problem, RunExists
+from bulkstate.model import Outcome, Pair, Part, Plan, Point, Stage, Use, Verification
+
+_TO_RESUME: Final = "To go on with it: bulkstate resume RUN_DIR. To start anew: name another run directory."
+_INSERT_OUTCOME: Final = "INSERT INTO outcome VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_PART: Final = "INSERT INTO part VALUES (?, ?, ?, ?, ?, ?)"
+_INSERT_POINT: Final = "INSERT INTO point VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_GRANT: Final = "INSERT INTO call_grant VALUES (NULL, ?, ?, ?)"
+
+Rows: TypeAlias = Sequence[tuple[object, ...]]
+
+
+class Hop(Protocol):
+    """Where a blocking write is done."""
+
+    def __call__(self, work: Callable[[], None], /) -> Awaitable[None]:
+        """Do `work`, and come back when it is done."""
+        ...
+
+
+async def inline(work: Callable[[], None]) -> None:
+    """The hop that stays where it is: for tests on a virtual clock, which a real thread would break."""
+    work()
+
+
+class WriterThread:
+    """The hop to a thread, one piece of work at a time."""
+
+    def __init__(self) -> None:
+        self._limiter = anyio.CapacityLimiter(1)
+
+    async def __call__(self, work: Callable[[], None]) -> None:
+        """Do `work` in a thread. A cancelled caller still waits for what has begun."""
+        await anyio.to_thread.run_sync(work, limiter=self._limiter)
+
+
+class Journal(Record):
+    """A run's journal, to be written by one process. It is a `ports.Journal`.
+
+    `record`, `grant`, `used` and `plot` are for the run's tasks. The other writes are short, and made where they are;
+    one that is under way in a thread is waited for.
+    """
+
+    def __init__(self, connection: Connection, path: Path, hop: Hop) -> None:
+        super().__init__(connection, path)
+        self._hop = hop
+        self._session = 0
+        self._one_at_a_time = Lock()
+
+    @classmethod
+    def create(cls, directory: Path, plan: Plan, facts: RunFacts, *, hop: Hop | None = None) -> Self:
+        """A new journal in the existing `directory`, the whole plan on disk when this returns.
+
+        RunExists if there is one already; JournalNotWritable if it can't be written. `hop` is a `WriterThread` unless
+        given.
+        """
+        path = directory / FILE_NAME
+        with writing(path):
+            _claim(path)
+            connection = connect_to_write(path)
+            with closed_on_error(connection), transaction(connection):
+                make_tables(connection)
+                connection.execute("INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?)", (*astuple(facts), plan.digest))
+                plan_tables.write(connection, plan)
+        journal = cls(connection, path, hop or WriterThread())
+        journal.plan = plan  # what was just written needn't be read again
+        return journal
+
+    @classmethod
+    def resume(cls, directory: Path, *, hop: Hop | None = None) -> Self:
+        """The journal of the run in `directory`, to go on with. Raises what `open` does, and JournalNotWritable."""
+        Record.open(directory).close()
+        path = directory / FILE_NAME
+        with writing(path):
+            return cls(connect_to_write(path), path, hop or WriterThread())
+
+    def close(self) -> None:
+        """Leave one file behind, which can be moved, or read from a read-only disk."""
+        end_log(self._connection)
+        super().close()
+
+    async def record(self, outcomes: Sequence[Outcome]) -> None:
+        """Put outcomes on disk, with their parts, in one transaction. JournalNotWritable if that fails."""
+        rows = [_row(self._session, outcome) for outcome in outcomes]
+        parts = [_part_row(part) for outcome in outcomes for part in outcome.parts]
+        await self._hop(lambda: self._insert_all({_INSERT_OUTCOME: rows, _INSERT_PART: parts}))
+
+    async def grant(self, grant: Grant) -> None:
+        """Put a grant on disk. JournalNotWritable if that fails."""
+        await self._hop(lambda: self._insert(_INSERT_GRANT, [(grant.at, grant.calls, grant.spent)]))
+
+    async def used(self, use: Use) -> None:
+        """Put on disk what somebody asked. JournalNotWritable if that fails."""
+        await self._hop(lambda: self._insert("INSERT INTO use VALUES (NULL, ?, ?, ?)", [astuple(use)]))
+
+    async def plot(self, point: Point) -> None:
+        """Put a point of the run's course on disk. JournalNotWritable if that fails."""
+        await self._hop(lambda: self._insert(_INSERT_POINT, [astuple(point)]))
+
+    def agree(self, at: float) -> None:
+        """Somebody agreed to the plan."""
+        self._insert("INSERT INTO agreement VALUES (?)", [(at,)])
+
+    @property
+    def begun(self) -> bool:
+        """A session has started in this process."""
+        return self._session > 0
+
+    def settle_grants(self, at: float) -> None:
+        """What the process before was granted and may have spent is settled, as all of it (law 5)."""
+        last = self.grants(at)[-1:]
+        self._insert(_INSERT_GRANT, [(at, 0, grant.calls) for grant in last])
+
+    def begin(self, at: float) -> None:
+        """A session starts: from here on chunks are sent."""
+        self._insert("INSERT INTO session (started_at) VALUES (?)", [(at,)])
+        self._session = self.sessions[-1].number
+
+    def finish(self, ending: Ending) -> None:
+        """The session ends."""
+        row = (self._session, ending.at, ending.result, ending.reason, ending.exit_code)
+        self._insert("INSERT INTO ending VALUES (?, ?, ?, ?, ?)", [row])
+
+    def keep_witnesses(self, witnesses: Sequence[tuple[Stage, Pair]]) -> None:
+        """These pairs outside the target have state, before the first delete."""
+        rows = [(stage.pipeline, stage.name, pair.asset, pair.point) for stage, pair in witnesses]
+        self._insert("INSERT OR IGNORE INTO witness VALUES (?, ?, ?, ?)", rows)
+
+    def verified(self, at: float, found: Verification) -> None:
+        """Something was read back."""
+        row = (at, found.sampled, found.remaining, found.witnesses, found.witnesses_lost)
+        self._insert("INSERT INTO verification VALUES (NULL, ?, ?, ?, ?, ?)", [row])
+
+    def _insert(self, statement: str, rows: Rows) -> None:
+        self._insert_all({statement: rows})
+
+    def _insert_all(self, statements: Mapping[str, Rows]) -> None:
+        with self._one_at_a_time, writing(self.path), transaction(self._connection):
+            for statement, rows in statements.items():
+                self._connection.executemany(statement, rows)
+
+
+def make_run_directory(directory: Path) -> None:
+    """A new directory for a run, nobody else's to read. RunExists if it is there already; InputError if it can't be."""
+    try:
+        directory.mkdir(0o700, parents=True)
+    except FileExistsError:
+        raise RunExists(f"{directory} exists already", hint=_TO_RESUME) from None
+    except OSError as error:
+        raise InputError(Problem(f"can't be made: {error.strerror}", where=str(directory))) from None
+
+
+def _claim(path: Path) -> None:
+    try:
+        path.touch(0o600, exist_ok=False)
+    except FileExistsError:
+        raise RunExists(f"{path.parent} holds a run already", hint=_TO_RESUME) from None
+
+
+def _row(session: int, outcome: Outcome) -> tuple[object, ...]:
+    return (
+        session,
+        outcome.chunk,
+        outcome.verdict.value,
+        outcome.attempts,
+        outcome.throttled,
+        outcome.status,
+        _storable(outcome.code),
+        outcome.message,
+        outcome.request_id,
+        outcome.body_bytes,
+        outcome.first_sent_at,
+        outcome.last_answered_at,
+    )
+
+
+def _part_row(part: Part) -> tuple[object, ...]:
+    assets, points = part.assets, part.points
+    return part.number, part.parent, assets.start, assets.end, points.start, points.end
+
+
+def _storable(code: int | None) -> int | None:
+    """SQLite's integers have 64 bits with the sign. A server may send one more, which is no code that anybody knows."""
+    return code if code is not None and abs(code) < 1 << 63 else None

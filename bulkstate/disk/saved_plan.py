@@ -1,0 +1,209 @@
+"""A plan in a file of its own: made now, looked at, agreed to by others, carried out later, exactly as it is.
+
+One SQLite file with the plan's tables (`planfile`), the configuration without secrets, and what the inputs were. A seal
+over every row tells a plan that was altered since. It is no signature: whoever can write the file can make another.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from itertools import chain
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+from bulkstate.disk import plan_tables
+from bulkstate.errors import InputError, PlanAltered, PlanStale, Problem
+from bulkstate.model import Pair, Plan, Stage
+from bulkstate.pairs.digest import digest
+from bulkstate.selection import Fingerprint
+
+FORMAT_VERSION: Final = 1
+
+_APPLICATION_ID: Final = 0x424B5350
+"""What SQLite's header calls the application: BKSP."""
+
+_SCHEMA: Final = (
+    *plan_tables.SCHEMA,
+    """CREATE TABLE saved (
+        made_at REAL NOT NULL,           -- UNIX seconds
+        version TEXT NOT NULL,           -- of bulkstate
+        configuration TEXT NOT NULL      -- JSON, secrets as references
+    )""",
+    "CREATE TABLE input (path TEXT NOT NULL, size INTEGER NOT NULL, sha256 TEXT NOT NULL)",
+    "CREATE TABLE witness (pipeline TEXT NOT NULL, stage TEXT NOT NULL, asset TEXT NOT NULL, point TEXT NOT NULL)",
+    "CREATE TABLE seal (sha256 TEXT NOT NULL)",
+)
+_SEALED: Final = (
+    "SELECT * FROM plan",
+    "SELECT * FROM dictionary ORDER BY rowid",
+    "SELECT * FROM stage ORDER BY rowid",
+    "SELECT * FROM side ORDER BY rowid",
+    "SELECT * FROM saved",
+    "SELECT * FROM input ORDER BY rowid",
+    "SELECT * FROM witness ORDER BY rowid",
+)
+
+_HEADER: Final = slice(0, 16)
+_VERSION: Final = slice(60, 64)
+_APPLICATION: Final = slice(68, 72)
+"""Where SQLite's header holds its own name, `user_version` and `application_id` (sqlite.org/fileformat)."""
+
+
+@dataclass(frozen=True, eq=False)
+class SavedPlan:
+    """A plan and all that steers the run it is for.
+
+    `configuration` is a JSON document, with secrets as references; `witnesses` are pairs outside the target that must
+    outlive the run; `inputs` is what the plan was made of; `made_at` is in UNIX seconds, `version` that of bulkstate.
+    """
+
+    plan: Plan
+    configuration: str
+    witnesses: tuple[tuple[Stage, Pair], ...]
+    inputs: tuple[Fingerprint, ...]
+    made_at: float
+    version: str
+
+
+# ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def refuse_to_overwrite(path: Path) -> None:
+    """InputError if something is at `path` that isn't a saved plan: an older plan may be replaced, nothing else."""
+    with _writing(path):
+        there = path.exists()
+    if there and _start(path)[_APPLICATION] != _APPLICATION_ID.to_bytes(4, "big"):
+        raise InputError(Problem("exists, and isn't a saved plan: it is not overwritten", where=str(path)))
+
+
+def write(saved: SavedPlan, path: Path) -> None:
+    """Put the plan into the file at `path`, whole or not at all. InputError if it can't be written there."""
+    refuse_to_overwrite(path)
+    with _writing(path), _replaced(path) as new, closing(sqlite3.connect(new, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = MEMORY")
+        connection.execute("BEGIN")
+        connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+        for statement in _SCHEMA:
+            connection.execute(statement)
+        _insert(connection, saved)
+        connection.execute("INSERT INTO seal VALUES (?)", (_seal(connection),))
+        connection.execute("COMMIT")
+
+
+def _insert(connection: sqlite3.Connection, saved: SavedPlan) -> None:
+    plan_tables.write(connection, saved.plan)
+    connection.execute("INSERT INTO saved VALUES (?, ?, ?)", (saved.made_at, saved.version, saved.configuration))
+    inputs = [(str(each.path), each.size, each.sha256) for each in saved.inputs]
+    connection.executemany("INSERT INTO input VALUES (?, ?, ?)", inputs)
+    witnesses = [(stage.pipeline, stage.name, pair.asset, pair.point) for stage, pair in saved.witnesses]
+    connection.executemany("INSERT INTO witness VALUES (?, ?, ?, ?)", witnesses)
+
+
+@contextmanager
+def _replaced(path: Path) -> Iterator[Path]:
+    """A new file beside `path`, which takes its place once it is whole and on disk."""
+    new = path.with_name(f".{path.name}.{uuid4().hex}")
+    try:
+        new.touch(exist_ok=False)
+        yield new
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(Problem(f"can't be written: {error.strerror}", where=str(path))) from error
+    except (sqlite3.Error, ValueError) as error:
+        raise InputError(Problem(f"can't be written: {error}", where=str(path))) from error
+
+
+# ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def read(path: Path) -> SavedPlan:
+    """The plan in the file at `path`.
+
+    InputError if the file is no saved plan or one of another format version; PlanAltered if it isn't as it was saved.
+    """
+    _refuse_foreign(path)
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+            connection.execute("PRAGMA trusted_schema = OFF")
+            return _read(connection)
+    except (sqlite3.Error, ValueError, TypeError, LookupError, OverflowError) as error:
+        raise PlanAltered(f"{path} isn't as it was saved: {error}", hint="make the plan anew") from error
+
+
+def refuse_stale(saved: SavedPlan) -> None:
+    """PlanStale if an input isn't what the plan was made of any more."""
+    stale = [str(each.path) for each in saved.inputs if not each.still_fits()]
+    if stale:
+        when = f"{datetime.fromtimestamp(saved.made_at, UTC):%Y-%m-%d %H:%M:%S} UTC"
+        message = f"the plan is stale: {', '.join(stale)} changed since it was made ({when}), or can't be read"
+        raise PlanStale(message, hint="make the plan anew, or say --even-if-stale")
+
+
+def _refuse_foreign(path: Path) -> None:
+    start = _start(path)
+    version = int.from_bytes(start[_VERSION], "big")
+    if start[_HEADER] != b"SQLite format 3\0" or start[_APPLICATION] != _APPLICATION_ID.to_bytes(4, "big"):
+        raise InputError(Problem("isn't a saved plan", where=str(path), hint="bulkstate plan CONFIG -o PLAN makes one"))
+    if version != FORMAT_VERSION:
+        message = f"is a plan of format version {version}, and this bulkstate knows version {FORMAT_VERSION}"
+        raise InputError(Problem(message, where=str(path), hint="make the plan anew"))
+
+
+def _start(path: Path) -> bytes:
+    """The first bytes of a file, none if it isn't a regular one. InputError if it can't be read."""
+    try:
+        if path.exists() and not path.is_file():
+            return b""
+        with path.open("rb") as file:
+            return file.read(100)
+    except OSError as error:
+        raise InputError(Problem(f"can't be read: {error.strerror}", where=str(path))) from error
+    except ValueError as error:
+        raise InputError(Problem("isn't the name of a file")) from error
+
+
+def _read(connection: sqlite3.Connection) -> SavedPlan:
+    (seal,) = connection.execute("SELECT sha256 FROM seal").fetchone()
+    if seal != _seal(connection):
+        raise ValueError("its seal is broken")
+    plan = plan_tables.read(connection)
+    if plan.digest != digest(plan.stages):
+        raise ValueError("its chunks aren't those of its digest")
+    made_at, version, configuration = connection.execute("SELECT made_at, version, configuration FROM saved").fetchone()
+    inputs = connection.execute("SELECT path, size, sha256 FROM input ORDER BY rowid")
+    witnesses = connection.execute("SELECT pipeline, stage, asset, point FROM witness ORDER BY rowid")
+    return SavedPlan(
+        plan=plan,
+        configuration=configuration,
+        witnesses=tuple((Stage(pipeline, stage), Pair(asset, point)) for pipeline, stage, asset, point in witnesses),
+        inputs=tuple(Fingerprint(Path(path), size, sha256) for path, size, sha256 in inputs),
+        made_at=made_at,
+        version=version,
+    )
+
+
+def _seal(connection: sqlite3.Connection) -> str:
+    """SHA-256, in hex, of every value in the sealed tables, each with its type and length."""
+    total = sha256()
+    for query in _SEALED:
+        total.update(f"{query}\n".encode())
+        for value in chain.from_iterable(connection.execute(query)):
+            content = value if isinstance(value, bytes) else str(value).encode()
+            total.update(f"{type(value).__name__} {len(content)}\n".encode())
+            total.update(content)
+    return total.hexdigest()

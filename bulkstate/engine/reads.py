@@ -1,0 +1,114 @@
+"""Calls that only read, repeated by the same policy as deletes until they are answered or given up."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar
+
+import anyio
+
+from bulkstate.engine.gate import Gate
+from bulkstate.engine.ports import StageStateApi
+from bulkstate.model import Answer, Attempt, Chunk, Pair, Pipeline, Reply, Span
+from bulkstate.policy.retry import Again, Renew, RetryPolicy, Tries, Yield, decide
+from bulkstate.policy.sizing import halves
+
+T = TypeVar("T")
+
+MOST_PAGES = 1_000
+"""Pages of List Pipelines that are read at the most: a gateway that always has one more isn't followed for ever."""
+
+
+class ReadFailed(Exception):
+    """A read was given up. `reply` is the last answer."""
+
+    def __init__(self, what: str, reply: Reply[object]) -> None:
+        super().__init__(f"{what}: {describe(reply)}")
+        self.reply = reply
+
+
+def describe(reply: Reply[object]) -> str:
+    """An answer in one line, for people: HTTP status, code, message and request ID, as far as there are any."""
+    parts = [
+        f"HTTP {reply.status}" if reply.status is not None else "no answer",
+        f"code {reply.code}" if reply.code is not None else "",
+        reply.message,
+        f"request {reply.request_id}" if reply.request_id else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+class Reads:
+    """The gateway's reading calls, with retries.
+
+    `random` gives uniform numbers in [0, 1). `paused` is told for how many seconds a 429 holds everybody, and why.
+    """
+
+    def __init__(
+        self,
+        api: StageStateApi,
+        gate: Gate,
+        retry: RetryPolicy,
+        random: Callable[[], float],
+        paused: Callable[[float, str], None] = lambda seconds, reason: None,
+    ) -> None:
+        self._api = api
+        self._gate = gate
+        self._retry = retry
+        self._random = random
+        self._paused = paused
+
+    async def state(self, chunk: Chunk) -> frozenset[Pair]:
+        """Those of the chunk's pairs that have state. A read that is too large is asked again in halves. ReadFailed."""
+        reply = await self._ask(partial(self._api.get, chunk))
+        if reply.answer is Answer.TOO_LARGE and chunk.pairs > 1:
+            first, second = _in_halves(chunk)
+            return await self.state(first) | await self.state(second)
+        return _payload(f"Get Stage State of {chunk.stage}", reply) & _pairs(chunk)
+
+    async def pipelines(self, wanted: Collection[str]) -> dict[str, Pipeline]:
+        """The wanted pipelines by ID, as far as the organisation has them. ReadFailed."""
+        found: dict[str, Pipeline] = {}
+        seen = 0
+        for page in range(1, MOST_PAGES + 1):
+            rows = _payload("List Pipelines", await self._ask(partial(self._api.pipelines, page)))
+            found.update((row.id, row) for row in rows.pipelines if row.id in wanted)
+            seen += len(rows.pipelines)
+            if len(found) == len(set(wanted)) or not rows.pipelines or seen >= rows.count:
+                break
+        return found
+
+    async def _ask(self, call: Callable[[], Awaitable[Attempt[T]]]) -> Reply[T]:
+        tries = Tries()
+        while True:
+            attempt = await call()
+            tries = tries.after(attempt.reply)
+            match decide(self._retry, tries, attempt.reply, self._random()):
+                case Yield():
+                    self._paused(self._gate.wait, "the gateway's rate limit")
+                case Renew():
+                    await self._api.renew(attempt.sent_at)
+                    tries = replace(tries, renewed=True)
+                case Again(delay):
+                    await anyio.sleep(delay)
+                case _:
+                    return attempt.reply
+
+
+def _in_halves(chunk: Chunk) -> Iterator[Chunk]:
+    for assets, points in halves(Span(0, len(chunk.assets)), Span(0, len(chunk.points))):
+        yield replace(
+            chunk, assets=chunk.assets[assets.start : assets.end], points=chunk.points[points.start : points.end]
+        )
+
+
+def _payload(what: str, reply: Reply[T]) -> T:
+    if reply.answer is not Answer.OK or reply.data is None:
+        raise ReadFailed(what, reply)
+    return reply.data
+
+
+def _pairs(chunk: Chunk) -> frozenset[Pair]:
+    return frozenset(Pair(asset, point) for asset in chunk.assets for point in chunk.points)

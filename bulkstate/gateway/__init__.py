@@ -1,0 +1,1 @@
+"""The API, called: bytes, credentials, HTTP. It knows nobody who calls it."""

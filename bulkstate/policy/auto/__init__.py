@@ -1,0 +1,1 @@
+"""`rate: auto`: a limit that nobody tells, found and followed."""

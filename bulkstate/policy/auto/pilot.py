@@ -1,0 +1,305 @@
+"""The pilot: finds the limits of a gateway that doesn't tell them, and stays just below (`rate: auto`).
+
+Pure: the caller asks `ready_at`, and tells `sent`, `answered` and `lost`, each with the time. What holds a call back is
+the slower of the limit felt within a second (`short`) and every longer window (`quota`), and, after a refusal, a door.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import inf
+from typing import Final
+
+from bulkstate.model import Told
+from bulkstate.policy.auto import headers
+from bulkstate.policy.auto.evidence import Budget, RoundTrip
+from bulkstate.policy.auto.headers import Hearsay
+from bulkstate.policy.auto.learnt import LONGEST, NOTHING, Learnt, LearntQuota
+from bulkstate.policy.auto.loss import BELIEVED, Door, Loss
+from bulkstate.policy.auto.quota import Edge, Quota
+from bulkstate.policy.auto.random_refusals import Strays
+from bulkstate.policy.auto.second import SECOND, ShortLimit
+from bulkstate.policy.pacing import Metronome
+
+CATCH_UP: Final = 0.004
+"""Seconds that late timers may make up for: event loops wake 1 to 4 ms late, and more would blur what a second
+holds."""
+
+LONGER: Final = 1.1 * SECOND
+"""Seconds for which a door must have been shut for certain before a window longer than a second is thought of."""
+
+LOSS: Final = 2.0
+"""Refused calls that a look over a long window's quota costs."""
+
+LONGEST_WISH: Final = 86400.0
+"""A `Retry-After` of more seconds is a slip, and says nothing."""
+
+KEPT: Final = 2
+LONGEST_KEPT: Final = 10.0
+"""So many losses' wishes, of so many seconds at most, are kept to the letter. Later it is to be seen what they are
+worth."""
+
+ROUNDED: Final = 1.0
+"""Later, one of so many seconds says nothing: it is rounded up to whole ones, and a window of a second is half over."""
+
+_NAMES: Final = {1.0: "second", 60.0: "minute", 3600.0: "hour", 86400.0: "day", 604_800.0: "week", 2_592_000.0: "month"}
+
+
+class Pilot:
+    """Rate control for a gateway whose limits are unknown. It starts with what was learnt of them, and leaves all but
+    `share` of what it believes is there to others."""
+
+    def __init__(self, share: float = 1.0, learnt: Learnt = NOTHING) -> None:
+        self._budget = Budget()
+        self._share = share
+        self._short = ShortLimit(self._budget, learnt.rate, share)
+        self._strays = Strays()
+        self._quotas = [Quota(q.limit, q.seconds, Edge(q.edge, q.edge), True, q.spent) for q in learnt.quotas]
+        self._binder: Quota | None = None
+        self._room_at = -inf
+        self._door: Door | None = None
+        self._round_trip = RoundTrip()
+        self._pace = Metronome(catch_up=CATCH_UP)
+        self._settled_at = -inf
+        self._accepted_since_edge = 0
+        self._believed = BELIEVED
+        self._kept = 0
+        self._hearsay = Hearsay()
+        self._heeded: list[Quota] = []
+        self._sent_at = -inf
+        self._pace.interval = 1.0 / self._short.rate
+
+    def expect(self, calls: int) -> None:
+        """So many calls are left to be made."""
+        self._budget.remaining = calls
+
+    @property
+    def rate(self) -> float:
+        """Calls a second at which it sends, while no door is shut."""
+        return 1.0 / self._pace.interval
+
+    def learnt(self) -> Learnt:
+        """What is known by now, and not by hearsay alone."""
+        known = (quota for quota in self._quotas if quota.known and quota.seconds <= LONGEST)
+        sure = (quota for quota in known if quota not in self._heeded)
+        quotas = tuple(LearntQuota(q.limit, q.seconds, q.edge.by, max(0, q.spent)) for q in sure)
+        return Learnt(self._short.learnt, quotas)
+
+    def ready_at(self, now: float) -> float:
+        """The earliest time at which the next call may start: now or later, and later the longer a probe takes."""
+        if self._door is not None and self._door.shut:
+            return max(now, self._door.ready_at)
+        ready = max(now, self._pace.ready_at(), self._room_at)
+        if self._heeded and ready > self._sent_at + self._hearsay.patience:
+            return max(now, self._sent_at + self._hearsay.patience)
+        return ready
+
+    def sent(self, now: float) -> None:
+        """A call starts now."""
+        if self._heeded and now < max(self._pace.ready_at(), self._room_at) - CATCH_UP:
+            self._hearsay.tried()
+        self._sent_at = now
+        self._budget.calls += 1
+        self._strays.sent(self.rate)
+        for quota in self._quotas:
+            quota.spent += 1
+        if self._door is not None and self._door.shut:
+            if not self._door.open:
+                self._door.sent(now)
+                return
+            self._conclude(now, self._door)
+        if self._binder is None and now <= self._pace.ready_at() + max(CATCH_UP, 0.5 * self._pace.interval):
+            self._short.advance(self._pace.interval, self._round_trip.seconds)
+        self._pace.sent(now)
+        self._retime(now)
+
+    def answered(
+        self, now: float, sent_at: float, throttled: bool, retry_after: float | None = None, told: Sequence[Told] = ()
+    ) -> None:
+        """A call was answered: by a 429, or by anything else. `retry_after` in seconds, `told` what its headers say."""
+        if throttled:
+            self._refused(now, sent_at)
+            self._pause(now, retry_after, told)
+        else:
+            self._accepted(now, sent_at)
+        if told and self._hearsay.believed:
+            self._heed(now, throttled, told)
+
+    def binds(self, now: float) -> str:
+        """Which of the gateway's windows holds a call back, in words."""
+        if self._binder is None and self._room_at <= now:
+            return per(SECOND)
+        quota = self._binder or max(self._quotas, key=lambda q: q.seconds)
+        return per(quota.seconds) if quota.known else "a window of a length that isn't known yet"
+
+    def lost(self, now: float, sent_at: float) -> None:
+        """A call will never be answered."""
+        if self._door is not None:
+            self._door.unanswered(sent_at, now)
+
+    def _accepted(self, now: float, sent_at: float) -> None:
+        self._round_trip.add(now - sent_at)
+        self._short.accepted(sent_at)
+        self._strays.accepted(sent_at)
+        self._accepted_since_edge += 1
+        for quota in self._quotas:
+            quota.accepted(sent_at)
+        if self._heeded and any(quota.overspent for quota in self._heeded):
+            self._hearsay.refuted()
+            self._forget_hearsay(now)
+        if self._door is not None:
+            self._door.passed(sent_at)
+            if sent_at >= self._door.read_at:
+                self._conclude(now, self._door)
+
+    def _refused(self, now: float, sent_at: float) -> None:
+        self._budget.refused += 1
+        for quota in self._quotas:
+            quota.spent -= 1
+        if self._door is None:
+            if sent_at <= self._settled_at or self._strays.excuses():
+                return
+            self._door = Door(sent_at, now)
+        else:
+            self._door.failed(sent_at, now)
+        self._react(now, self._door)
+
+    def _react(self, now: float, door: Door) -> None:
+        if door.shut:
+            return
+        if self._short.blind:
+            self._short.loses()
+            self._shut(now, door)
+        elif self._binder is not None or door.run:
+            self._shut(now, door)
+        elif door.read_at == now:
+            self._short.loses()
+            self._retime(now)
+
+    def _pause(self, now: float, retry_after: float | None, told: Sequence[Told]) -> None:
+        """A 429 said for how long. At first that is kept to the letter; but where it goes on, or is for long, only as
+        far as it has proved honest, and not at all once it lied."""
+        seconds, door = _wish(retry_after, told), self._door
+        if seconds is None or self._believed <= 0.0 or door is None:
+            return
+        to_the_letter = seconds <= LONGEST_KEPT and (door.kept or self._kept < KEPT)
+        if not door.shut and (to_the_letter or seconds > ROUNDED):
+            self._shut(now, door)
+        if to_the_letter:
+            self._kept += not door.kept
+            door.keep(now, seconds)
+        elif seconds > ROUNDED:
+            door.hold(now, seconds, self._believed)
+
+    def _heed(self, now: float, throttled: bool, told: Sequence[Told]) -> None:
+        """Headers name windows: keep to them, and look over them as over any other. A limit told too high ends with the
+        first loss. One told too low, by a gateway that never refuses, is found out, but no sooner: in a period of some
+        seconds where it is felt within a second, else by a few whole windows, since what is told costs no refusal and a
+        gateway may have its reasons. Who knows better configures a rate without `auto`."""
+        self._hearsay.heard(now, throttled, told)
+        if not self._hearsay.believed:
+            self._forget_hearsay(now)
+            return
+        if (rate := headers.rate(told)) is not None:
+            self._short.told(rate)
+        for each in headers.windows(told):
+            self._window_told(now, each)
+
+    def _window_told(self, now: float, told: Told) -> None:
+        limit, seconds = told.limit or 0.0, told.seconds or 0.0
+        quota = next((q for q in self._quotas if abs(q.seconds - seconds) < 0.05 * seconds), None)
+        if quota is None:
+            quota = _as_told(now, limit, seconds, told.reset_after)
+            self._quotas.append(quota)
+            self._heeded.append(quota)
+        quota.told(limit, told.remaining)
+
+    def _forget_hearsay(self, now: float) -> None:
+        """What only headers said counts no more."""
+        self._quotas = [quota for quota in self._quotas if quota not in self._heeded]
+        self._heeded.clear()
+        self._short.unlearn_told()
+        self._pace.restart(now)
+        self._retime(now)
+
+    def _shut(self, now: float, door: Door) -> None:
+        hints = tuple(hint for quota in self._quotas for hint in quota.hints)
+        least_gap = max((quota.gap(now) for quota in self._quotas), default=0.0)
+        door.close(now, self._round_trip.seconds, hints, least_gap)
+
+    def _conclude(self, now: float, door: Door) -> None:
+        self._door = None
+        self._settled_at = now
+        self._believed = door.trust(self._believed)
+        if door.shut:
+            self._pace.restart(now)
+        loss = door.loss(self._round_trip.seconds, self._round_trip.jitter)
+        self._blame(loss)
+        self._retime(now)
+
+    def _blame(self, loss: Loss) -> None:
+        """Find out which limit was hit, and tell it."""
+        innocent = self._strays.learns(loss, self._short.lost_at)
+        if innocent is not None:
+            self._short.search_again(innocent)
+            self._quotas = [quota for quota in self._quotas if quota.known]
+            return
+        opened = Edge(loss.refused_to, loss.accepted_from)
+        quota = self._culprit(loss, opened)
+        if quota is None and loss.shut_for > LONGER:
+            self._quotas = [q for q in self._quotas if q.seconds < loss.shut_for]
+            spent = max(1.0, float(self._accepted_since_edge - loss.accepted))
+            self._quotas.append(Quota(spent, loss.shut_for, opened))
+            self._accepted_since_edge = loss.accepted
+        elif quota is None:
+            self._short.lost(loss)
+        elif quota.explains(loss.refused_from, opened):
+            self._heeded = [each for each in self._heeded if each is not quota]
+            if quota.ran_out(loss.refused_from, opened):
+                self._budget.moved()
+        elif not quota.known and not loss.thinned:
+            quota.measured(loss.refused_from, opened)
+        elif loss.shut_for > LONGER:
+            quota.refuted(loss.shut_for, opened)
+        else:
+            quota.missed()
+
+    def _culprit(self, loss: Loss, opened: Edge) -> Quota | None:
+        """The longer window that ran out, if it was one of those known or about to be."""
+        able = [q for q in self._quotas if not q.known or loss.shut_for < 1.2 * q.seconds]
+        if self._binder in able:
+            return self._binder
+        learning = (q for q in able if not q.known and loss.shut_for > LONGER / 2)
+        return next((q for q in able if q.explains(loss.refused_from, opened)), None) or next(learning, None)
+
+    def _retime(self, now: float) -> None:
+        rate, self._binder, self._room_at = self._short.pace, None, -inf
+        remaining = self._budget.remaining if self._budget.remaining is not None else inf
+        for quota in self._quotas:
+            quota.roll(now, LOSS / self._budget.rate)
+            bound = quota.rate(now, remaining, self._share)
+            if bound < rate:
+                rate, self._binder = bound, quota
+            self._room_at = max(self._room_at, quota.ready_at(self._share))
+        self._pace.interval = 1.0 / rate
+
+
+def per(seconds: float) -> str:
+    """A window of that length, in words."""
+    unit, length = ("days", 86400.0) if seconds >= 86400.0 else ("s", 1.0)
+    return f"per {_NAMES.get(seconds) or f'{seconds / length:.3g} {unit}'}"
+
+
+def _as_told(now: float, limit: float, seconds: float, reset_after: float | None) -> Quota:
+    """A window that headers name; one that begins now, if they don't say when it ends, or not before the next one."""
+    left = seconds if reset_after is None else min(reset_after, seconds)
+    edge = now + left - seconds
+    return Quota(limit, seconds, Edge(edge - SECOND, edge), known=True)
+
+
+def _wish(retry_after: float | None, told: Sequence[Told]) -> float | None:
+    """Seconds without a call that a 429 with these headers wishes for; None if they say nothing usable. Of several
+    limits it is one that has no calls left."""
+    resets = (each.reset_after for each in told if each.reset_after is not None and not each.remaining)
+    said = retry_after if retry_after is not None else max(resets, default=None)
+    return said if said is not None and 0.0 < said <= LONGEST_WISH else None

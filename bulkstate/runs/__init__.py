@@ -1,0 +1,1 @@
+"""One run put together from rooms that do not know each other."""

@@ -1,0 +1,147 @@
+"""Steers a run by hand: carries out what `bulkstate ctl` or a file PAUSE asks for, and writes each use down."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, Protocol
+
+import structlog
+
+from bulkstate.disk import control
+from bulkstate.disk.control import Command
+from bulkstate.engine.engine import Engine
+from bulkstate.engine.gate import Gate
+from bulkstate.errors import StoppedByHand
+from bulkstate.forms.values import parse_rate
+from bulkstate.model import Use
+from bulkstate.policy.pacing import Window
+from bulkstate.runs.stopping import Brake
+
+MOST_WORKERS: Final = 1000
+
+CONFIGURED: Final = "configured"
+"""In place of a rate, or of a number of calls under way: what was set by hand counts no more."""
+
+
+class UseLog(Protocol):
+    """Keeps what was asked."""
+
+    def used(self, use: Use) -> Awaitable[None]:
+        """Put it on disk. JournalNotWritable if that fails."""
+        ...
+
+
+class Helm:
+    """For one session of the run in `directory`. `wall` gives UNIX seconds."""
+
+    def __init__(self, directory: Path, gate: Gate, brake: Brake, log: UseLog, wall: Callable[[], float]) -> None:
+        self._directory = directory
+        self._gate = gate
+        self._brake = brake
+        self._log = log
+        self._wall = wall
+        self._engine: Engine | None = None
+        self._workers: int | None = None
+        self._seen: tuple[Use, ...] = ()
+        self._paused_by_file = False
+        self._paused_by_command = False
+        self._unreadable = False
+
+    @contextmanager
+    def steering(self, engine: Engine) -> Iterator[None]:
+        """Within this block the number of calls under way can be set, and one that was set before counts."""
+        self._engine = engine
+        if self._workers is not None:
+            engine.set_workers(self._workers)
+        try:
+            yield
+        finally:
+            self._engine = None
+
+    async def look(self) -> None:
+        """See what was asked since the last look, and do it. JournalNotWritable."""
+        for use in (*self._by_file(), *self._by_command()):
+            if self._carry_out(use):
+                structlog.get_logger().info("by hand", command=use.command, value=use.value)
+                await self._log.used(use)
+        self._hold_still()
+
+    def _by_file(self) -> Iterator[Use]:
+        paused, before = control.is_paused(self._directory), self._paused_by_file
+        self._paused_by_file = paused
+        if paused != before:
+            yield Use(self._wall(), Command.PAUSE if paused else Command.RESUME, f"file {control.PAUSE}")
+
+    def _by_command(self) -> tuple[Use, ...]:
+        try:
+            asked = control.uses(self._directory)
+        except (OSError, ValueError) as error:
+            if not self._unreadable:
+                structlog.get_logger().warning("what was asked can't be read, and is ignored", reason=str(error))
+            self._unreadable = True
+            return ()
+        seen, self._seen = self._seen, asked
+        goes_on = asked[: len(seen)] == seen  # else the file was spoilt, and whoever asked next began it anew
+        return asked[len(seen) :] if goes_on else asked
+
+    def _carry_out(self, use: Use) -> bool:
+        """Whether it was something that can be done."""
+        match use.command:
+            case Command.PAUSE | Command.RESUME:
+                if not use.value:
+                    self._paused_by_command = use.command == Command.PAUSE
+            case Command.STOP:
+                hint = f"`bulkstate resume {shlex.quote(str(self._directory))}` goes on"
+                self._brake.pull(StoppedByHand("stopped by hand", hint=hint))
+            case Command.RATE:
+                return self._set_rate(use.value)
+            case Command.CONCURRENCY:
+                return self._set_workers(use.value)
+        return True
+
+    def _set_rate(self, text: str) -> bool:
+        try:
+            self._gate.set_rate(parse_pace(text))
+        except ValueError:
+            return False
+        return True
+
+    def _set_workers(self, text: str) -> bool:
+        try:
+            self._workers = parse_workers(text)
+        except ValueError:
+            return False
+        if self._engine is not None:
+            self._engine.set_workers(self._workers)
+        return True
+
+    def _hold_still(self) -> None:
+        paused = self._paused_by_file or self._paused_by_command
+        if paused and not self._gate.paused:
+            self._gate.pause()
+        elif self._gate.paused and not paused:
+            self._gate.resume()
+            if self._engine is not None:
+                self._engine.look_soon()
+
+
+def parse_pace(text: str) -> Window | None:
+    """A rate such as `10/s`, None for `configured`. ValueError, with what was expected, for anything else."""
+    if text == CONFIGURED:
+        return None
+    rate = parse_rate(text)
+    return Window(rate.calls, rate.seconds)
+
+
+def parse_workers(text: str) -> int | None:
+    """A number of calls under way from 1 to `MOST_WORKERS`, None for `configured`. ValueError, with what was expected,
+    for anything else."""
+    if text == CONFIGURED:
+        return None
+    workers = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(MOST_WORKERS)) else 0
+    if not 1 <= workers <= MOST_WORKERS:
+        raise ValueError(f"a number of calls under way, from 1 to {MOST_WORKERS:,}, or {CONFIGURED}")
+    return workers

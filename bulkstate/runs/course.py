@@ -1,0 +1,155 @@
+"""Follows a run from second to second: what holds it back, the points of its course, and what it says of itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, Protocol
+
+from bulkstate.disk import control
+from bulkstate.disk.control import Status
+from bulkstate.engine.engine import Engine
+from bulkstate.engine.gate import Gate
+from bulkstate.engine.ports import Observer
+from bulkstate.model import Answer, Attempt, Outcome, Point, Verdict
+from bulkstate.policy.bottleneck import Holding, Moment, holding
+from bulkstate.policy.series import Latencies, spacing
+
+STATUS_EVERY: Final = 1.0
+"""Seconds between two times that a run says how it stands."""
+
+
+class PointLog(Protocol):
+    """Keeps the points."""
+
+    def plot(self, point: Point) -> Awaitable[None]:
+        """Put it on disk. JournalNotWritable if that fails."""
+        ...
+
+
+class _Stretch:
+    """What happened since a moment."""
+
+    def __init__(self, begun: float) -> None:
+        self.begun = begun
+        self.calls = 0
+        self.refused = 0
+        self.latencies = Latencies()
+        self.held: Counter[Holding] = Counter()
+
+    def add(self, attempt: Attempt[bool]) -> None:
+        self.calls += 1
+        self.refused += attempt.reply.answer is Answer.THROTTLED
+        if attempt.reply.answer not in (Answer.UNANSWERED, Answer.UNREACHED):
+            self.latencies.add(attempt.seconds)
+
+    def point(self, now: float, at: float, limit: float, in_flight: int) -> Point:
+        """It as a point: it ends `now`, which is `at` in UNIX seconds."""
+        seconds = now - self.begun
+        rate = self.calls / seconds if seconds > 0 else 0.0
+        latencies = self.latencies.percentile(0.5), self.latencies.percentile(0.99)
+        held = self.held.most_common(1)[0][0]
+        return Point(at, seconds, rate, limit, in_flight, self.refused, *latencies, held.by, held.which)
+
+
+class Logbook:
+    """An observer that stands before another, and is asked now and then to write something down.
+
+    `directory` is the run's; `wall` gives UNIX seconds, `clock` the event loop's.
+    """
+
+    def __init__(
+        self,
+        observer: Observer,
+        log: PointLog,
+        directory: Path,
+        gate: Gate,
+        wall: Callable[[], float],
+        clock: Callable[[], float],
+    ) -> None:
+        self._observer = observer
+        self._log = log
+        self._directory = directory
+        self._gate = gate
+        self._wall = wall
+        self._clock = clock
+        self._begun = clock()
+        self._plotted = False
+        self._latest: Holding | None = None
+        self._pace: Point | None = None
+        self._since_point = _Stretch(self._begun)
+        self._since_status = _Stretch(self._begun)
+        self._settled = self._not_deleted = 0
+        self._calls = self._refused = 0
+
+    def attempted(self, attempt: Attempt[bool]) -> None:
+        """A delete was sent and answered, or was not."""
+        self._since_point.add(attempt)
+        self._since_status.add(attempt)
+        self._observer.attempted(attempt)
+
+    def settled(self, outcome: Outcome, pairs: int) -> None:
+        """A chunk of `pairs` pairs has an outcome, and it is on disk."""
+        self._settled += 1
+        self._not_deleted += outcome.verdict not in (Verdict.DELETED, Verdict.SPLIT)
+        self._observer.settled(outcome, pairs)
+
+    def paused(self, seconds: float, reason: str) -> None:
+        """No call will start for so many seconds."""
+        self._observer.paused(seconds, reason)
+
+    def held(self, holding: Holding) -> None:
+        """This holds the run back now."""
+        self._latest = holding
+        self._since_point.held[holding] += 1
+        self._since_status.held[holding] += 1
+        self._observer.held(holding)
+
+    async def look(self, engine: Engine) -> None:
+        """See how the run stands, and write down what is due. JournalNotWritable."""
+        now, moment = self._clock(), engine.moment
+        self.held(holding(moment))
+        if now - self._since_status.begun >= STATUS_EVERY:
+            self._tell(moment, now)
+        if now - self._since_point.begun >= spacing(now - self._begun):
+            await self._plot(moment, now)
+
+    async def close(self, engine: Engine) -> None:
+        """The last look. A run that was over within a second has one point all the same. JournalNotWritable."""
+        now, moment = self._clock(), engine.moment
+        self.held(self._latest or holding(moment))
+        self._tell(moment, now)
+        if not self._plotted:
+            await self._plot(moment, now)
+
+    async def _plot(self, moment: Moment, now: float) -> None:
+        stretch, self._since_point = self._since_point, _Stretch(now)
+        self._plotted = True
+        await self._log.plot(stretch.point(now, self._wall(), self._gate.rate, moment.in_flight))
+
+    def _tell(self, moment: Moment, now: float) -> None:
+        stretch, self._since_status = self._since_status, _Stretch(now)
+        self._calls += stretch.calls
+        self._refused += stretch.refused
+        point = stretch.point(now, self._wall(), self._gate.rate, moment.in_flight)
+        if self._pace is None or point.seconds >= STATUS_EVERY:  # the last fraction of a second has no pace
+            self._pace = point
+        status = Status(
+            at=point.at,
+            paused=moment.paused,
+            settled=self._settled,
+            not_deleted=self._not_deleted,
+            calls=self._calls,
+            refused=self._refused,
+            rate=self._pace.rate,
+            limit=point.limit,
+            concurrency=moment.most,
+            in_flight=moment.in_flight,
+            p50=self._pace.p50,
+            p99=self._pace.p99,
+            held_by=str(self._latest),
+        )
+        with suppress(OSError):  # it is a courtesy: where the disk is full, the journal says so
+            control.tell(self._directory, status)

@@ -1,0 +1,173 @@
+"""What is asked of a file before it is believed, and what people are told."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import anyio
+import pytest
+
+from bulkstate.disk.journal import FILE_NAME, Ending, Journal, Record, Session, inline, make_run_directory
+from bulkstate.engine.ports import Grant
+from bulkstate.errors import InputError, JournalNotWritable, RunExists
+from bulkstate.model import Outcome, Pair, RunResult, Stage, Verdict, Verification
+from tests.disk.runs import FACTS, grid, record
+
+
+def a_run(folder: Path) -> Path:
+    with Journal.create(folder, grid(4, 4, 2, 2), FACTS, hop=inline) as journal:
+        journal.begin(1.0)
+        record(journal, [Outcome(0, Verdict.DELETED)])
+    return folder / FILE_NAME
+
+
+def with_bytes(change: Callable[[bytes], bytes]) -> Callable[[Path], None]:
+    def spoil(file: Path) -> None:
+        file.write_bytes(change(file.read_bytes()))
+
+    return spoil
+
+
+def with_sql(*statements: str) -> Callable[[Path], None]:
+    def spoil(file: Path) -> None:
+        with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+            for statement in statements:
+                connection.execute(statement)
+
+    return spoil
+
+
+SPOILT: dict[str, tuple[Callable[[Path], None], str]] = {
+    "text": (with_bytes(lambda _: b"hello " * 1000), "not a database"),
+    "empty": (with_bytes(lambda _: b""), "isn't a journal"),
+    "cut": (with_bytes(lambda old: old[:9000]), "journal"),
+    "foreign": (with_sql("PRAGMA application_id = 7"), "isn't a journal"),
+    "newer": (with_sql("PRAGMA user_version = 99"), "version 2"),
+    "other IDs": (with_sql("UPDATE dictionary SET ids = replace(ids, 'WTG', 'WTX')"), "digest"),
+    "other stage": (with_sql("UPDATE stage SET name = 'Stage_02'"), "digest"),
+    "other digest": (with_sql("UPDATE plan SET digest = 'abc'"), "digest"),
+    "no IDs": (with_sql("UPDATE dictionary SET ids = '7'"), "list of IDs"),
+    "no stage": (with_sql("DELETE FROM side"), "no assets"),
+    "half a run": (with_sql("UPDATE side SET runs = x'0102'"), "journal"),
+    "no plan": (with_sql("DELETE FROM plan"), "no plan"),
+    "a set too many": (with_sql("UPDATE side SET sets = x'01000000020000000300000009000000'"), "damaged"),
+}
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_what_is_no_journal_is_refused(tmp_path: Path, name: str) -> None:
+    spoil, words = SPOILT[name]
+    file = a_run(tmp_path)
+    spoil(file)
+    for opening in (Record.open, Journal.resume):
+        with pytest.raises(InputError, match=words) as caught:
+            opening(tmp_path)
+        assert caught.value.problems[0].where == str(file)
+
+
+@pytest.mark.parametrize(
+    "row",
+    ["1, 99, 'deleted'", "1, -1, 'deleted'", "1, 0, 'gone'", "1, 'x', 'deleted'", "1, x'00', x'00'"],
+)
+def test_outcomes_that_make_no_sense_are_refused(tmp_path: Path, row: str) -> None:
+    file = a_run(tmp_path)
+    with_sql(f"INSERT INTO outcome VALUES (NULL, {row}, 1, 0, 200, 0, '', '', 0, 1.0, 1.0)")(file)
+    with Record.open(tmp_path) as journal:
+        with pytest.raises(InputError, match="journal"):
+            journal.pending()
+        with pytest.raises(InputError, match="journal"):
+            list(journal.records())
+
+
+def test_where_there_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="not a run directory"):
+        Record.open(tmp_path)
+    with pytest.raises(InputError, match="no such directory"):
+        Record.open(tmp_path / "nowhere")
+
+
+def test_a_run_is_never_overwritten(tmp_path: Path) -> None:
+    before = a_run(tmp_path).read_bytes()
+    with pytest.raises(RunExists, match="holds a run already"):
+        Journal.create(tmp_path, grid(4, 4, 2, 2), FACTS)
+    with pytest.raises(RunExists, match="exists already"):
+        make_run_directory(tmp_path)
+    assert (tmp_path / FILE_NAME).read_bytes() == before
+
+
+def test_a_new_run_directory_is_nobody_elses(tmp_path: Path) -> None:
+    make_run_directory(tmp_path / "runs" / "tonight")
+    assert (tmp_path / "runs" / "tonight").stat().st_mode & 0o777 == 0o700
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="can't be made"):
+        make_run_directory(tmp_path / "file" / "run")
+    with pytest.raises(JournalNotWritable):
+        Journal.create(tmp_path / "nowhere", grid(4, 4, 2, 2), FACTS)
+
+
+def test_everything_that_was_written_is_read_back(tmp_path: Path) -> None:
+    witnesses = ((Stage("p", "s"), Pair("a", "x")), (Stage("p", "s"), Pair("b", "x")))
+    ending = Ending(9.0, RunResult.PARTIAL, "a chunk is refused", 3)
+    with Journal.create(tmp_path, grid(4, 4, 2, 2), FACTS, hop=inline) as journal:
+        assert journal.agreed_at is None
+        assert journal.ending == (RunResult.INTERRUPTED, "nothing was sent yet")
+        journal.agree(2.0)
+        journal.begin(3.0)
+        journal.keep_witnesses(witnesses)
+        journal.keep_witnesses(witnesses[:1])
+        anyio.run(journal.grant, Grant(3.0, 5, 0))
+        assert journal.ending == (RunResult.INTERRUPTED, "still running, or killed")
+        journal.verified(8.0, Verification(10, 1, 2, 0))
+        journal.finish(ending)
+    with Record.open(tmp_path) as found:
+        assert (found.facts, found.name, found.directory) == (FACTS, "night", tmp_path)
+        assert found.agreed_at == 2.0
+        assert found.sessions == (Session(1, 3.0, ending),)
+        assert found.ending == (RunResult.PARTIAL, "a chunk is refused")
+        assert found.witnesses() == witnesses
+        assert found.verification == Verification(10, 1, 2, 0)
+        assert found.grants(since=100.0) == (Grant(3.0, 5, 0),)
+
+
+@pytest.mark.anyio
+async def test_a_reader_sees_one_moment_while_the_writer_goes_on(tmp_path: Path) -> None:
+    with Journal.create(tmp_path, grid(4, 4, 2, 2), FACTS) as journal:
+        journal.begin(1.0)
+        await journal.record([Outcome(0, Verdict.DELETED)])
+        with Record.open(tmp_path) as early:
+            await journal.record([Outcome(1, Verdict.DELETED)])
+            with Record.open(tmp_path) as late:
+                assert (early.pending(), late.pending()) == ([1, 2, 3], [2, 3])
+
+
+def test_closing_waits_for_no_reader(tmp_path: Path) -> None:
+    journal = Journal.create(tmp_path, grid(4, 4, 2, 2), FACTS, hop=inline)
+    journal.begin(1.0)
+    record(journal, [Outcome(0, Verdict.DELETED)])
+    with Record.open(tmp_path) as early:
+        record(journal, [Outcome(1, Verdict.DELETED)])
+        journal.close()
+        assert early.pending() == [1, 2, 3]
+    with Record.open(tmp_path) as late:
+        assert late.pending() == [2, 3]
+
+
+def test_a_code_that_no_column_holds_is_left_out(tmp_path: Path) -> None:
+    outcomes = [Outcome(chunk, Verdict.EXHAUSTED, code=code) for chunk, code in enumerate((2**64 - 1, -(2**62), None))]
+    with Journal.create(tmp_path, grid(4, 4, 2, 2), FACTS, hop=inline) as journal:
+        record(journal, outcomes)
+        assert [outcome.code for _, outcome in journal.records()] == [None, -(2**62), None]
+
+
+def test_a_commit_waits_for_the_disk(tmp_path: Path) -> None:
+    with Journal.create(tmp_path, grid(4, 4, 2, 2), FACTS) as journal:
+        assert journal._connection.execute("PRAGMA synchronous").fetchone() == (2,)
+        assert journal._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"

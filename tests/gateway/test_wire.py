@@ -1,0 +1,311 @@
+"""The API's bytes, written down from docs/enos-api.md; and that no answer, however odd, can do harm."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from hashlib import sha256
+
+import orjson
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from bulkstate.gateway import wire
+from bulkstate.model import Answer, Chunk, Pair, Pipeline, PipelinePage, Reply, Stage
+
+STAGE = Stage("8a81b5f0-2c5e", "LastRecordAppender_01")
+CHUNK = Chunk(0, STAGE, ("8byS3cuc", "8byS3cud"), ("INV.GenActivePW", "INV.State"))
+BODY = (
+    b'{"pipelineId":"8a81b5f0-2c5e","stageInstanceName":"LastRecordAppender_01",'
+    b'"assetIds":"8byS3cuc,8byS3cud","pointIds":"INV.GenActivePW,INV.State"}'
+)
+
+IDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=","), min_size=1, max_size=12)
+SOME_IDS = st.lists(IDS, min_size=1, max_size=8)
+READERS = [wire.read_delete, wire.read_state, wire.read_pipelines, wire.read_token]
+
+
+# ── requests ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_delete_and_get_differ_in_one_word() -> None:
+    for make, action in ((wire.delete_stage_state, "delete"), (wire.get_stage_state, "get")):
+        request = make("o1", CHUNK)
+        assert (request.method, request.path) == ("POST", "/streaming/v2.0/stage-state")
+        assert request.query == (("action", action), ("orgId", "o1"))
+        assert request.body == BODY
+
+
+def test_pipelines_are_asked_for_page_by_page() -> None:
+    request = wire.list_pipelines("o1", 2, 10)
+    assert (request.method, request.path, request.body) == ("GET", "/streaming/v2.0/streaming/pipelines", b"")
+    expected = {"orgId": "o1", "pageSize": "10", "pageNo": "2", "isSystem": "false", "ifReleased": "false"}
+    assert dict(request.query) == expected
+
+
+def test_a_pipeline_in_a_path_is_one_segment() -> None:
+    assert wire.pipeline_path("a/b?c") == "/streaming/v2.0/streaming/pipeline/a%2Fb%3Fc"
+
+
+def test_the_token_service_is_asked_with_a_digest_of_the_secret() -> None:
+    encryption = sha256(b"key1572574909697secret").hexdigest()
+    got = wire.get_token("key", "secret", 1572574909697)
+    assert (got.method, got.path, got.query) == ("POST", "/apim-token-service/v2.0/token/get", ())
+    assert got.body == f'{{"appKey":"key","encryption":"{encryption}","timestamp":"1572574909697"}}'.encode()
+    refreshed = wire.refresh_token("key", "secret", 1572574909697, "tok")
+    assert refreshed.path == "/apim-token-service/v2.0/token/refresh"
+    assert orjson.loads(refreshed.body) == orjson.loads(got.body) | {"accessToken": "tok"}
+    assert encryption not in repr(got)
+
+
+def test_the_vendors_example_of_a_signature() -> None:
+    body = '{\n  "count": 20,\n  "page": 1,\n  "desc": "描述"\n}'.encode()
+    query = (("k3", "v3"), ("k1", "v1"), ("k2", "v2"))
+    expected = "59828328f6c1f9771015dc74e4929ae30f518a35a3d2353972c2ea46556fc981"
+    assert wire.signature(query, body, "xxxxaaaxxxx", "xxxappSecretxxx", "1572574909697") == expected
+    request = wire.Request("POST", "/anywhere", query, body)
+    assert wire.signed_headers(request, "xxxxaaaxxxx", "xxxappSecretxxx", 1572574909697) == {
+        "apim-accesstoken": "xxxxaaaxxxx",
+        "apim-timestamp": "1572574909697",
+        "apim-signature": expected,
+    }
+
+
+# ── bodies ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@given(pipeline=IDS, name=IDS, assets=SOME_IDS, points=SOME_IDS)
+@example('"', "\\", ["\n", "é"], ["𐍈", "\x7f"])
+def test_a_bodys_size_is_the_sum_of_its_parts(pipeline: str, name: str, assets: list[str], points: list[str]) -> None:
+    stage = Stage(pipeline, name)
+    body = wire.stage_state_body(Chunk(0, stage, tuple(assets), tuple(points)))
+    ids = sum(wire.id_sizes(assets)) + sum(wire.id_sizes(points))
+    assert len(body) == wire.frame_size(stage) + ids + len(assets) - 1 + len(points) - 1
+    read = orjson.loads(body)
+    assert (read["pipelineId"], read["stageInstanceName"]) == (pipeline, name)
+    assert (read["assetIds"].split(","), read["pointIds"].split(",")) == (assets, points)
+
+
+# ── answers ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def reply(code: object, data: object = None, **more: object) -> bytes:
+    return orjson.dumps({"code": code, "msg": "m", "data": data, **more})
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "answer", "code"),
+    [
+        (200, reply(0, True), Answer.OK, 0),
+        (202, reply(0, True), Answer.OK, 0),
+        (200, reply(0, False), Answer.UNDECIDED, 0),
+        (200, b'{"code":0}', Answer.UNDECIDED, 0),
+        (200, reply(0, "true"), Answer.UNDECIDED, 0),
+        (200, reply(0, 1), Answer.UNDECIDED, 0),
+        (200, reply("0", True), Answer.UNDECIDED, None),
+        (200, reply(False, True), Answer.UNDECIDED, None),
+        (200, b'{"data":true}', Answer.UNDECIDED, None),
+        (200, b'{"status":0,"data":true}', Answer.UNDECIDED, None),
+        (200, b'{"apim_status":0,"data":true}', Answer.UNDECIDED, None),
+        (200, reply(61199), Answer.UNDECIDED, 61199),
+        (200, reply(1005), Answer.UNDECIDED, 1005),
+        (200, reply(4711), Answer.UNDECIDED, 4711),
+        (200, reply(61102), Answer.REFUSED, 61102),
+        (200, reply(61105), Answer.TOO_LARGE, 61105),
+        (200, reply(61106), Answer.STAGE_REFUSED, 61106),
+        (200, reply(61107), Answer.STAGE_REFUSED, 61107),
+        (200, reply(1203), Answer.CREDENTIALS, 1203),
+        (200, b'{"apim_status":4011,"apim_refreshtoken":"r"}', Answer.CREDENTIALS, 4011),
+        (200, b'{"apim_status":4012}', Answer.CREDENTIALS, 4012),
+        (200, reply(0, True, apim_status=4011), Answer.CREDENTIALS, 0),
+        (200, reply(0, True, apim_status=[4011]), Answer.OK, 0),
+        (200, b"", Answer.UNAVAILABLE, None),
+        (200, b"[]", Answer.UNAVAILABLE, None),
+        (200, b"<html>", Answer.UNAVAILABLE, None),
+        (200, reply(0, True)[:-1], Answer.UNAVAILABLE, None),
+        (200, b"\xff\xfe", Answer.UNAVAILABLE, None),
+        (302, reply(0, True), Answer.GATEWAY_REFUSED, 0),
+        (400, b"", Answer.REFUSED, None),
+        (400, reply(61105), Answer.TOO_LARGE, 61105),
+        (400, reply(0, True), Answer.REFUSED, 0),
+        (401, b"", Answer.CREDENTIALS, None),
+        (403, b"", Answer.GATEWAY_REFUSED, None),
+        (404, b"", Answer.GATEWAY_REFUSED, None),
+        (413, b"", Answer.TOO_LARGE, None),
+        (418, reply(0, True), Answer.UNDECIDED, 0),
+        (429, reply(0, True), Answer.THROTTLED, 0),
+        (500, reply(0, True), Answer.UNAVAILABLE, 0),
+        (502, b"", Answer.UNAVAILABLE, None),
+        (503, b"", Answer.UNAVAILABLE, None),
+        (504, b"", Answer.UNAVAILABLE, None),
+    ],
+)
+def test_what_an_answer_to_delete_means(status: int, body: bytes, answer: Answer, code: int | None) -> None:
+    read = wire.read_delete(status, body)
+    assert (read.answer, read.status, read.code) == (answer, status, code)
+    assert read.data is (True if answer is Answer.OK else None)
+
+
+def test_message_and_request_id_are_one_printable_line() -> None:
+    body = orjson.dumps({"code": 61199, "msg": " a\x1b[31m\r\nb ", "requestId": "id\n\u202e" + "x" * 300})
+    read = wire.read_delete(200, body)
+    assert read.message == "a [31m b"
+    assert read.request_id is not None
+    assert read.request_id.startswith("id xxx")
+    assert len(read.request_id) == 200
+
+
+ITEM = {"modelId": "m", "assetId": "a", "pointId": "p", "time": 1, "value": 2.5}
+
+
+@pytest.mark.parametrize(
+    ("data", "pairs"),
+    [
+        ({"items": [ITEM]}, {Pair("a", "p")}),
+        ([ITEM, ITEM], {Pair("a", "p")}),
+        ({"items": []}, set()),
+        ({"items": [ITEM, {"assetId": "a"}]}, None),
+        ({"items": [{"assetId": 1, "pointId": "p"}]}, None),
+        ({"items": None}, None),
+        (None, None),
+        (True, None),
+    ],
+)
+def test_what_an_answer_to_get_means(data: object, pairs: set[Pair] | None) -> None:
+    read = wire.read_state(200, reply(0, data))
+    assert read.answer is (Answer.UNDECIDED if pairs is None else Answer.OK)
+    assert read.data == pairs
+
+
+def test_a_page_of_pipelines() -> None:
+    rows = [{"pipelineId": "1", "pipelineName": "n", "status": "PAUSED"}, {"pipelineId": "2", "status": "NEW"}, None]
+    read = wire.read_pipelines(200, reply(0, {"count": 3, "pipelines": rows}))
+    assert read.data == PipelinePage(3, (Pipeline("1", "n", "PAUSED"), Pipeline("2", "", "NEW")))
+
+
+@pytest.mark.parametrize("name", ["status", "stauts", "code"])
+def test_a_token_is_read_however_the_code_is_spelt(name: str) -> None:
+    body = orjson.dumps({name: 0, "msg": "SUCCESS", "data": {"accessToken": "secret-tok", "expire": 7200}})
+    read = wire.read_token(200, body)
+    assert read.answer is Answer.OK
+    assert read.data is not None
+    assert (read.data.value, read.data.expire) == ("secret-tok", 7200.0)
+    assert "secret-tok" not in repr(read)
+
+
+@pytest.mark.parametrize(
+    ("code", "answer"),
+    [
+        (1001, Answer.UNDECIDED),
+        (1002, Answer.REFUSED),
+        (1003, Answer.REFUSED),
+        (1004, Answer.REFUSED),
+        (1005, Answer.UNDECIDED),
+        (1202, Answer.REFUSED),
+        (1203, Answer.CREDENTIALS),
+        (1204, Answer.CREDENTIALS),
+    ],
+)
+def test_what_the_token_service_means(code: int, answer: Answer) -> None:
+    assert wire.read_token(200, orjson.dumps({"status": code, "msg": "no"})).answer is answer
+
+
+@pytest.mark.parametrize("token", ["", "a\r\nX-Evil: 1", "a\0", "tök", "a\x7f"])
+def test_a_token_that_no_header_can_hold_is_none(token: str) -> None:
+    body = orjson.dumps({"status": 0, "data": {"accessToken": token, "expire": 7200}})
+    assert wire.read_token(200, body).answer is Answer.UNDECIDED
+
+
+@pytest.mark.parametrize("expire", [0, -1, None, "7200"])
+def test_a_token_without_a_life_is_none(expire: object) -> None:
+    body = orjson.dumps({"status": 0, "data": {"accessToken": "t", "expire": expire}})
+    assert wire.read_token(200, body).answer is Answer.UNDECIDED
+
+
+SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text(max_size=300)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["items", "count", "pipelines", "assetId", "pointId", "pipelineId"]), inner)
+    ),
+    max_leaves=8,
+)
+NAMES = ["code", "status", "stauts", "apim_status", "msg", "message", "requestId", "data", "accessToken", "expire"]
+DOCUMENTS = st.dictionaries(st.sampled_from(NAMES), VALUES).map(orjson.dumps)
+
+
+@given(status=st.integers(100, 599), body=st.binary(max_size=600) | DOCUMENTS)
+@example(200, b'{"code":1' + b"0" * 400 + b"}")
+@example(200, b'{"code":1e999}')
+@example(200, b'{"code":"\\ud800"}')
+@example(200, b"[" * 100_000)
+def test_no_answer_raises_and_only_a_good_one_carries_data(status: int, body: bytes) -> None:
+    for read in READERS:
+        got: Reply[object] = read(status, body)
+        assert got.status == status
+        assert (got.data is not None) == (got.answer is Answer.OK)
+        assert got.answer is not Answer.OK or 200 <= status < 300
+        for text in (got.message, got.request_id or ""):
+            assert len(text) <= 200
+            assert text.isprintable()
+
+
+@given(status=st.integers(100, 599), body=DOCUMENTS)
+def test_only_code_0_with_data_true_is_deleted(status: int, body: bytes) -> None:
+    document = orjson.loads(body)
+    good = document.get("code") == 0 and type(document["code"]) is int and document.get("data") is True
+    if wire.read_delete(status, body).answer is Answer.OK:
+        assert good
+        assert 200 <= status < 300
+
+
+# ── Retry-After ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("0", 0.0),
+        (" 120 ", 120.0),
+        ("Sun, 01 Mar 2026 12:00:30 GMT", 30.0),
+        ("Sunday, 01-Mar-26 12:00:30 GMT", 30.0),
+        ("Sun Mar  1 12:00:30 2026", 30.0),
+        ("Sun, 01 Mar 2026 12:00:30 -0000", 30.0),
+        ("Sun, 01 Mar 2026 11:00:00 GMT", 0.0),
+        (None, None),
+        ("", None),
+        ("-5", None),
+        ("1.5", None),
+        ("٣", None),
+        ("tomorrow", None),
+        ("Sun, 99 Mar 2026 12:00:30 GMT", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(value: str | None, seconds: float | None) -> None:
+    assert wire.retry_after(value, None, NOON.timestamp()) == seconds
+
+
+def test_a_date_is_measured_against_the_answers_own() -> None:
+    assert wire.retry_after("Sun, 01 Mar 2026 12:00:30 GMT", "Sun, 01 Mar 2026 12:00:10 GMT", 0.0) == 20.0
+    assert wire.retry_after("Sun, 01 Mar 2026 12:00:30 GMT", "yesterday", NOON.timestamp()) == 30.0
+
+
+@given(value=st.text(max_size=40), date=st.none() | st.text(max_size=40))
+@example("9" * 400, None)
+@example("Sun, 01 Mar 99999 12:00:30 GMT", None)
+@example("Sun, 01 Mar 0001 00:00:00 +2359", "Sun, 01 Mar 9999 00:00:00 -2359")
+@example("²", None)
+def test_retry_after_never_raises_and_is_never_negative(value: str, date: str | None) -> None:
+    seconds = wire.retry_after(value, date, NOON.timestamp())
+    assert seconds is None or 0.0 <= seconds < 1e12
+
+
+@given(st.datetimes(datetime(1971, 1, 1), datetime(2200, 1, 1)))
+def test_every_http_date_is_read(moment: datetime) -> None:
+    moment = moment.replace(microsecond=0, tzinfo=UTC)
+    expected = max(0.0, moment.timestamp() - NOON.timestamp())
+    assert wire.retry_after(format_datetime(moment, usegmt=True), None, NOON.timestamp()) == expected

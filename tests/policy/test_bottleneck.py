@@ -1,0 +1,95 @@
+"""What holds a run back, and the points that tell its course."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulkstate.policy.bottleneck import By, Holding, Moment, holding
+from bulkstate.policy.pacing import Pacer, Window
+from bulkstate.policy.series import Latencies, spacing
+
+BUSY = Moment(False, 3, None, Window(20, 1.0), False, False, True, 4, 4)
+
+
+@pytest.mark.parametrize(
+    ("moment", "found"),
+    [
+        (BUSY, Holding(By.YOUR_LIMIT, "20/s")),
+        (replace(BUSY, window=Window(1000, 60.0)), Holding(By.YOUR_LIMIT, "1000/min")),
+        (replace(BUSY, paused=True, gateway_limit=""), Holding(By.PAUSE)),
+        (replace(BUSY, gateway_limit=""), Holding(By.GATEWAY_LIMIT)),
+        (replace(BUSY, gateway_limit="per minute"), Holding(By.GATEWAY_LIMIT, "per minute")),
+        (replace(BUSY, in_line=0, gateway_limit=""), Holding(By.GATEWAY_SLOW)),
+        (replace(BUSY, window=None), Holding(By.MACHINE)),
+        (replace(BUSY, in_line=0), Holding(By.GATEWAY_SLOW)),
+        (replace(BUSY, in_line=0, full=True), Holding(By.MACHINE)),
+        (replace(BUSY, in_line=0, under_way=2), Holding(By.MACHINE)),
+        (replace(BUSY, in_line=0, under_way=2, at_hand=False), Holding(By.GATEWAY_SLOW)),
+    ],
+)
+def test_what_holds(moment: Moment, found: Holding) -> None:
+    assert holding(moment) == found
+
+
+windows = st.builds(Window, st.integers(1, 30), st.sampled_from([1.0, 2.0, 10.0, 60.0]))
+
+
+@given(st.lists(windows, min_size=1, max_size=3), st.lists(st.tuples(st.integers(0, 40), windows), max_size=4))
+def test_a_rate_set_by_hand_never_lifts_a_window(limits: list[Window], by_hand: list[tuple[int, Window]]) -> None:
+    pacer, now, starts = Pacer(limits), 0.0, []
+    changes = dict(by_hand)
+    for call in range(60):
+        if call in changes:
+            pacer.set_rate(changes[call])
+        ready = pacer.ready_at(now)
+        assert ready <= now or pacer.binds(now) in [*limits, *changes.values()]
+        now = max(now, ready)
+        pacer.sent(now)
+        starts.append(now)
+    for window in limits:
+        assert all(
+            later - first >= window.seconds for first, later in zip(starts, starts[window.calls :], strict=False)
+        )
+
+
+def test_a_rate_set_by_hand_holds_from_the_next_call_on_and_says_so() -> None:
+    pacer = Pacer([Window(100, 1.0)])
+    pacer.sent(0.0)
+    pacer.set_rate(Window(2, 1.0))
+    assert pacer.ready_at(0.0) == pytest.approx(0.5, abs=0.02)
+    assert pacer.binds(0.1) == Window(2, 1.0)
+    pacer.set_rate(Window(500, 1.0))
+    assert pacer.ready_at(0.0) <= 0.011
+    assert pacer.rate == Pacer([Window(100, 1.0)]).rate
+
+
+def points_in(seconds: float) -> int:
+    age, points = 0.0, 0
+    while age < seconds:
+        age, points = age + spacing(age), points + 1
+    return points
+
+
+def test_a_long_run_has_no_more_points_than_anybody_can_look_at() -> None:
+    assert points_in(600) == 600
+    assert points_in(7 * 86_400) < 5_000
+    assert points_in(365 * 86_400) < 8_000
+
+
+@given(st.lists(st.floats(0.001, 100.0), min_size=1, max_size=200))
+def test_percentiles_are_right_within_five_percent(seconds: list[float]) -> None:
+    latencies = Latencies()
+    for each in seconds:
+        latencies.add(each)
+    ordered = sorted(seconds)
+    for share in (0.5, 0.99):
+        exact = ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
+        assert exact * 0.999 <= latencies.percentile(share) <= exact * 1.051
+
+
+def test_without_calls_there_is_no_latency() -> None:
+    assert Latencies().percentile(0.5) == 0.0

@@ -1,0 +1,95 @@
+"""What is asked of a run by hand is carried out once, whatever becomes of the file in between."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from bulkstate.disk import control
+from bulkstate.disk.control import Command
+from bulkstate.engine.gate import Gate
+from bulkstate.errors import StoppedByHand
+from bulkstate.model import Use
+from bulkstate.policy.pacing import Pacer, Window
+from bulkstate.runs.by_hand import Helm
+from bulkstate.runs.stopping import Brake
+
+
+class Uses:
+    """Keeps what was done."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    async def used(self, use: Use) -> None:
+        self.done.append(f"{use.command} {use.value}".rstrip())
+
+
+class Steered:
+    """A run that nobody works on, and its helm."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.gate, self.brake, self.uses = Gate(Pacer((Window(50, 1.0),)), lambda: 9.0), Brake(), Uses()
+        self.helm = Helm(directory, self.gate, self.brake, self.uses, lambda: 9.0)
+
+    def ask(self, command: Command, value: str = "") -> None:
+        control.ask(self.directory, Use(1.0, command, value))
+
+    def spoil(self) -> None:
+        (self.directory / "control.json").write_text("oops")
+
+
+@pytest.mark.anyio
+async def test_each_use_is_carried_out_once_and_in_order(tmp_path: Path) -> None:
+    run = Steered(tmp_path)
+    run.ask(Command.RATE, "4/s")
+    run.ask(Command.PAUSE)
+    held = []
+    for _ in range(2):
+        await run.helm.look()
+        held.append(run.gate.paused)
+    run.ask(Command.RESUME)
+    await run.helm.look()
+    assert [*held, run.gate.paused] == [True, True, False]
+    assert run.uses.done == ["rate 4/s", "pause", "resume"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("seen", [True, False])
+async def test_what_is_asked_after_the_file_was_spoilt_is_done(tmp_path: Path, seen: bool) -> None:
+    run = Steered(tmp_path)
+    run.ask(Command.RATE, "4/s")
+    run.ask(Command.CONCURRENCY, "2")
+    await run.helm.look()
+    run.spoil()
+    with capture_logs() as said:
+        if seen:
+            await run.helm.look()
+            await run.helm.look()
+    assert len(said) == seen
+    run.ask(Command.PAUSE)
+    await run.helm.look()
+    assert run.gate.paused
+    assert run.uses.done == ["rate 4/s", "concurrency 2", "pause"]
+
+
+@pytest.mark.anyio
+async def test_what_is_asked_before_there_is_a_helm_is_done(tmp_path: Path) -> None:
+    control.ask(tmp_path, Use(1.0, Command.STOP))
+    run = Steered(tmp_path)
+    await run.helm.look()
+    assert isinstance(run.brake.reason, StoppedByHand)
+
+
+@pytest.mark.anyio
+async def test_a_run_that_was_stopped_says_how_to_go_on_with_it(tmp_path: Path) -> None:
+    directory = tmp_path / "my run"
+    directory.mkdir()
+    run = Steered(directory)
+    run.ask(Command.STOP)
+    await run.helm.look()
+    assert run.brake.reason is not None
+    assert run.brake.reason.hint == f"`bulkstate resume '{directory}'` goes on"

@@ -1,0 +1,121 @@
+"""A run's course, written down on virtual time: what held it back, in points that are never too many."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import anyio
+import pytest
+
+from bulkstate.disk import control
+from bulkstate.disk.journal import Record
+from bulkstate.engine.engine import Engine, Equipment, Pace
+from bulkstate.engine.gate import Gate
+from bulkstate.engine.pipelines import Watch
+from bulkstate.engine.reads import Reads
+from bulkstate.model import Answer, Point
+from bulkstate.policy.bottleneck import By, Holding
+from bulkstate.policy.pacing import Pacer, Window
+from bulkstate.report import fold, to_text
+from bulkstate.runs.course import Logbook
+
+from ..engine.gateway import Say, ScriptedApi, World, pipelines_of
+from ..engine.session import Settings, Witness, a_folder, a_plan, create, virtually, wall
+
+
+class Audience(Witness):
+    """Also keeps what it is told of what holds the run back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set[Holding] = set()
+
+    def held(self, holding: Holding) -> None:
+        self.seen.add(holding)
+
+
+async def followed(world: World, settings: Settings, directory: Path, audience: Audience) -> None:
+    """A run with a logbook that looks four times a second."""
+    gate = Gate(Pacer(settings.windows), wall)
+    api = ScriptedApi(world, gate)
+    with create(directory, world.plan) as journal:
+        logbook = Logbook(audience, journal, directory, gate, wall, anyio.current_time)
+        watch = Watch(Reads(api, gate, settings.retry, lambda: 0.5), pipelines_of(world.plan))
+        equipment = Equipment(api, gate, watch, journal, logbook, lambda: 0.5, wall)
+        pace = Pace(settings.workers, settings.retry)
+        engine = Engine(equipment, pace, world.plan, range(world.plan.requests))
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(look, logbook, engine)
+            assert await engine.run() is None
+            tasks.cancel_scope.cancel()
+        await logbook.close(engine)
+
+
+async def look(logbook: Logbook, engine: Engine) -> None:
+    while True:
+        await anyio.sleep(0.25)
+        await logbook.look(engine)
+
+
+def course(world: World, settings: Settings) -> tuple[tuple[Point, ...], str, control.Status, Audience]:
+    """The points that a run leaves, its page, what it last said of itself, and who watched."""
+    audience = Audience()
+    with a_folder() as folder:
+        virtually(followed, world, settings, Path(folder, "run"), audience)
+        status = control.told(Path(folder, "run"))
+        with Record.open(Path(folder, "run")) as record:
+            assert status is not None
+            return record.points(), to_text(fold(record)), status, audience
+
+
+def test_a_configured_rate_holds_and_is_named() -> None:
+    points, page, status, audience = course(World(a_plan(200)), Settings(windows=(Window(20, 1.0),)))
+    assert {(point.held_by, point.which) for point in points} == {(By.YOUR_LIMIT, "20/s")}
+    assert all(later.at - earlier.at >= 1.0 for earlier, later in pairwise(points))
+    assert len(points) == 10
+    assert all(point.rate == pytest.approx(20, rel=0.1) for point in points)
+    assert all(point.p50 == pytest.approx(0.05, rel=0.06) for point in points)
+    assert "held back by your limit, 20/s: 100% of the time" in page
+    assert (status.settled, status.calls, status.held_by) == (200, 200, "your limit, 20/s")
+    assert Holding(By.YOUR_LIMIT, "20/s") in audience.seen
+
+
+def test_a_slow_gateway_holds() -> None:
+    points, *_ = course(World(a_plan(60), say=Say(Answer.OK, 2.0, 0, True)), Settings(workers=4))
+    assert {point.held_by for point in points} == {By.GATEWAY_SLOW}
+    assert max(point.in_flight for point in points) == 4
+    assert max(point.p99 for point in points) == pytest.approx(2.0, rel=0.06)
+
+
+def test_refusals_hold() -> None:
+    refusals = [Say(Answer.THROTTLED, 0.05, retry_after=9.0)]
+    points, *_ = course(World(a_plan(20), script={0: refusals * 3}), Settings(windows=(Window(5, 1.0),)))
+    seconds = sum(point.seconds for point in points if point.held_by == By.GATEWAY_LIMIT)
+    assert seconds == pytest.approx(27, abs=3)
+    assert sum(point.refused for point in points) >= 3
+
+
+def test_a_run_that_is_over_at_once_has_one_point() -> None:
+    points, *_ = course(World(a_plan(2)), Settings())
+    assert len(points) == 1
+
+
+def test_the_last_word_tells_no_pace_of_a_moment() -> None:
+    """What is answered in the last fraction of a second says nothing of calls a second."""
+    quick = World(a_plan(61), say=Say(Answer.OK, 0.001, 0, True))
+    *_, status, _ = course(quick, Settings(workers=1, windows=(Window(5, 1.0),)))
+    assert (status.settled, status.calls) == (61, 61)
+    assert status.rate == pytest.approx(5, rel=0.05)
+    assert status.p50 == pytest.approx(0.001, rel=0.2)
+    *_, status, _ = course(World(a_plan(3)), Settings(windows=(Window(5, 1.0),)))
+    assert (status.settled, status.calls) == (3, 3)
+    assert status.rate > 0, "there was no second before"
+
+
+def test_a_long_run_has_few_points() -> None:
+    slow = replace(Say(Answer.OK, 1.0, 0, True), seconds=60.0)
+    points, *_ = course(World(a_plan(100), say=slow), Settings(workers=1))
+    assert len(points) < 2_000
+    assert sum(point.seconds for point in points) == pytest.approx(6_000, rel=0.01)
