@@ -21,7 +21,7 @@ from botocore.retries.throttling import CubicCalculator
 from gateway_sim import Caller, Job
 
 from bulkstate.engine.gate import Follower, Gate
-from bulkstate.engine.ports import StageStateApi
+from bulkstate.gateway.api import StageStateApi
 from bulkstate.model import Answer, Attempt, Chunk, Told
 from bulkstate.policy.pacing import CATCH_UP, Pacer
 from bulkstate.policy.retry import RetryPolicy

@@ -25,12 +25,13 @@ from trio.testing import MockClock
 from bulkstate.engine.engine import Engine, Equipment, Pace
 from bulkstate.engine.gate import Gate
 from bulkstate.engine.pipelines import Watch
-from bulkstate.engine.ports import Grant, StageStateApi
 from bulkstate.engine.reads import Reads
+from bulkstate.gateway.api import StageStateApi
 from bulkstate.model import (
     Answer,
     Attempt,
     Chunk,
+    Grant,
     LowerBound,
     Outcome,
     Pair,
@@ -46,8 +47,8 @@ from bulkstate.model import (
     Verdict,
 )
 from bulkstate.policy.concurrency import ConcurrencyPilot
-from bulkstate.policy.pacing import Window
 from bulkstate.policy.retry import RetryPolicy
+from bulkstate.rates import Rate
 
 PIPELINE: Final = "simulated"
 BODY_BYTES: Final = 11_000
@@ -161,7 +162,7 @@ class Job:
 
     world: World
     calls: int = 10_000
-    told: tuple[Window, ...] = ()
+    told: tuple[Rate, ...] = ()
     workers: int = 64
 
 

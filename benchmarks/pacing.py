@@ -30,16 +30,17 @@ from bulkstate.disk.journal import Journal, RunFacts
 from bulkstate.engine.gate import Gate
 from bulkstate.model import Pair, Stage
 from bulkstate.pairs.relation import of_pairs
-from bulkstate.policy.pacing import Pacer, Window
+from bulkstate.policy.pacing import Pacer
+from bulkstate.rates import Rate
 
 CALLERS = 16
-LIMITS = ((Window(50, 1.0), 12.0), (Window(2000, 1.0), 8.0))
+LIMITS = ((Rate(50, 1.0), 12.0), (Rate(2000, 1.0), 8.0))
 """Each with the seconds that are measured."""
 
 UNCONTENDED = 100_000
 
 
-async def paced(window: Window, seconds: float, journal: Journal) -> list[float]:
+async def paced(window: Rate, seconds: float, journal: Journal) -> list[float]:
     """When each call could start."""
     gate = Gate(Pacer([window]), time.time, time.perf_counter)
     await gate.keep(journal)
@@ -61,7 +62,7 @@ async def paced(window: Window, seconds: float, journal: Journal) -> list[float]
 
 async def uncontended(journal: Journal) -> float:
     """Seconds that a call takes at the gate when it needn't wait."""
-    gate = Gate(Pacer([Window(10**9, 1.0)]), time.time, time.perf_counter)
+    gate = Gate(Pacer([Rate(10**9, 1.0)]), time.time, time.perf_counter)
     await gate.keep(journal)
     start = time.perf_counter()
     for _ in range(UNCONTENDED):

@@ -23,10 +23,11 @@ from bulkstate.engine.gate import Gate
 from bulkstate.model import Answer, Reply
 from bulkstate.policy.auto.learnt import Learnt, LearntQuota
 from bulkstate.policy.auto.pilot import Pilot
-from bulkstate.policy.pacing import Pacer, Window
+from bulkstate.policy.pacing import Pacer
 from bulkstate.policy.retry import RetryPolicy, Tries, decide
+from bulkstate.rates import Rate
 
-WINDOWS: Final = (Window(1_000_000, 1.0), Window(50_000_000, 60.0))
+WINDOWS: Final = (Rate(1_000_000, 1.0), Rate(50_000_000, 60.0))
 """Far above what any machine calls: nothing waits, and both windows are counted."""
 
 STEP: Final = 2e-6

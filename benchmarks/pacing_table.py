@@ -31,7 +31,8 @@ from omniscient import least, paced
 from bulkstate.engine.gate import Gate
 from bulkstate.policy.auto.pilot import NOTHING, Pilot
 from bulkstate.policy.concurrency import FEW, ConcurrencyPilot, at_first
-from bulkstate.policy.pacing import Pacer, Window
+from bulkstate.policy.pacing import Pacer
+from bulkstate.rates import Rate
 
 MINUTE: Final = 60.0
 HOUR: Final = 3_600.0
@@ -57,7 +58,7 @@ def per(calls: float, seconds: float = 1.0) -> FixedWindow:
 
 def told(name: str, *limits: FixedWindow) -> Row:
     """A gateway whose limits are told."""
-    windows = tuple(Window(int(limit.calls.at(0.0)), limit.seconds) for limit in limits)
+    windows = tuple(Rate(int(limit.calls.at(0.0)), limit.seconds) for limit in limits)
     return Row(f"told {name}", Job(World(limits), told=windows), 98, 0)
 
 
@@ -85,7 +86,7 @@ def shared(name: str, limit: Limit, others: Steps) -> Row:
 
 def working(name: str, load: Load, reached: float) -> Row:
     """A gateway whose limit is told, and far above what the work behind it allows."""
-    return Row(name, Job(World((per(5000),), load=load), told=(Window(5000, 1.0),), workers=256), reached, 0.5)
+    return Row(name, Job(World((per(5000),), load=load), told=(Rate(5000, 1.0),), workers=256), reached, 0.5)
 
 
 ROWS: Final = (

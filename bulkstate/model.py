@@ -110,6 +110,10 @@ class Part:
     points: Span
 
 
+Cut: TypeAlias = tuple[Span, Span]
+"""Which of a chunk's assets, and which of its points."""
+
+
 @dataclass(frozen=True, slots=True)
 class LowerBound:
     """No plan of this stage can have fewer requests than `requests`; `proof` says why, in words.
@@ -268,6 +272,17 @@ class Reply(Generic[T_co]):
     limits: tuple[Told, ...] = ()
 
 
+def describe(reply: Reply[object]) -> str:
+    """An answer in one line, for people: HTTP status, code, message and request ID, as far as there are any."""
+    parts = [
+        f"HTTP {reply.status}" if reply.status is not None else "no answer",
+        f"code {reply.code}" if reply.code is not None else "",
+        reply.message,
+        f"request {reply.request_id}" if reply.request_id else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt(Generic[T_co]):
     """One call and what came of it. `sent_at` is in seconds of the event loop's clock; `seconds` until the answer."""
@@ -358,6 +373,18 @@ class Outcome:
     first_sent_at: float | None = None
     last_answered_at: float | None = None
     parts: tuple[Part, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Leave to make `calls` calls from `at` (UNIX seconds) on; of the grant before, `spent` calls were made.
+
+    It is on disk before the first of its calls, so that a killed run knows the most it can have sent (law 5).
+    """
+
+    at: float
+    calls: int
+    spent: int
 
 
 @dataclass(frozen=True, slots=True)

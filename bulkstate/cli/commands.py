@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import shlex
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
@@ -15,10 +14,11 @@ from typing import Annotated, Final
 import anyio
 import orjson
 import typer
-from rich.console import Console
 
 from bulkstate import __version__, config
 from bulkstate.cli import ctl
+from bulkstate.cli.agreement import agreement, audience
+from bulkstate.cli.logs import LogStyle, log_style, set_up_logging
 from bulkstate.cli.terminal import PRETTY, Page, attend, catch_signals, open_streams, printing, speaking, tell, write
 from bulkstate.disk import saved_plan
 from bulkstate.disk.control import Command
@@ -26,18 +26,13 @@ from bulkstate.disk.journal import RESUMED, RETRIED, Record
 from bulkstate.emulator import app as emulator_app
 from bulkstate.emulator.faults import load_faults
 from bulkstate.emulator.world import World, default_world, load_world
-from bulkstate.engine.ports import Observer
-from bulkstate.errors import InputError, Interrupted, NotConfirmed, Problem
+from bulkstate.errors import InputError, Interrupted, Problem
 from bulkstate.forms.values import parse_duration
-from bulkstate.model import Plan
-from bulkstate.pairs.chunks import Pieces
 from bulkstate.planner.difference import compare
-from bulkstate.policy.pacing import Forecast
 from bulkstate.report import fold, show, to_json, to_text, write_failures
 from bulkstate.report.differences import show_comparison
 from bulkstate.report.explained import explanation_to_json
 from bulkstate.report.planned import plan_to_json, show_plan
-from bulkstate.report.progress import LineProgress, LiveProgress, LogStyle, log_style, set_up_logging
 from bulkstate.runs import operations
 from bulkstate.runs.session import Finished
 from bulkstate.runs.stopping import Brake
@@ -191,11 +186,11 @@ def apply(
 
 
 def _carry_out(prepared: operations.Prepared, yes: bool, run_dir: Path | None, state: Path | None, json: bool) -> None:
-    agree = _agreement(prepared.settings, yes, state)
+    agree = agreement(prepared.settings, yes, state)
     directory = run_dir or operations.run_directory(prepared.plan)
 
     async def work(brake: Brake) -> Finished:
-        return await operations.start(prepared, directory, os.environ, agree, _audience, brake, state)
+        return await operations.start(prepared, directory, os.environ, agree, audience, brake, state)
 
     tell(attend(work), json)
 
@@ -213,7 +208,7 @@ def resume(
 
     async def work(brake: Brake) -> Finished:
         again = RETRIED if retry_failed else RESUMED
-        return await operations.resume(run_dir, os.environ, again, _audience, brake, state)
+        return await operations.resume(run_dir, os.environ, again, audience, brake, state)
 
     with speaking(json):
         tell(attend(work), json)
@@ -352,41 +347,6 @@ async def _serve(serving: AbstractAsyncContextManager[emulator_app.Emulator], wo
 def schema() -> None:
     """Print the configuration's JSON Schema, for editors."""
     write(orjson.dumps(config.schema(), option=PRETTY))
-
-
-# ── agreement and audience ────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _agreement(settings: config.Settings, yes: bool, state: Path | None) -> operations.Agree:
-    """Who agrees to the plan: `--yes`, somebody at the terminal, or nobody, which is refused at once."""
-    if yes or isinstance(settings.gateway, config.Embedded):
-        return _agreed
-    if not sys.stdin.isatty():
-        raise NotConfirmed("nobody is there to agree to the plan", hint="say --yes to delete without a question")
-    return lambda plan: _ask(plan, operations.forecast_of(plan, settings, state))
-
-
-async def _agreed(_plan: Plan) -> None:
-    return
-
-
-async def _ask(plan: Plan, forecast: Forecast | None) -> None:
-    console = Console(stderr=True)
-    show_plan(plan, forecast, console)
-    unlisted = f", and of {plan.unlisted_pairs:,} that nobody listed" if plan.unlisted_pairs else ""
-    question = f"Delete the state of these {plan.pairs:,} pairs{unlisted}? It can't be brought back. [yes/no] "
-    console.print(question, markup=False, highlight=False, end="")
-    await anyio.wait_readable(sys.stdin)
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise NotConfirmed("not agreed to: nothing was deleted")
-
-
-def _audience(pieces: Pieces, numbers: Sequence[int]) -> AbstractContextManager[Observer]:
-    """Who watches: a bar on a terminal, else a log line now and then."""
-    pairs = sum(map(pieces.pairs, numbers))
-    if sys.stderr.isatty():
-        return LiveProgress(len(numbers), pairs, time.monotonic, Console(stderr=True))
-    return LineProgress(len(numbers), pairs, time.monotonic)
 
 
 @contextmanager

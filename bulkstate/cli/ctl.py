@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Final
 
 from bulkstate.disk import control
-from bulkstate.disk.control import Command, Status
+from bulkstate.disk.control import Command, Status, parse_pace, parse_workers
 from bulkstate.disk.journal import Record, existing
 from bulkstate.disk.locks import is_in_use
 from bulkstate.errors import InputError, Problem
 from bulkstate.model import RunResult, Use
 from bulkstate.report import duration
-from bulkstate.runs.by_hand import parse_pace, parse_workers
 from bulkstate.text import printable
 
 _COMMAND: Final = "COMMAND"

@@ -36,7 +36,8 @@ from bulkstate.errors import InputError, Problem
 from bulkstate.forms import nodes
 from bulkstate.forms.place import MOST_PROBLEMS, Place, Source
 from bulkstate.forms.single import JsonObject
-from bulkstate.forms.values import AUTO, Auto, Rate, SecretReference, Share
+from bulkstate.forms.values import AUTO, Auto, SecretReference, Share
+from bulkstate.rates import Rate
 
 __all__ = [
     "AUTO",

@@ -11,7 +11,8 @@ from bulkstate.config.gateway import EMBEDDED, Embedded, Gateway
 from bulkstate.config.settings import CONTINUATION, Settings
 from bulkstate.forms import nodes
 from bulkstate.forms.place import Place, Source
-from bulkstate.forms.values import Rate, SecretReference, Share, format_duration
+from bulkstate.forms.values import SecretReference, Share, format_duration
+from bulkstate.rates import Rate
 from bulkstate.selection import STDIN, PairSource
 
 

@@ -16,9 +16,10 @@ from bulkstate.errors import Problem
 from bulkstate.forms.place import Place
 from bulkstate.forms.sections import Found, Maybe, OneOrMore, Section
 from bulkstate.forms.single import AutoOr, Choice, Duration, FilePath, Flag, JsonObject, RateOf, ShareOf, Size, Whole
-from bulkstate.forms.values import A_FIFTH, AUTO, WHOLE, Auto, Rate, Share
+from bulkstate.forms.values import A_FIFTH, AUTO, WHOLE, Auto, Share
 from bulkstate.gateway.wire import PAIRS_PER_REQUEST
 from bulkstate.planner.effort import Effort
+from bulkstate.rates import Rate
 from bulkstate.selection import Entry, PairSource
 
 VERSION: Final = 1

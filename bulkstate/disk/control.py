@@ -17,6 +17,7 @@ from filelock import FileLock
 from bulkstate.disk import small_file
 from bulkstate.errors import Refused
 from bulkstate.model import Use
+from bulkstate.rates import Rate, parse_rate
 
 PAUSE: Final = "PAUSE"
 _FILE: Final = "control.json"
@@ -25,6 +26,11 @@ _STATUS: Final = "status.json"
 _SHARED: Final = 0o644
 _LOCK: Final = 0o666
 """Who asks, as root say, needn't be the user who runs; the run directory lets nobody else in, and nothing is secret."""
+
+MOST_WORKERS: Final = 1000
+
+CONFIGURED: Final = "configured"
+"""In place of a rate, or of a number of calls under way: what was set by hand counts no more."""
 
 
 class Command(StrEnum):
@@ -157,3 +163,21 @@ def told(directory: Path) -> Status | None:
 
 
 _KINDS: Final[Mapping[str, tuple[type, ...]]] = {"float": (int, float), "int": (int,), "bool": (bool,), "str": (str,)}
+
+
+def parse_pace(text: str) -> Rate | None:
+    """A rate such as `10/s`, None for `configured`. ValueError, with what was expected, for anything else."""
+    if text == CONFIGURED:
+        return None
+    return parse_rate(text)
+
+
+def parse_workers(text: str) -> int | None:
+    """A number of calls under way from 1 to `MOST_WORKERS`, None for `configured`. ValueError, with what was expected,
+    for anything else."""
+    if text == CONFIGURED:
+        return None
+    workers = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(MOST_WORKERS)) else 0
+    if not 1 <= workers <= MOST_WORKERS:
+        raise ValueError(f"a number of calls under way, from 1 to {MOST_WORKERS:,}, or {CONFIGURED}")
+    return workers

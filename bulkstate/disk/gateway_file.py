@@ -19,7 +19,7 @@ import structlog
 from filelock import FileLock, Timeout
 
 from bulkstate.disk import small_file
-from bulkstate.engine.ports import Grant
+from bulkstate.model import Grant
 
 VERSION: Final = 1
 MOST_SPANS: Final = 1_000

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
+
+from bulkstate.rates import Rate
 
 
 class WindowKind(StrEnum):
@@ -18,14 +19,6 @@ class WindowKind(StrEnum):
 
     FIXED = "fixed"
     SLIDING = "sliding"
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """At most `calls` calls in `seconds` seconds."""
-
-    calls: int
-    seconds: float
 
 
 class _Meter(Protocol):
@@ -41,7 +34,7 @@ class _Meter(Protocol):
 class FixedMeter:
     """Counts calls in windows that begin at whole multiples of their length."""
 
-    def __init__(self, window: Window) -> None:
+    def __init__(self, window: Rate) -> None:
         self._window = window
         self._number = -1
         self._calls = 0
@@ -61,7 +54,7 @@ class FixedMeter:
 class SlidingMeter:
     """Remembers when each call of the last window was admitted."""
 
-    def __init__(self, window: Window) -> None:
+    def __init__(self, window: Rate) -> None:
         self._window = window
         self._admitted: deque[float] = deque(maxlen=window.calls)
 
@@ -79,7 +72,7 @@ class SlidingMeter:
 class FlowControl:
     """All windows at once. A refused call is counted in none of them."""
 
-    def __init__(self, windows: Iterable[Window], kind: WindowKind = WindowKind.FIXED) -> None:
+    def __init__(self, windows: Iterable[Rate], kind: WindowKind = WindowKind.FIXED) -> None:
         meter = FixedMeter if kind is WindowKind.FIXED else SlidingMeter
         self._meters: list[_Meter] = [meter(window) for window in windows]
 

@@ -24,12 +24,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from bulkstate.emulator.limits import Window, WindowKind
+from bulkstate.emulator.limits import WindowKind
 from bulkstate.emulator.yamlfile import Entry, Fields, open_yaml
 from bulkstate.errors import InputError, Problem
 from bulkstate.gateway.wire import PAIRS_PER_REQUEST
 from bulkstate.model import Pair, PipelineStatus
 from bulkstate.pairs.patterns import unfold
+from bulkstate.rates import Rate
 
 MEBIBYTE: Final = 1024 * 1024
 
@@ -87,7 +88,7 @@ class Limits:
     """What the gateway refuses: calls over `windows` (429; none by default), bodies over `body_bytes` (413), and more
     than `pairs` pairs in a call (61105). `retry_after` adds that header to a 429: nobody documents that it comes."""
 
-    windows: tuple[Window, ...] = ()
+    windows: tuple[Rate, ...] = ()
     kind: WindowKind = WindowKind.FIXED
     retry_after: bool = False
     body_bytes: int = MEBIBYTE

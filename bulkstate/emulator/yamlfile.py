@@ -11,8 +11,8 @@ from typing import Final, TypeVar
 
 import yaml
 
-from bulkstate.emulator.limits import Window
 from bulkstate.errors import InputError, Problem
+from bulkstate.rates import Rate
 
 T = TypeVar("T")
 
@@ -143,14 +143,14 @@ class Entry:
             raise self.mistake(f"expected a share from 0 to 1, found {self._scalar()!r}")
         return share
 
-    def window(self) -> Window:
+    def window(self) -> Rate:
         """A limit such as 20/s, 1000/min or 600/30s."""
         found = _WINDOW.fullmatch(str(self._scalar()))
         calls, many, unit = found.groups() if found else ("0", "0", "s")
         seconds = int(many or 1) * _SECONDS[unit]
         if not int(calls) or not seconds:
             raise self.mistake(f"expected a limit such as 20/s, 1000/min or 600/30s; found {self._scalar()!r}")
-        return Window(int(calls), seconds)
+        return Rate(int(calls), seconds)
 
     def path(self) -> Path:
         """A path, relative to the file's folder."""

@@ -17,9 +17,8 @@ from anyio.abc import TaskGroup
 from bulkstate.engine.gate import Gate, GateClosed
 from bulkstate.engine.outbox import Outbox
 from bulkstate.engine.pipelines import Watch
-from bulkstate.engine.ports import Journal, Observer, StageStateApi
+from bulkstate.engine.ports import Journal, Observer
 from bulkstate.engine.queue import Job, Work
-from bulkstate.engine.reads import describe
 from bulkstate.errors import (
     BulkstateError,
     CredentialsLost,
@@ -30,8 +29,9 @@ from bulkstate.errors import (
     StatusUnread,
     Stopped,
 )
+from bulkstate.gateway.api import StageStateApi
 from bulkstate.gateway.wire import Code
-from bulkstate.model import Answer, Attempt, Outcome, Part, Plan, Reply, Stage, Verdict
+from bulkstate.model import Answer, Attempt, Outcome, Part, Plan, Reply, Stage, Verdict, describe
 from bulkstate.pairs.chunks import Pieces
 from bulkstate.policy.bottleneck import Moment
 from bulkstate.policy.concurrency import ConcurrencyPilot

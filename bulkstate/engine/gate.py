@@ -7,12 +7,13 @@ from typing import Any, Final, Protocol
 
 import anyio
 
-from bulkstate.engine.ports import Grant, Ledger
-from bulkstate.model import Answer, Attempt, Told
+from bulkstate.engine.ports import Ledger
+from bulkstate.model import Answer, Attempt, Grant, Told
 from bulkstate.policy.breaker import Breaker, Failure
-from bulkstate.policy.pacing import Pacer, Window
+from bulkstate.policy.pacing import Pacer
 from bulkstate.policy.retry import DOWN, RetryPolicy
 from bulkstate.policy.throttling import Throttling
+from bulkstate.rates import Rate
 
 GRANT_SECONDS: Final = 2.0
 """A grant is for as many calls as the pacer allows in so many seconds, and is renewed at twice that age."""
@@ -234,7 +235,7 @@ class Gate:
         self._breaker.held(self._clock())
         self._tell()
 
-    def set_rate(self, window: Window | None) -> None:
+    def set_rate(self, window: Rate | None) -> None:
         """Let calls through no faster than this either, and never faster than the configured windows allow; None: as
         fast as those do."""
         self._pacer.set_rate(window)
@@ -289,7 +290,7 @@ class Gate:
         return self._in_line
 
     @property
-    def window(self) -> Window | None:
+    def window(self) -> Rate | None:
         """The window that the next call waits for, if it waits for one."""
         return self._pacer.binds(self._clock())
 

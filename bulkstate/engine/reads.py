@@ -10,8 +10,8 @@ from typing import TypeVar
 import anyio
 
 from bulkstate.engine.gate import Gate
-from bulkstate.engine.ports import StageStateApi
-from bulkstate.model import Answer, Attempt, Chunk, Pair, Pipeline, Reply, Span
+from bulkstate.gateway.api import StageStateApi
+from bulkstate.model import Answer, Attempt, Chunk, Pair, Pipeline, Reply, Span, describe
 from bulkstate.policy.retry import Again, Renew, RetryPolicy, Tries, Yield, decide
 from bulkstate.policy.sizing import halves
 
@@ -27,17 +27,6 @@ class ReadFailed(Exception):
     def __init__(self, what: str, reply: Reply[object]) -> None:
         super().__init__(f"{what}: {describe(reply)}")
         self.reply = reply
-
-
-def describe(reply: Reply[object]) -> str:
-    """An answer in one line, for people: HTTP status, code, message and request ID, as far as there are any."""
-    parts = [
-        f"HTTP {reply.status}" if reply.status is not None else "no answer",
-        f"code {reply.code}" if reply.code is not None else "",
-        reply.message,
-        f"request {reply.request_id}" if reply.request_id else "",
-    ]
-    return ", ".join(part for part in parts if part)
 
 
 class Reads:

@@ -16,19 +16,17 @@ from bulkstate.forms.place import VARIABLE, Place
 from bulkstate.forms.values import (
     AUTO,
     DURATION_PATTERN,
-    RATE_PATTERN,
     SHARE_PATTERN,
     SIZE_PATTERN,
     Auto,
-    Rate,
     SecretReference,
     Share,
     format_duration,
     parse_duration,
-    parse_rate,
     parse_share,
     parse_size,
 )
+from bulkstate.rates import RATE_PATTERN, Rate, parse_rate
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

@@ -9,7 +9,6 @@ from typing import Final, Literal, TypeAlias
 
 from bulkstate.errors import InputError, Problem
 
-SECONDS_OF_RATE: Final = {"s": 1, "min": 60, "h": 3_600, "d": 86_400}
 SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3_600.0, "d": 86_400.0}
 BYTES: Final = {"B": 1, "kB": 1_000, "MB": 1_000_000, "GB": 10**9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
@@ -18,36 +17,9 @@ def _units(units: Mapping[str, object]) -> str:
     return "|".join(units)
 
 
-RATE_PATTERN: Final = rf"([0-9][0-9_]{{0,11}})/([0-9]{{0,9}})({_units(SECONDS_OF_RATE)})"
 DURATION_PATTERN: Final = rf"([0-9]{{1,9}}(?:\.[0-9]{{1,9}})?) ?({_units(SECONDS)})"
 SHARE_PATTERN: Final = r"([0-9]{1,9}) ?%"
 SIZE_PATTERN: Final = rf"([0-9][0-9_]{{0,14}}) ?({_units(BYTES)})?"
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """So many calls in any window of so many seconds, wherever the window starts."""
-
-    calls: int
-    seconds: float
-
-    def __str__(self) -> str:
-        for unit, seconds in reversed(SECONDS_OF_RATE.items()):
-            many, rest = divmod(self.seconds, seconds)
-            if not rest:
-                return f"{self.calls}/{unit}" if many == 1 else f"{self.calls}/{many:.0f}{unit}"
-        return f"{self.calls}/{self.seconds:g}s"
-
-
-def parse_rate(text: str) -> Rate:
-    """`20/s`, `1000/min`, `600/30s`. ValueError, with what was expected, for anything else."""
-    found = re.fullmatch(RATE_PATTERN, text)
-    if found is None:
-        raise ValueError("a rate such as 20/s, 1000/min or 600/30s, with the units s, min, h or d")
-    calls, many, unit = int(found[1].replace("_", "")), int(found[2] or 1), found[3]
-    if not calls or not many:
-        raise ValueError("a rate of at least one call in a window longer than nothing")
-    return Rate(calls, float(many * SECONDS_OF_RATE[unit]))
 
 
 def parse_duration(text: str) -> float:

@@ -26,9 +26,9 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from bulkstate import __version__
-from bulkstate.engine.ports import Turns
 from bulkstate.errors import InputError, Problem
 from bulkstate.gateway import limit_headers, wire
+from bulkstate.gateway.api import Turns
 from bulkstate.gateway.credentials import Auth, Bearer, Credentials, FixedCredentials, TokenCredentials
 from bulkstate.model import Answer, Attempt, Chunk, Pair, PipelinePage, Reply, Token
 

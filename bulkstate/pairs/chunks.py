@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bulkstate.model import Chunk, Part, Plan, Rectangle, StagePlan
-from bulkstate.policy.sizing import Cut
+from bulkstate.model import Chunk, Cut, Part, Plan, Rectangle, StagePlan
 
 
 class Pieces:

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from bulkstate.policy.pacing import Window
+from bulkstate.rates import Rate
+
+SHORTEST_PAUSE: Final = 0.5
+"""Seconds: a shorter pause is over before anybody has read of it."""
 
 
 class By(StrEnum):
@@ -57,7 +60,7 @@ class Moment:
     paused: bool
     in_line: int
     gateway_limit: str | None
-    window: Window | None
+    window: Rate | None
     failing: bool
     full: bool
     at_hand: bool

@@ -12,9 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-GUARD_SHARE: Final = 0.016
-LONGEST_GUARD: Final = 0.25
-"""The guard is 1.6 % of a window, at most a quarter of a second: what a network may shift two calls by."""
+from bulkstate.rates import Rate
 
 EVEN_WITHIN: Final = 60.0
 """Seconds of the longest window that is paced evenly in any case. What fits into a longer one goes at once: nobody is
@@ -33,38 +31,16 @@ one a window after it, and so on for ever. Less than any guard, so no window ove
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """At most `calls` calls in any `seconds` seconds (1 or more)."""
-
-    calls: int
-    seconds: float
-
-    @property
-    def guarded(self) -> float:
-        """Its length with the guard, in seconds."""
-        return self.seconds + min(self.seconds * GUARD_SHARE, LONGEST_GUARD)
-
-    @property
-    def rate(self) -> float:
-        """Calls a second that it allows in the long run."""
-        return self.calls / self.guarded
-
-    def __str__(self) -> str:
-        unit = {1.0: "s", 60.0: "min", 3600.0: "h", 86400.0: "d"}.get(self.seconds)
-        return f"{self.calls}/{unit or f'{self.seconds:g}s'}"
-
-
-@dataclass(frozen=True, slots=True)
 class Forecast:
     """Seconds from the first call to the last, and the window that makes them so many."""
 
     seconds: float
-    binding: Window
+    binding: Rate
 
 
-def forecast(windows: Sequence[Window], calls: int) -> Forecast:
+def forecast(windows: Sequence[Rate], calls: int) -> Forecast:
     """How long so many calls take if nothing but the windows holds them back."""
-    shortest = min(windows, key=lambda window: (window.seconds, window.rate))
+    shortest = min(windows, key=lambda window: (window.seconds, window.per_second))
     if shortest.seconds > EVEN_WITHIN and all(calls <= window.calls for window in windows):
         return Forecast(0.0, shortest)
     later = max(0, calls - 1)
@@ -72,10 +48,10 @@ def forecast(windows: Sequence[Window], calls: int) -> Forecast:
     return max((_taken(later, window, shortest) for window in (shortest, *full)), key=lambda each: each.seconds)
 
 
-def _taken(later: int, window: Window, shortest: Window) -> Forecast:
+def _taken(later: int, window: Rate, shortest: Rate) -> Forecast:
     """What a window comes to if, within it, the shortest one paces."""
     windows, rest = divmod(later, window.calls)
-    return Forecast(windows * window.guarded + rest / shortest.rate, window)
+    return Forecast(windows * window.guarded + rest / shortest.per_second, window)
 
 
 class _Count:
@@ -83,7 +59,7 @@ class _Count:
 
     __slots__ = ("_calls", "_length", "_starts")
 
-    def __init__(self, window: Window) -> None:
+    def __init__(self, window: Rate) -> None:
         self._calls = window.calls
         self._length = window.guarded - FORGIVEN
         self._starts: deque[float] = deque(maxlen=window.calls)
@@ -133,12 +109,12 @@ class Pacer:
     sessions, as (time, how many), in order: they count like any others.
     """
 
-    def __init__(self, windows: Sequence[Window] = (), history: Iterable[tuple[float, int]] = ()) -> None:
+    def __init__(self, windows: Sequence[Rate] = (), history: Iterable[tuple[float, int]] = ()) -> None:
         shortest = min((window.seconds for window in windows), default=0.0)
         self.windows: Final = tuple(windows)
         intervals = (window.guarded / window.calls for window in windows if window.seconds == shortest)
         self._even = Metronome(max(intervals, default=0.0))
-        self._by_hand: Window | None = None
+        self._by_hand: Rate | None = None
         self._own = Metronome()
         self._counts = [_Count(window) for window in windows]
         self._may_hurry = shortest > EVEN_WITHIN
@@ -181,13 +157,13 @@ class Pacer:
         for count in self._counts:
             count.sent(now)
 
-    def set_rate(self, window: Window | None) -> None:
+    def set_rate(self, window: Rate | None) -> None:
         """Pace no faster than this as well, from the next call on: evenly, without counting. The windows stay. None: no
         slower than they ask for."""
         self._by_hand = window
         self._own.interval = 0.0 if window is None else window.guarded / window.calls
 
-    def binds(self, now: float) -> Window | None:
+    def binds(self, now: float) -> Rate | None:
         """The window that the next call waits for, if it waits for one; of windows that agree, the shortest."""
         ready = self.ready_at(now)
         if ready <= now:
@@ -195,4 +171,4 @@ class Pacer:
         if self._by_hand is not None and ready == self._own.ready_at():
             return self._by_hand
         waiting = [w for w, count in zip(self.windows, self._counts, strict=True) if count.ready_at() == ready]
-        return min(waiting or self.windows, key=lambda window: (window.seconds, window.rate))
+        return min(waiting or self.windows, key=lambda window: (window.seconds, window.per_second))

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
-from typing import Final, TypeAlias
+from typing import Final
 
 from bulkstate.gateway import wire
-from bulkstate.model import Answer, Chunk, Reply, Span
-
-Cut: TypeAlias = tuple[Span, Span]
-"""Which of a chunk's assets, and which of its points."""
+from bulkstate.model import Answer, Chunk, Cut, Reply, Span
 
 NEXT_TRY: Final = 0.8
 """After a refusal, what is tried next is this share of what was refused: any half fits into it, odd ones too."""

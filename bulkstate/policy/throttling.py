@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from bulkstate.model import Told
-from bulkstate.policy.pacing import Pacer, Window
+from bulkstate.policy.pacing import Pacer
+from bulkstate.rates import Rate
 
 FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 60.0
@@ -99,10 +100,10 @@ class Throttling:
         return min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self._in_a_row - 1, 16))
 
 
-def _window(told: Told) -> Window | None:
+def _window(told: Told) -> Rate | None:
     """What can be kept to of what was told."""
     if told.limit is None or told.seconds is None:
         return None
     if not (1.0 <= told.limit <= MOST_CALLS and 1.0 <= told.seconds <= LONGEST_WINDOW):
         return None
-    return Window(int(told.limit), told.seconds)
+    return Rate(int(told.limit), told.seconds)

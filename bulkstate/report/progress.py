@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, MutableMapping
-from enum import StrEnum
+from collections.abc import Callable
 from math import ceil
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import structlog
 from rich.console import Console, Group
@@ -20,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bulkstate.model import Attempt, Outcome, Verdict
-from bulkstate.policy.bottleneck import Holding
+from bulkstate.policy.bottleneck import SHORTEST_PAUSE, Holding
 from bulkstate.text import printable
 
 _WINDOW: Final = 30.0
@@ -28,60 +25,8 @@ _WINDOW: Final = 30.0
 
 _SAMPLE_EVERY: Final = 1.0
 
-SHORTEST_PAUSE: Final = 0.5
-"""Seconds: a shorter pause is over before anybody has read of it."""
-
 _HEARTBEAT: Final = 1.0
 """Seconds between two looks at whether it is time for a line."""
-
-
-class LogStyle(StrEnum):
-    """How log lines look: for people, or one JSON object a line."""
-
-    CONSOLE = "console"
-    JSON = "json"
-
-
-def log_style(environment: Mapping[str, str]) -> LogStyle:
-    """JSON where a CI system runs us (it sets `CI`), else for people."""
-    return LogStyle.JSON if environment.get("CI") else LogStyle.CONSOLE
-
-
-def set_up_logging(style: LogStyle) -> None:
-    """Log to stderr from here on: our own events from INFO, those of libraries from WARNING."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *_rendering(style),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        # stderr is looked up for each line: while a bar is shown, something stands in for it that prints above the bar.
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
-        cache_logger_on_first_use=False,
-    )
-    logging.basicConfig(handlers=[_Forwarding()], level=logging.WARNING, force=True)
-
-
-def _rendering(style: LogStyle) -> tuple[structlog.typing.Processor, ...]:
-    if style is LogStyle.JSON:
-        return (structlog.processors.JSONRenderer(sort_keys=True),)
-    return (
-        _without_controls,
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
-    )
-
-
-def _without_controls(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """What a server sent is shown, and can't steer the terminal."""
-    return {name: printable(value) if isinstance(value, str) else value for name, value in event.items()}
-
-
-class _Forwarding(logging.Handler):
-    """Hands what libraries log to structlog: the message alone, for a traceback tells a user nothing."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        structlog.get_logger().log(record.levelno, record.getMessage(), library=record.name)
 
 
 class Standing:

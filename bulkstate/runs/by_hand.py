@@ -6,24 +6,17 @@ import shlex
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
 import structlog
 
 from bulkstate.disk import control
-from bulkstate.disk.control import Command
+from bulkstate.disk.control import Command, parse_pace, parse_workers
 from bulkstate.engine.engine import Engine
 from bulkstate.engine.gate import Gate
 from bulkstate.errors import StoppedByHand
-from bulkstate.forms.values import parse_rate
 from bulkstate.model import Use
-from bulkstate.policy.pacing import Window
 from bulkstate.runs.stopping import Brake
-
-MOST_WORKERS: Final = 1000
-
-CONFIGURED: Final = "configured"
-"""In place of a rate, or of a number of calls under way: what was set by hand counts no more."""
 
 
 class UseLog(Protocol):
@@ -126,22 +119,3 @@ class Helm:
             self._gate.resume()
             if self._engine is not None:
                 self._engine.look_soon()
-
-
-def parse_pace(text: str) -> Window | None:
-    """A rate such as `10/s`, None for `configured`. ValueError, with what was expected, for anything else."""
-    if text == CONFIGURED:
-        return None
-    rate = parse_rate(text)
-    return Window(rate.calls, rate.seconds)
-
-
-def parse_workers(text: str) -> int | None:
-    """A number of calls under way from 1 to `MOST_WORKERS`, None for `configured`. ValueError, with what was expected,
-    for anything else."""
-    if text == CONFIGURED:
-        return None
-    workers = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(MOST_WORKERS)) else 0
-    if not 1 <= workers <= MOST_WORKERS:
-        raise ValueError(f"a number of calls under way, from 1 to {MOST_WORKERS:,}, or {CONFIGURED}")
-    return workers

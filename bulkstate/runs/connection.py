@@ -20,15 +20,16 @@ from bulkstate.disk.journal import sent_history
 from bulkstate.emulator.app import serve
 from bulkstate.emulator.world import default_world
 from bulkstate.engine.gate import Gate
-from bulkstate.engine.ports import Grant
 from bulkstate.engine.reads import Reads
 from bulkstate.gateway.client import Client
 from bulkstate.gateway.credentials import AppKey, Auth, Bearer, Style
+from bulkstate.model import Grant
 from bulkstate.policy.auto.learnt import NOTHING, Learnt
 from bulkstate.policy.auto.pilot import Pilot
-from bulkstate.policy.pacing import Pacer, Window
+from bulkstate.policy.bottleneck import SHORTEST_PAUSE
+from bulkstate.policy.pacing import Pacer
 from bulkstate.policy.retry import RetryPolicy
-from bulkstate.report.progress import SHORTEST_PAUSE
+from bulkstate.rates import Rate
 
 log = structlog.get_logger()
 
@@ -65,9 +66,9 @@ class Connection:
         return None if self.pilot is None else self.pilot.learnt().shifted(time.time() - self.clock())
 
 
-def windows(settings: Settings) -> tuple[Window, ...]:
+def windows(settings: Settings) -> tuple[Rate, ...]:
     """The configured limits, as the pacer takes them."""
-    return tuple(Window(rate.calls, rate.seconds) for rate in settings.limits.windows)
+    return tuple(Rate(rate.calls, rate.seconds) for rate in settings.limits.windows)
 
 
 def retry_policy(settings: Settings) -> RetryPolicy:

@@ -13,10 +13,10 @@ import structlog
 from bulkstate.config import AUTO, Embedded, Settings
 from bulkstate.disk.gateway_file import StateFile, default_path
 from bulkstate.disk.journal import Journal, sent_history
-from bulkstate.engine.ports import Grant
 from bulkstate.errors import Refused
+from bulkstate.model import Grant
 from bulkstate.policy.auto.learnt import NOTHING, VERSION, Learnt
-from bulkstate.policy.pacing import Window
+from bulkstate.rates import Rate
 from bulkstate.runs.connection import Connection, identity, windows
 
 REMEMBERED: Final = 3600.0
@@ -69,7 +69,7 @@ def memory_of(journal: Journal, settings: Settings, state: Path | None) -> RunMe
     return RunMemory(journal, longest, _welcome(settings, state) if AUTO in settings.limits.rate else None)
 
 
-def known_limits(settings: Settings, state: Path | None = None) -> tuple[Window, ...]:
+def known_limits(settings: Settings, state: Path | None = None) -> tuple[Rate, ...]:
     """The configured limits, and where the gateway's own are to be found out, those that earlier runs have learnt."""
     if AUTO not in settings.limits.rate:
         return windows(settings)

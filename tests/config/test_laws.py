@@ -19,7 +19,8 @@ from bulkstate.errors import InputError
 from bulkstate.forms.nodes import Kind, Scalar, from_yaml
 from bulkstate.forms.place import Place, Source
 from bulkstate.forms.single import Duration, Form, RateOf, Size
-from bulkstate.forms.values import format_duration, parse_duration, parse_rate, parse_size
+from bulkstate.forms.values import format_duration, parse_duration, parse_size
+from bulkstate.rates import parse_rate
 from bulkstate.selection import PairSource
 from tests.config.writing import ENVIRON, GOOD
 

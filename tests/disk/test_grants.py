@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkstate.disk.journal import sent_history
-from bulkstate.engine.ports import Grant
+from bulkstate.model import Grant
 from tests.disk.runs import grid, new_journal
 
 LONGEST = 60.0

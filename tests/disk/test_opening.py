@@ -11,9 +11,8 @@ import anyio
 import pytest
 
 from bulkstate.disk.journal import FILE_NAME, Ending, Journal, Record, Session, inline, make_run_directory
-from bulkstate.engine.ports import Grant
 from bulkstate.errors import InputError, JournalNotWritable, RunExists
-from bulkstate.model import Outcome, Pair, RunResult, Stage, Verdict, Verification
+from bulkstate.model import Grant, Outcome, Pair, RunResult, Stage, Verdict, Verification
 from tests.disk.runs import FACTS, grid, record
 
 

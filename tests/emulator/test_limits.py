@@ -6,15 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkstate.emulator.limits import FlowControl, Window, WindowKind
+from bulkstate.emulator.limits import FlowControl, WindowKind
 from bulkstate.emulator.world import Limits
+from bulkstate.rates import Rate
 from tests.emulator.callers import caller, small_world
 
-windows = st.lists(st.builds(Window, st.integers(1, 5), st.sampled_from([0.5, 1.0, 7.0, 60.0])), min_size=1, max_size=3)
+windows = st.lists(st.builds(Rate, st.integers(1, 5), st.sampled_from([0.5, 1.0, 7.0, 60.0])), min_size=1, max_size=3)
 arrivals = st.lists(st.floats(0, 3, allow_nan=False), min_size=1, max_size=80)
 
 
-def admitted(limits: list[Window], kind: WindowKind, gaps: list[float]) -> list[float]:
+def admitted(limits: list[Rate], kind: WindowKind, gaps: list[float]) -> list[float]:
     """When calls were let in, of a caller who comes every so many seconds."""
     flow, now, times = FlowControl(limits, kind), 1_700_000_000.0, []
     for gap in gaps:
@@ -25,7 +26,7 @@ def admitted(limits: list[Window], kind: WindowKind, gaps: list[float]) -> list[
 
 
 @given(windows, arrivals)
-def test_a_fixed_window_admits_no_more_than_it_allows(limits: list[Window], gaps: list[float]) -> None:
+def test_a_fixed_window_admits_no_more_than_it_allows(limits: list[Rate], gaps: list[float]) -> None:
     times = admitted(limits, WindowKind.FIXED, gaps)
     for window in limits:
         numbers = [time // window.seconds for time in times]
@@ -33,14 +34,14 @@ def test_a_fixed_window_admits_no_more_than_it_allows(limits: list[Window], gaps
 
 
 @given(windows, arrivals)
-def test_a_sliding_window_admits_no_more_than_it_allows(limits: list[Window], gaps: list[float]) -> None:
+def test_a_sliding_window_admits_no_more_than_it_allows(limits: list[Rate], gaps: list[float]) -> None:
     times = admitted(limits, WindowKind.SLIDING, gaps)
     for window in limits:
         assert all(sum(end - window.seconds < time <= end for time in times) <= window.calls for end in times)
 
 
 @given(windows, st.sampled_from(WindowKind), arrivals)
-def test_whoever_waits_as_long_as_told_is_let_in(limits: list[Window], kind: WindowKind, gaps: list[float]) -> None:
+def test_whoever_waits_as_long_as_told_is_let_in(limits: list[Rate], kind: WindowKind, gaps: list[float]) -> None:
     flow, now = FlowControl(limits, kind), 1_700_000_000.0
     for gap in gaps:
         now += gap
@@ -53,7 +54,7 @@ def test_whoever_waits_as_long_as_told_is_let_in(limits: list[Window], kind: Win
 @pytest.mark.anyio
 @pytest.mark.parametrize("wish", [False, True])
 async def test_all_callers_and_all_calls_share_a_window(wish: bool) -> None:
-    limits = Limits(windows=(Window(3, 86_400.0),), retry_after=wish)
+    limits = Limits(windows=(Rate(3, 86_400.0),), retry_after=wish)
     async with caller(small_world(limits=limits)) as someone:
         url = someone.emulator.url + "/streaming/v2.0/streaming/pipelines?orgId=o1"
         statuses = []

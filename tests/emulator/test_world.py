@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bulkstate.emulator.limits import Window, WindowKind
+from bulkstate.emulator.limits import WindowKind
 from bulkstate.emulator.world import (
     TURBINE_READINGS,
     Credentials,
@@ -22,6 +22,7 @@ from bulkstate.emulator.world import (
 from bulkstate.errors import InputError
 from bulkstate.model import Pair, PipelineStatus
 from bulkstate.pairs.patterns import unfold_all
+from bulkstate.rates import Rate
 
 WORLD = """
 organisation: o15504722874071
@@ -52,7 +53,7 @@ def test_a_world_from_a_file(tmp_path: Path) -> None:
     paused = PipelineSeed(
         "8a81b5f0-2c5e", "Turbine telemetry", PipelineStatus.PAUSED, ("PointSelector_00", *stages), state
     )
-    windows = (Window(20, 1.0), Window(1000, 60.0), Window(600, 30.0))
+    windows = (Rate(20, 1.0), Rate(1000, 60.0), Rate(600, 30.0))
     assert load_world(tmp_path / "world.yaml") == World(
         organisation="o15504722874071",
         credentials=Credentials("rehearsal", "not-a-real-one"),

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from bulkstate.gateway.wire import Code
 from bulkstate.model import Answer
-from bulkstate.policy.pacing import Window
 from bulkstate.policy.retry import RetryPolicy
+from bulkstate.rates import Rate
 
 from .gateway import OK, Say
 from .session import Settings
@@ -52,14 +52,14 @@ times = st.floats(0.0, 12.0).map(lambda seconds: round(seconds, 3) + 0.000_7)
 intervals = st.lists(st.tuples(times, times), max_size=1)
 
 windows = st.lists(
-    st.builds(Window, st.integers(1, 40), st.sampled_from([1.0, 2.0, 10.0, 60.0, 3600.0])), min_size=1, max_size=3
+    st.builds(Rate, st.integers(1, 40), st.sampled_from([1.0, 2.0, 10.0, 60.0, 3600.0])), min_size=1, max_size=3
 ).map(tuple)
 
 settings = st.builds(
     Settings,
     workers=st.integers(1, 6),
     retry=policies,
-    windows=st.just((Window(1000, 1.0),)) | st.just((Window(8, 1.0), Window(60, 60.0))),
+    windows=st.just((Rate(1000, 1.0),)) | st.just((Rate(8, 1.0), Rate(60, 60.0))),
     status_every=st.none() | st.sampled_from([0.7, 5.0]),
     seed=st.integers(0, 3),
 )

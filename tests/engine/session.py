@@ -22,8 +22,9 @@ from bulkstate.engine.reads import Reads
 from bulkstate.errors import BulkstateError
 from bulkstate.model import Attempt, LowerBound, Outcome, Plan, Rectangle, Stage, StagePlan, Verdict
 from bulkstate.pairs.digest import digest
-from bulkstate.policy.pacing import Pacer, Window
+from bulkstate.policy.pacing import Pacer
 from bulkstate.policy.retry import RetryPolicy
+from bulkstate.rates import Rate
 
 from .gateway import ScriptedApi, World, pipelines_of
 
@@ -90,7 +91,7 @@ class Settings:
 
     workers: int = 4
     retry: RetryPolicy = field(default_factory=RetryPolicy)
-    windows: tuple[Window, ...] = (Window(1000, 1.0),)
+    windows: tuple[Rate, ...] = (Rate(1000, 1.0),)
     status_every: float | None = None
     seed: int = 0
 

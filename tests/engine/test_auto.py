@@ -15,8 +15,9 @@ from bulkstate.engine.gate import Gate
 from bulkstate.model import Answer, Attempt, Reply, Told, Verdict
 from bulkstate.policy.auto.learnt import NOTHING, Learnt, LearntQuota
 from bulkstate.policy.auto.pilot import Pilot
-from bulkstate.policy.pacing import Pacer, Window
+from bulkstate.policy.pacing import Pacer
 from bulkstate.policy.throttling import Throttling
+from bulkstate.rates import Rate
 
 from . import scripts
 from .gateway import Say, World, most_in_a_window
@@ -43,14 +44,14 @@ throttled = st.builds(
 trouble = throttled | st.builds(Say, st.sampled_from([Answer.UNANSWERED, Answer.UNAVAILABLE]), scripts.LATENCIES)
 worlds = st.builds(World, st.just(PLAN), st.dictionaries(st.integers(0, 11), st.lists(trouble, max_size=5)))
 lengths = st.sampled_from([1.0, 2.0, 10.0, 60.0])
-windows = st.lists(st.builds(Window, st.integers(1, 50), lengths), max_size=2).map(tuple)
+windows = st.lists(st.builds(Rate, st.integers(1, 50), lengths), max_size=2).map(tuple)
 quotas = st.builds(
     LearntQuota, st.floats(1.0, 1e4), st.floats(1.0, 3600.0), st.floats(-1e6, 1e6), st.integers(0, 10_000)
 )
 learnt = st.just(NOTHING) | st.builds(Learnt, st.none() | st.floats(0.1, 1e4), st.lists(quotas, max_size=2).map(tuple))
 
 
-def lived(world: World, windows: Sequence[Window], share: float, known: Learnt) -> tuple[Any, Pilot]:
+def lived(world: World, windows: Sequence[Rate], share: float, known: Learnt) -> tuple[Any, Pilot]:
     """What ended a run of `world`, all of whose chunks were sent by the pilot's leave."""
     pilot = Pilot(share, known.not_after(0.0))
 
@@ -72,7 +73,7 @@ def lived(world: World, windows: Sequence[Window], share: float, known: Learnt) 
 
 @given(worlds, windows, st.sampled_from([0.3, 1.0]), learnt)
 def test_it_comes_to_an_end_and_no_configured_window_holds_more_than_it_allows(
-    world: World, windows: tuple[Window, ...], share: float, known: Learnt
+    world: World, windows: tuple[Rate, ...], share: float, known: Learnt
 ) -> None:
     ending, _ = lived(world, windows, share, known)
     assert ending is None

@@ -12,8 +12,8 @@ import trio
 from bulkstate.errors import PipelineNotPaused
 from bulkstate.model import Answer
 from bulkstate.policy.bottleneck import By, holding
-from bulkstate.policy.pacing import Window
 from bulkstate.policy.retry import RetryPolicy
+from bulkstate.rates import Rate
 
 from .gateway import Call, Say, World
 from .session import Session, Settings, a_folder, a_plan, assemble, create, virtually
@@ -49,10 +49,10 @@ def between(calls: list[Call], start: float, end: float) -> int:
 def test_a_rate_by_hand_is_kept_at_once_and_the_configured_one_always() -> None:
     calls = lived(
         World(a_plan(200)),
-        Settings(windows=(Window(20, 1.0),)),
+        Settings(windows=(Rate(20, 1.0),)),
         {
-            2.0: lambda session: session.gate.set_rate(Window(1, 10.0)),
-            25.0: lambda session: session.gate.set_rate(Window(500, 1.0)),
+            2.0: lambda session: session.gate.set_rate(Rate(1, 10.0)),
+            25.0: lambda session: session.gate.set_rate(Rate(500, 1.0)),
         },
     )
     assert len(calls) == 200
@@ -63,9 +63,9 @@ def test_a_rate_by_hand_is_kept_at_once_and_the_configured_one_always() -> None:
 def test_what_was_set_by_hand_can_be_taken_back() -> None:
     calls = lived(
         World(a_plan(400), say=Say(Answer.OK, 0.5, 0, True)),
-        Settings(workers=10, windows=(Window(40, 1.0),)),
+        Settings(workers=10, windows=(Rate(40, 1.0),)),
         {
-            2.0: lambda session: (session.gate.set_rate(Window(2, 1.0)), session.engine.set_workers(1)),
+            2.0: lambda session: (session.gate.set_rate(Rate(2, 1.0)), session.engine.set_workers(1)),
             12.0: lambda session: (session.gate.set_rate(None), session.engine.set_workers(None)),
         },
     )
@@ -79,7 +79,7 @@ def test_after_a_pause_the_pipelines_are_looked_at_before_long() -> None:
 
     async def main(directory: Path) -> object:
         with create(directory, world.plan) as journal:
-            session = assemble(world, journal, Settings(windows=(Window(20, 1.0),), status_every=60.0))
+            session = assemble(world, journal, Settings(windows=(Rate(20, 1.0),), status_every=60.0))
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(_later, 1.0, lambda session: session.gate.pause(), session)
                 tasks.start_soon(_later, 20.0, lambda session: session.gate.resume(), session)
@@ -96,7 +96,7 @@ def test_in_a_pause_nothing_is_sent_and_afterwards_everything() -> None:
     held: list[By] = []
     calls = lived(
         world,
-        Settings(windows=(Window(20, 1.0),), status_every=3.0),
+        Settings(windows=(Rate(20, 1.0),), status_every=3.0),
         {
             1.0: lambda session: session.gate.pause(),
             9.0: lambda session: held.append(holding(session.engine.moment).by),

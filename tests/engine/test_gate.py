@@ -13,18 +13,18 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from bulkstate.engine.gate import Gate, GateClosed
-from bulkstate.engine.ports import Grant
 from bulkstate.errors import JournalNotWritable, StatusUnread
-from bulkstate.model import Answer
-from bulkstate.policy.pacing import Pacer, Window
+from bulkstate.model import Answer, Grant
+from bulkstate.policy.pacing import Pacer
+from bulkstate.rates import Rate
 
 from . import scripts
 from .gateway import Say, World, most_in_a_window
 from .session import Settings, a_folder, a_plan, first, virtually, wall
 
 PLAN = a_plan(12)
-FAST = st.just((Window(1000, 1.0),))
-PACED = st.just((Window(3, 1.0),))
+FAST = st.just((Rate(1000, 1.0),))
+PACED = st.just((Rate(3, 1.0),))
 
 throttling = st.builds(
     World,
@@ -66,7 +66,7 @@ def test_first_come_first_served(world: World, settings: Settings) -> None:
     assert all(one.asked_at <= other.asked_at for one, other in pairwise(world.calls))
 
 
-async def through(windows: tuple[Window, ...], calls: int, callers: int) -> list[float]:
+async def through(windows: tuple[Rate, ...], calls: int, callers: int) -> list[float]:
     """When so many calls pass a gate at which several callers wait all the time."""
     gate = Gate(Pacer(windows), wall)
     times: list[float] = []
@@ -92,15 +92,15 @@ async def through(windows: tuple[Window, ...], calls: int, callers: int) -> list
 )
 def test_what_is_allowed_is_used(calls: int, seconds: float, callers: int, faster: int) -> None:
     """Also where a second window allows more than this one does."""
-    window = Window(calls, seconds)
-    times = virtually(through, (window, Window(faster * calls, seconds)), 400, callers)
+    window = Rate(calls, seconds)
+    times = virtually(through, (window, Rate(faster * calls, seconds)), 400, callers)
     assert (len(times) - 1) / (times[-1] - times[0]) / (calls / seconds) >= 0.97
     assert most_in_a_window(times, seconds) <= calls
 
 
 def test_who_waits_leaves_when_the_gate_closes_and_who_comes_is_turned_away() -> None:
     async def main() -> tuple[float, int]:
-        gate, left = Gate(Pacer([Window(1, 3600.0)]), wall), 0
+        gate, left = Gate(Pacer([Rate(1, 3600.0)]), wall), 0
 
         async def caller() -> None:
             nonlocal left
@@ -141,7 +141,7 @@ def test_every_call_is_granted_before_it_is_made(calls: int, pauses: list[float]
     ledger = Ledger(0.02)
 
     async def main() -> list[float]:
-        gate, times = Gate(Pacer([Window(calls, 1.0)]), wall), []
+        gate, times = Gate(Pacer([Rate(calls, 1.0)]), wall), []
         for number, pause in enumerate([0.0] * before + pauses):
             if number == before:
                 await gate.keep(ledger)
@@ -160,7 +160,7 @@ def test_every_call_is_granted_before_it_is_made(calls: int, pauses: list[float]
 
 def test_a_ledger_that_fails_lets_nobody_through() -> None:
     async def main() -> None:
-        gate = Gate(Pacer([Window(10, 1.0)]), wall)
+        gate = Gate(Pacer([Rate(10, 1.0)]), wall)
         await gate.keep(Ledger(fails=True))
         for _ in range(3):
             with pytest.raises(JournalNotWritable):
@@ -177,7 +177,7 @@ def test_who_waits_for_a_slow_ledger_leaves_when_the_gate_closes() -> None:
     ledger = Ledger(3.0)
 
     async def main() -> None:
-        gate = Gate(Pacer([Window(10, 1.0)]), wall)
+        gate = Gate(Pacer([Rate(10, 1.0)]), wall)
         await gate.keep(ledger)
 
         async def caller() -> None:

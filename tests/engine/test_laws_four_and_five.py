@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bulkstate.disk.journal import FILE_NAME, RESUMED, RETRIED, Journal
 from bulkstate.errors import BulkstateError, Interrupted
 from bulkstate.model import Answer
-from bulkstate.policy.pacing import Window
+from bulkstate.rates import Rate
 
 from . import scripts
 from .gateway import Say, World, most_in_a_window
@@ -125,7 +125,7 @@ async def tell(world: World, settings: Settings, all_cuts: list[Cut], folder: Pa
     await story.end()
 
 
-def assert_within(windows: tuple[Window, ...], world: World) -> None:
+def assert_within(windows: tuple[Rate, ...], world: World) -> None:
     times = [call.at for call in world.calls]
     assert times == sorted(times)
     for window in windows:

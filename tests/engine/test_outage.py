@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from bulkstate.errors import GatewayDown
 from bulkstate.model import Answer, Verdict
 from bulkstate.policy.breaker import FAILURES
-from bulkstate.policy.pacing import Window
 from bulkstate.policy.retry import ANYWAY, DOWN, RESERVE, RetryPolicy
+from bulkstate.rates import Rate
 
 from .gateway import Say, World
 from .session import Settings, a_folder, a_plan, first, last_records, reopen, virtually
 
 POLICY = RetryPolicy()
 RATE = 20
-SETTINGS = Settings(workers=16, windows=(Window(RATE, 1.0),), status_every=30.0)
+SETTINGS = Settings(workers=16, windows=(Rate(RATE, 1.0),), status_every=30.0)
 PLAN = a_plan(150)
 TAKES = 151 / RATE * 1.02
 """Seconds, if nothing fails."""
@@ -105,7 +105,7 @@ def test_chunks_that_always_fail_are_no_outage_and_hold_nobody_up() -> None:
 def test_chunks_that_each_fail_once_are_no_outage(rate: int, workers: int) -> None:
     world = World(PLAN, {number: [Say(Answer.UNAVAILABLE)] for number in range(PLAN.requests)})
     with a_folder() as folder:
-        ending, _ = virtually(first, world, Path(folder, "run"), Settings(workers, windows=(Window(rate, 1.0),)))
+        ending, _ = virtually(first, world, Path(folder, "run"), Settings(workers, windows=(Rate(rate, 1.0),)))
         outcomes = last_records(Path(folder, "run"))
     assert ending is None
     assert {(each.verdict, each.attempts) for each in outcomes.values()} == {(Verdict.DELETED, 2)}

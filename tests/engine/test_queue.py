@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from bulkstate.engine.queue import MOST_WAITING, Job, Work
 from bulkstate.model import Answer, Outcome
-from bulkstate.policy.pacing import Window
 from bulkstate.policy.retry import RESERVE, RetryBudget, RetryPolicy
+from bulkstate.rates import Rate
 
 from .gateway import Say, World
 from .session import Settings, a_folder, a_plan, assemble, create, virtually
 
-FAST = Settings(workers=16, windows=(Window(2000, 1.0),))
+FAST = Settings(workers=16, windows=(Rate(2000, 1.0),))
 
 
 def test_throttled_jobs_come_first_then_retries_that_are_due_then_fresh_ones() -> None:

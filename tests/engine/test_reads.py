@@ -20,9 +20,10 @@ from bulkstate.engine.readback import read_back, sample
 from bulkstate.engine.reads import ReadFailed, Reads
 from bulkstate.errors import CheckFailed
 from bulkstate.model import Answer, Span
-from bulkstate.policy.pacing import Pacer, Window
+from bulkstate.policy.pacing import Pacer
 from bulkstate.policy.retry import RetryPolicy
 from bulkstate.policy.sizing import halves
+from bulkstate.rates import Rate
 
 from . import scripts
 from .gateway import Say, ScriptedApi, World, pairs_of, pipelines_of
@@ -37,7 +38,7 @@ def reading(world: World, use: Callable[[Reads], Awaitable[Any]], attempts: int 
     """What `use` makes of the world's reads."""
 
     async def main() -> Any:
-        gate = Gate(Pacer([Window(1000, 1.0)]), wall)
+        gate = Gate(Pacer([Rate(1000, 1.0)]), wall)
         retry = RetryPolicy(attempts, 1.0, 8.0)
         return await use(Reads(ScriptedApi(world, gate), gate, retry, Random(1).random))
 

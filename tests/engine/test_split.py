@@ -19,8 +19,9 @@ from bulkstate.engine.reads import Reads
 from bulkstate.errors import Interrupted
 from bulkstate.gateway import wire
 from bulkstate.model import Answer, Attempt, Chunk, Outcome, Pair, PipelinePage, Plan, Reply, Verdict
-from bulkstate.policy.pacing import Pacer, Window
+from bulkstate.policy.pacing import Pacer
 from bulkstate.policy.retry import RetryPolicy
+from bulkstate.rates import Rate
 from bulkstate.report import fold, write_failures
 from tests.disk.runs import grid
 
@@ -81,7 +82,7 @@ class Api:
 
 
 def an_engine(gateway: Capped, journal: Journal, workers: int, policy: RetryPolicy) -> Engine:
-    gate = Gate(Pacer([Window(1000, 1.0)]), wall)
+    gate = Gate(Pacer([Rate(1000, 1.0)]), wall)
     api = Api(gateway, gate)
     watch = Watch(Reads(api, gate, policy, lambda: 0.5), ())
     equipment = Equipment(api, gate, watch, journal, Witness(), lambda: 0.5, wall)

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from bulkstate.engine.engine import GRACE_SECONDS
 from bulkstate.errors import BulkstateError, Interrupted, JournalNotWritable
 from bulkstate.model import Answer, Verdict
-from bulkstate.policy.pacing import Window
 from bulkstate.policy.retry import RetryPolicy
+from bulkstate.rates import Rate
 
 from . import scripts
 from .gateway import Say, World
@@ -99,7 +99,7 @@ def test_a_stop_during_the_last_look_is_heard() -> None:
 
 def test_those_who_wait_at_the_gate_leave_at_once() -> None:
     world = World(a_plan(20), say=Say(Answer.OK, 0.1, 0, True))
-    settings = Settings(workers=10, windows=(Window(1, 3600.0),))
+    settings = Settings(workers=10, windows=(Rate(1, 3600.0),))
     with a_folder() as folder:
         directory = Path(folder, "run")
         end = virtually(stopped, world, directory, settings, 1.0, 5.0)
@@ -208,7 +208,7 @@ def test_a_slow_journal_holds_back_the_network(seconds: float) -> None:
 
     async def main(directory: Path) -> None:
         journal = create(directory, world.plan, slowly)
-        sessions.append(assemble(world, journal, Settings(workers=16, windows=(Window(2000, 1.0),))))
+        sessions.append(assemble(world, journal, Settings(workers=16, windows=(Rate(2000, 1.0),))))
         assert await sessions[0].run() is None
         journal.close()
 

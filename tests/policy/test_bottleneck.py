@@ -9,17 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkstate.policy.bottleneck import By, Holding, Moment, holding
-from bulkstate.policy.pacing import Pacer, Window
+from bulkstate.policy.pacing import Pacer
 from bulkstate.policy.series import Latencies, spacing
+from bulkstate.rates import Rate
 
-BUSY = Moment(False, 3, None, Window(20, 1.0), False, False, True, 4, 4)
+BUSY = Moment(False, 3, None, Rate(20, 1.0), False, False, True, 4, 4)
 
 
 @pytest.mark.parametrize(
     ("moment", "found"),
     [
         (BUSY, Holding(By.YOUR_LIMIT, "20/s")),
-        (replace(BUSY, window=Window(1000, 60.0)), Holding(By.YOUR_LIMIT, "1000/min")),
+        (replace(BUSY, window=Rate(1000, 60.0)), Holding(By.YOUR_LIMIT, "1000/min")),
         (replace(BUSY, paused=True, gateway_limit=""), Holding(By.PAUSE)),
         (replace(BUSY, gateway_limit=""), Holding(By.GATEWAY_LIMIT)),
         (replace(BUSY, gateway_limit="per minute"), Holding(By.GATEWAY_LIMIT, "per minute")),
@@ -35,11 +36,11 @@ def test_what_holds(moment: Moment, found: Holding) -> None:
     assert holding(moment) == found
 
 
-windows = st.builds(Window, st.integers(1, 30), st.sampled_from([1.0, 2.0, 10.0, 60.0]))
+windows = st.builds(Rate, st.integers(1, 30), st.sampled_from([1.0, 2.0, 10.0, 60.0]))
 
 
 @given(st.lists(windows, min_size=1, max_size=3), st.lists(st.tuples(st.integers(0, 40), windows), max_size=4))
-def test_a_rate_set_by_hand_never_lifts_a_window(limits: list[Window], by_hand: list[tuple[int, Window]]) -> None:
+def test_a_rate_set_by_hand_never_lifts_a_window(limits: list[Rate], by_hand: list[tuple[int, Rate]]) -> None:
     pacer, now, starts = Pacer(limits), 0.0, []
     changes = dict(by_hand)
     for call in range(60):
@@ -57,14 +58,14 @@ def test_a_rate_set_by_hand_never_lifts_a_window(limits: list[Window], by_hand: 
 
 
 def test_a_rate_set_by_hand_holds_from_the_next_call_on_and_says_so() -> None:
-    pacer = Pacer([Window(100, 1.0)])
+    pacer = Pacer([Rate(100, 1.0)])
     pacer.sent(0.0)
-    pacer.set_rate(Window(2, 1.0))
+    pacer.set_rate(Rate(2, 1.0))
     assert pacer.ready_at(0.0) == pytest.approx(0.5, abs=0.02)
-    assert pacer.binds(0.1) == Window(2, 1.0)
-    pacer.set_rate(Window(500, 1.0))
+    assert pacer.binds(0.1) == Rate(2, 1.0)
+    pacer.set_rate(Rate(500, 1.0))
     assert pacer.ready_at(0.0) <= 0.011
-    assert pacer.rate == Pacer([Window(100, 1.0)]).rate
+    assert pacer.rate == Pacer([Rate(100, 1.0)]).rate
 
 
 def points_in(seconds: float) -> int:

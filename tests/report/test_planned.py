@@ -11,7 +11,8 @@ from rich.console import Console
 
 from bulkstate.model import Pair, Plan, Rectangle, Stage
 from bulkstate.planner.difference import Comparison, Difference, Share
-from bulkstate.policy.pacing import Forecast, Window
+from bulkstate.policy.pacing import Forecast
+from bulkstate.rates import Rate
 from bulkstate.report.differences import show_comparison
 from bulkstate.report.planned import plan_to_json, show_plan
 from tests.disk.runs import grid
@@ -19,7 +20,7 @@ from tests.disk.runs import grid
 NAMES = """plan reproducible requests lower_bound pairs unlisted_pairs kept_pairs assets points body_bytes
 forecast_seconds binding_limit stages"""
 STAGE = Stage("pipe", "[red]One")
-FORECAST = Forecast(12.54, Window(20, 1.0))
+FORECAST = Forecast(12.54, Rate(20, 1.0))
 DIFFERENT = Difference(STAGE, Share(4, (Pair("a", "p"), Pair("[b]", "q\x1b"))), Share(1, (Pair("c", "p"),)), 1_000)
 
 

@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from bulkstate.cli.logs import LogStyle, log_style, set_up_logging
 from bulkstate.engine.ports import Observer
 from bulkstate.model import Answer, Attempt, Outcome, Reply, Verdict
-from bulkstate.report.progress import LineProgress, LiveProgress, LogStyle, Standing, log_style, set_up_logging
+from bulkstate.report.progress import LineProgress, LiveProgress, Standing
 
 ATTEMPT: Attempt[bool] = Attempt(Reply(Answer.OK), sent_at=0.0, seconds=0.1)
 

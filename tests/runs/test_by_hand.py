@@ -12,7 +12,8 @@ from bulkstate.disk.control import Command
 from bulkstate.engine.gate import Gate
 from bulkstate.errors import StoppedByHand
 from bulkstate.model import Use
-from bulkstate.policy.pacing import Pacer, Window
+from bulkstate.policy.pacing import Pacer
+from bulkstate.rates import Rate
 from bulkstate.runs.by_hand import Helm
 from bulkstate.runs.stopping import Brake
 
@@ -32,7 +33,7 @@ class Steered:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.gate, self.brake, self.uses = Gate(Pacer((Window(50, 1.0),)), lambda: 9.0), Brake(), Uses()
+        self.gate, self.brake, self.uses = Gate(Pacer((Rate(50, 1.0),)), lambda: 9.0), Brake(), Uses()
         self.helm = Helm(directory, self.gate, self.brake, self.uses, lambda: 9.0)
 
     def ask(self, command: Command, value: str = "") -> None:

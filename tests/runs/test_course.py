@@ -17,7 +17,8 @@ from bulkstate.engine.pipelines import Watch
 from bulkstate.engine.reads import Reads
 from bulkstate.model import Answer, Point
 from bulkstate.policy.bottleneck import By, Holding
-from bulkstate.policy.pacing import Pacer, Window
+from bulkstate.policy.pacing import Pacer
+from bulkstate.rates import Rate
 from bulkstate.report import fold, to_text
 from bulkstate.runs.course import Logbook
 
@@ -71,7 +72,7 @@ def course(world: World, settings: Settings) -> tuple[tuple[Point, ...], str, co
 
 
 def test_a_configured_rate_holds_and_is_named() -> None:
-    points, page, status, audience = course(World(a_plan(200)), Settings(windows=(Window(20, 1.0),)))
+    points, page, status, audience = course(World(a_plan(200)), Settings(windows=(Rate(20, 1.0),)))
     assert {(point.held_by, point.which) for point in points} == {(By.YOUR_LIMIT, "20/s")}
     assert all(later.at - earlier.at >= 1.0 for earlier, later in pairwise(points))
     assert len(points) == 10
@@ -91,7 +92,7 @@ def test_a_slow_gateway_holds() -> None:
 
 def test_refusals_hold() -> None:
     refusals = [Say(Answer.THROTTLED, 0.05, retry_after=9.0)]
-    points, *_ = course(World(a_plan(20), script={0: refusals * 3}), Settings(windows=(Window(5, 1.0),)))
+    points, *_ = course(World(a_plan(20), script={0: refusals * 3}), Settings(windows=(Rate(5, 1.0),)))
     seconds = sum(point.seconds for point in points if point.held_by == By.GATEWAY_LIMIT)
     assert seconds == pytest.approx(27, abs=3)
     assert sum(point.refused for point in points) >= 3
@@ -105,11 +106,11 @@ def test_a_run_that_is_over_at_once_has_one_point() -> None:
 def test_the_last_word_tells_no_pace_of_a_moment() -> None:
     """What is answered in the last fraction of a second says nothing of calls a second."""
     quick = World(a_plan(61), say=Say(Answer.OK, 0.001, 0, True))
-    *_, status, _ = course(quick, Settings(workers=1, windows=(Window(5, 1.0),)))
+    *_, status, _ = course(quick, Settings(workers=1, windows=(Rate(5, 1.0),)))
     assert (status.settled, status.calls) == (61, 61)
     assert status.rate == pytest.approx(5, rel=0.05)
     assert status.p50 == pytest.approx(0.001, rel=0.2)
-    *_, status, _ = course(World(a_plan(3)), Settings(windows=(Window(5, 1.0),)))
+    *_, status, _ = course(World(a_plan(3)), Settings(windows=(Rate(5, 1.0),)))
     assert (status.settled, status.calls) == (3, 3)
     assert status.rate > 0, "there was no second before"
 

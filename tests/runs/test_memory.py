@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from bulkstate import config
 from bulkstate.disk.gateway_file import StateFile
 from bulkstate.policy.auto.learnt import Learnt
-from bulkstate.policy.pacing import Window
+from bulkstate.rates import Rate
 from bulkstate.runs.memory import known_limits
 
 CONFIGURATION = """\
@@ -20,7 +20,7 @@ delete: [{pipeline: p, stages: [S], where: [{assets: [a], points: [b]}]}]
 limits: {rate: [auto, 1000/h]}
 """
 GATEWAY = ("https://apim.example.com:443", "o1")
-CONFIGURED = (Window(1000, 3600.0),)
+CONFIGURED = (Rate(1000, 3600.0),)
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def settings(tmp_path: Path) -> config.Settings:
 
 def test_what_was_learnt_is_known(tmp_path: Path, settings: config.Settings) -> None:
     StateFile(tmp_path / "s.json", *GATEWAY).keep_learnt(Learnt(40.0).as_dict())
-    assert known_limits(settings, tmp_path / "s.json") == (*CONFIGURED, Window(40, 1.0))
+    assert known_limits(settings, tmp_path / "s.json") == (*CONFIGURED, Rate(40, 1.0))
 
 
 @pytest.mark.parametrize("learnt", [{"version": 99}, {"version": 1, "rate": "fast", "quotas": []}, "fast"])

@@ -29,7 +29,8 @@ from trio.testing import MockClock
 
 from bulkstate.engine.gate import Gate
 from bulkstate.model import Answer, Attempt
-from bulkstate.policy.pacing import Pacer, Window
+from bulkstate.policy.pacing import Pacer
+from bulkstate.rates import Rate
 
 
 class Told:
@@ -39,7 +40,7 @@ class Told:
         return Caller(Gate(Pacer(job.told), trio.current_time, trio.current_time), job.workers)
 
 
-def run(world: World, *windows: Window, calls: int = 300, seed: str = "seed", workers: int = 16) -> Taken:
+def run(world: World, *windows: Rate, calls: int = 300, seed: str = "seed", workers: int = 16) -> Taken:
     return simulate(Job(world, calls, windows, workers), seed, Told())
 
 
@@ -65,31 +66,31 @@ def world(request: pytest.FixtureRequest) -> World:
 
 @pytest.mark.parametrize("rate", [10, 30])
 def test_every_call_is_accounted_for(world: World, rate: int) -> None:
-    taken = run(world, Window(rate, 1.0))
+    taken = run(world, Rate(rate, 1.0))
     assert taken.deleted == 300
     assert taken.calls == taken.accepted + taken.refused + taken.overloaded
     assert 300 <= taken.accepted <= 300 + taken.lost
 
 
 def test_a_seed_is_one_story(world: World) -> None:
-    assert run(world, Window(30, 1.0)) == run(world, Window(30, 1.0))
-    assert run(world, Window(30, 1.0)) != run(world, Window(30, 1.0), seed="another")
+    assert run(world, Rate(30, 1.0)) == run(world, Rate(30, 1.0))
+    assert run(world, Rate(30, 1.0)) != run(world, Rate(30, 1.0), seed="another")
 
 
 def test_nobody_is_faster_than_the_least_time(world: World) -> None:
     soonest = least(Job(world, 300), "seed")
-    taken = run(world, Window(100, 1.0))
+    taken = run(world, Rate(100, 1.0))
     assert soonest is None or taken.seconds >= soonest
 
 
 def test_no_more_calls_pass_than_the_windows_hold() -> None:
-    taken = run(WORLDS["two"], Window(30, 1.0))
+    taken = run(WORLDS["two"], Rate(30, 1.0))
     assert taken.accepted <= 100 * (ceil(taken.seconds / 10.0) + 1)
     assert taken.refused > 0
 
 
 def test_who_keeps_to_the_limit_is_never_refused() -> None:
-    assert run(WORLDS["two"], Window(20, 1.0), Window(100, 10.0)).refused == 0
+    assert run(WORLDS["two"], Rate(20, 1.0), Rate(100, 10.0)).refused == 0
 
 
 def virtually(main: Callable[[], Awaitable[Any]]) -> Any:

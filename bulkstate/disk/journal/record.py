@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from bulkstate.disk import plan_tables
 from bulkstate.disk.journal.tables import check_format, closed_on_error, connect_to_read, existing, reading
-from bulkstate.engine.ports import Grant
 from bulkstate.gateway.wire import Code
 from bulkstate.model import (
     Answer,
+    Grant,
     Outcome,
     Pair,
     Part,

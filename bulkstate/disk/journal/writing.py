@@ -23,9 +23,8 @@ from bulkstate.disk.journal.tables import (
     transaction,
     writing,
 )
-from bulkstate.engine.ports import Grant
 from bulkstate.errors import InputError, Problem, RunExists
-from bulkstate.model import Outcome, Pair, Part, Plan, Point, Stage, Use, Verification
+from bulkstate.model import Grant, Outcome, Pair, Part, Plan, Point, Stage, Use, Verification
 
 _TO_RESUME: Final = "To go on with it: bulkstate resume RUN_DIR. To start anew: name another run directory."
 _INSERT_OUTCOME: Final = "INSERT INTO outcome VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from math import ceil
 from typing import Final
 
-from bulkstate.policy.pacing import Window
+from bulkstate.rates import Rate
 
 VERSION: Final = 1
 """Of the form in which it is kept."""
@@ -47,7 +47,7 @@ class Learnt:
         """The same with no edge after `now`: a clock may have been set back."""
         return replace(self, quotas=tuple(_not_after(quota, now) for quota in self.quotas))
 
-    def windows(self, share: float) -> tuple[Window, ...]:
+    def windows(self, share: float) -> tuple[Rate, ...]:
         """The limits as windows, of which `share` is used, of one call at least."""
         rates = () if self.rate is None else (_window(self.rate * share, 1.0),)
         return (*rates, *(_window(quota.limit * share, quota.seconds) for quota in self.quotas))
@@ -71,8 +71,8 @@ NOTHING: Final = Learnt()
 """What is known of a gateway that was never called."""
 
 
-def _window(calls: float, seconds: float) -> Window:
-    return Window(int(calls), seconds) if calls >= 1 else Window(1, seconds / calls)
+def _window(calls: float, seconds: float) -> Rate:
+    return Rate(int(calls), seconds) if calls >= 1 else Rate(1, seconds / calls)
 
 
 def _not_after(quota: LearntQuota, now: float) -> LearntQuota:

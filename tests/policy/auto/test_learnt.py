@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkstate.policy.auto.learnt import NOTHING, Learnt, LearntQuota
-from bulkstate.policy.pacing import Window
+from bulkstate.rates import Rate
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -51,6 +51,6 @@ def test_no_edge_lies_in_the_future(known: Learnt, now: float) -> None:
 
 def test_as_windows_it_is_what_a_share_leaves() -> None:
     known = Learnt(37.4, (LearntQuota(1200.0, 60.0, 0.0), LearntQuota(1.0, 60.0, 0.0)))
-    assert known.windows(1.0) == (Window(37, 1.0), Window(1200, 60.0), Window(1, 60.0))
-    assert known.windows(0.5) == (Window(18, 1.0), Window(600, 60.0), Window(1, 120.0))
+    assert known.windows(1.0) == (Rate(37, 1.0), Rate(1200, 60.0), Rate(1, 60.0))
+    assert known.windows(0.5) == (Rate(18, 1.0), Rate(600, 60.0), Rate(1, 120.0))
     assert NOTHING.windows(1.0) == ()
