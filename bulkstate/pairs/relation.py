@@ -27,14 +27,6 @@ class Unlisted(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Block:
-    """Every one of `assets` with every one of `points`, as positions in the relation's dictionaries."""
-
-    assets: IndexArray
-    points: IndexArray
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Relation:
     """What is selected in one stage, the union of its blocks and its pairs, and what is kept there.
 
@@ -47,7 +39,7 @@ class Relation:
     stage: Stage
     assets: tuple[str, ...]
     points: tuple[str, ...]
-    blocks: tuple[Block, ...]
+    blocks: tuple[Rectangle, ...]
     pairs: NDArray[np.int64]
     duplicates: int = 0
     kept: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
@@ -160,7 +152,7 @@ class _Rows:
         return int(np.fromiter(map(len, self.points), np.int64, len(self.points))[labels].sum())
 
 
-def _add_block(rows: _Rows, labels: NDArray[np.int32], block: Block) -> None:
+def _add_block(rows: _Rows, labels: NDArray[np.int32], block: Rectangle) -> None:
     before, which = np.unique(labels[block.assets], return_inverse=True)
     after = [rows.widened(number, block.points) for number in before.tolist()]
     labels[block.assets] = np.array(after, np.int32)[which]

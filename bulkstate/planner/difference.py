@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bulkstate.model import IndexArray, Pair, Plan, Rectangle, Stage, StagePlan
-from bulkstate.pairs.relation import Block, Relation, equal_rows
+from bulkstate.pairs.relation import Relation, equal_rows
 
 EXAMPLES: Final = 3
 """How many of the pairs that only one plan deletes are named, in each stage."""
@@ -105,7 +105,7 @@ def _relation(plan: StagePlan, ids: _Ids) -> Relation:
     assets_of = {id(rectangle.assets): rectangle.assets for rectangle in plan.rectangles}
     assets, points = _positions(plan.assets, ids.assets), _positions(plan.points, ids.points)
     blocks = (
-        Block(np.sort(assets[assets_of[key]]), np.unique(points[np.concatenate(parts)]))
+        Rectangle(np.sort(assets[assets_of[key]]), np.unique(points[np.concatenate(parts)]))
         for key, parts in points_of.items()
     )
     return Relation(plan.stage, ids.assets, ids.points, tuple(blocks), np.empty(0, np.int64))

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bulkstate.errors import InputError, Problem
-from bulkstate.model import IndexArray, Pair, Stage
-from bulkstate.pairs.relation import Block, Relation, Unlisted
+from bulkstate.model import IndexArray, Pair, Rectangle, Stage
+from bulkstate.pairs.relation import Relation, Unlisted
 from bulkstate.selection.column import Column
 from bulkstate.selection.inputs import Inputs
 from bulkstate.selection.lists import read_files, read_values, refuse_empty
@@ -155,7 +155,7 @@ def _relation(stage: Stage, target: _Target, found: Mapping[Source, _Found]) -> 
         stage=stage,
         assets=assets.ids,
         points=points.ids,
-        blocks=tuple(Block(assets.side(ids.assets), points.side(ids.points)) for ids in blocks),
+        blocks=tuple(Rectangle(assets.side(ids.assets), points.side(ids.points)) for ids in blocks),
         pairs=pairs,
         duplicates=repeated + sum(ids.duplicates for ids in blocks),
         kept=_codes([_nameable(ids, assets, points) for ids in _singles(kept)], assets, points)[0],

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from bulkstate.model import Stage
-from bulkstate.pairs.relation import Block, Relation, equal_rows
+from bulkstate.model import Rectangle, Stage
+from bulkstate.pairs.relation import Relation, equal_rows
 
 
 def relation(
@@ -19,7 +19,7 @@ def relation(
         Stage("p", "s"),
         tuple(f"a{i:04}" for i in range(assets)),
         tuple(f"p{i:04}" for i in range(points)),
-        tuple(Block(np.array(a, np.int32), np.array(p, np.int32)) for a, p in blocks),
+        tuple(Rectangle(np.array(a, np.int32), np.array(p, np.int32)) for a, p in blocks),
         np.array(sorted(a * points + p for a, p in pairs), np.int64),
         kept=np.array(sorted(a * points + p for a, p in kept or []), np.int64),
     )
@@ -68,7 +68,7 @@ def test_rows_that_keeping_makes_equal_are_one_class() -> None:
 
 
 def test_a_large_block_with_a_few_kept_pairs_is_not_expanded() -> None:
-    block = Block(np.arange(300_000, dtype=np.int32), np.arange(1_000, dtype=np.int32))
+    block = Rectangle(np.arange(300_000, dtype=np.int32), np.arange(1_000, dtype=np.int32))
     ids = tuple(map(str, range(300_000))), tuple(map(str, range(1_000)))
     kept = np.arange(0, 300_000_000, 1_000_001)
     found = equal_rows(Relation(Stage("p", "s"), *ids, (block,), np.empty(0, np.int64), kept=kept))

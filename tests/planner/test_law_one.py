@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from bulkstate.errors import InputError
 from bulkstate.gateway import wire
-from bulkstate.model import Chunk, Pair, Plan, Stage
-from bulkstate.pairs.relation import Block, Relation, Unlisted
+from bulkstate.model import Chunk, Pair, Plan, Rectangle, Stage
+from bulkstate.pairs.relation import Relation, Unlisted
 from bulkstate.planner import plan
 
 T = TypeVar("T")
@@ -66,7 +66,7 @@ def relation(selection: Selection, stage: Stage = STAGE, unlisted: Unlisted = Un
         known = {(asset, point) for asset, point in pairs if asset in assets and point in points}
         return np.array(sorted(assets.index(a) * len(points) + points.index(p) for a, p in known), np.int64)
 
-    blocks = tuple(Block(positions(a, assets), positions(p, points)) for a, p in selection.blocks)
+    blocks = tuple(Rectangle(positions(a, assets), positions(p, points)) for a, p in selection.blocks)
     kept = codes(selection.kept)
     return Relation(stage, assets, points, blocks, codes(selection.pairs), kept=kept, unlisted=unlisted)
 
