@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import random
 from typing import Final
-from urllib.parse import urlsplit
 
 import structlog
 
@@ -29,7 +28,6 @@ from bulkstate.policy.auto.pilot import Pilot
 from bulkstate.policy.bottleneck import SHORTEST_PAUSE
 from bulkstate.policy.pacing import Pacer
 from bulkstate.policy.retry import RetryPolicy
-from bulkstate.rates import Rate
 
 log = structlog.get_logger()
 
@@ -66,28 +64,10 @@ class Connection:
         return None if self.pilot is None else self.pilot.learnt().shifted(time.time() - self.clock())
 
 
-def windows(settings: Settings) -> tuple[Rate, ...]:
-    """The configured limits, as the pacer takes them."""
-    return tuple(Rate(rate.calls, rate.seconds) for rate in settings.limits.windows)
-
-
 def retry_policy(settings: Settings) -> RetryPolicy:
     """The configured patience."""
     retry = settings.retry
     return RetryPolicy(retry.attempts, retry.first_delay, retry.max_delay, retry.split, retry.budget.part, retry.outage)
-
-
-def identity(settings: Settings, directory: Path) -> tuple[str, str]:
-    """Which gateway and organisation a run works on, however they are spelt.
-
-    Every run directory has an embedded gateway of its own.
-    """
-    gateway = settings.gateway
-    if isinstance(gateway, Embedded):
-        return f"embedded:{directory.resolve()}", ""
-    parts = urlsplit(gateway.url)
-    port = parts.port or {"https": 443, "http": 80}[parts.scheme]
-    return f"{parts.scheme}://{parts.hostname}:{port}{parts.path.rstrip('/')}", gateway.org_id
 
 
 @asynccontextmanager
@@ -106,7 +86,7 @@ async def connect(
     """
     clock = asyncio.get_running_loop().time
     pilot = _pilot(settings, learnt.shifted(clock() - time.time()).not_after(clock()))
-    pacer, retry = Pacer(windows(settings), _history(grants, clock())), retry_policy(settings)
+    pacer, retry = Pacer(settings.limits.windows, _history(grants, clock())), retry_policy(settings)
     gate = Gate(pacer, time.time, clock, pilot, retry)
     async with (
         _address(settings.gateway, environ, directory) as address,
