@@ -5,13 +5,7 @@ A secret is named there, never held: `SecretReference.reveal` asks the environme
     settings.py   what the program is given, which is the tree itself
     gateway.py    its gateway
     selected.py   what is deleted
-    unbuilt.py    what isn't built yet
     document.py   what a run keeps
-    forms.py      how single values are written
-    sections.py   how they are put together
-    values.py     rates, times, sizes, references to secrets
-    place.py      a value and where it stands
-    nodes.py      YAML and JSON as trees with lines
 """
 
 from __future__ import annotations

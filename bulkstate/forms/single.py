@@ -10,7 +10,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
-from bulkstate.config.unbuilt import is_unbuilt
 from bulkstate.errors import InputError
 from bulkstate.forms.place import VARIABLE, Place
 from bulkstate.forms.values import (
@@ -36,7 +35,6 @@ JsonObject: TypeAlias = dict[str, Any]
 
 _WHOLE: Final = r"0|[1-9][0-9_]{0,17}"
 _REFERENCE: Final = rf"\$\{{{VARIABLE}\}}"
-NOT_BUILT: Final = "not built yet"
 
 
 class Form(Protocol[T_co]):
@@ -49,18 +47,6 @@ class Form(Protocol[T_co]):
     def schema(self) -> JsonObject:
         """What JSON Schema says of it."""
         ...
-
-
-def read(form: Form[T], at: Place) -> T:
-    """Read a value, unless it asks for what isn't built yet."""
-    if is_unbuilt(path_of(at), at.written):
-        raise at.mistake(NOT_BUILT)
-    return form.read(at)
-
-
-def path_of(at: Place) -> str:
-    """The field's path without list positions."""
-    return re.sub(r"\[[0-9]+\]", "", at.field)
 
 
 def _fits(*patterns: str) -> JsonObject:
