@@ -28,6 +28,7 @@ from yarl import URL
 from bulkstate import __version__
 from bulkstate.errors import InputError, Problem
 from bulkstate.gateway import limit_headers, wire
+from bulkstate.gateway.address import mistake_in
 from bulkstate.gateway.api import Turns
 from bulkstate.gateway.credentials import Auth, Bearer, Credentials, FixedCredentials, TokenCredentials
 from bulkstate.model import Answer, Attempt, Chunk, Pair, PipelinePage, Reply, Token
@@ -328,14 +329,9 @@ def _timeouts(seconds: float) -> aiohttp.ClientTimeout:
 
 
 def _checked_base(url: str) -> str:
-    try:
-        parts = URL(url, encoded=True)
-    except ValueError:
-        parts = URL()
-    ours = parts.scheme in ("http", "https") and parts.host and url.isascii() and url.isprintable() and " " not in url
-    if not ours or parts.user or parts.password or parts.raw_query_string or parts.raw_fragment:
-        expected = "expected http:// or https://, a host, perhaps a path; no user, no query"
-        raise InputError(Problem("not the address of a gateway", field="gateway.url", hint=expected))
+    mistake = mistake_in(url)
+    if mistake:
+        raise InputError(Problem(f"isn't a gateway's address: {mistake}", field="gateway.url"))
     return url.rstrip("/")
 
 

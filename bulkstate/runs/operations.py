@@ -33,7 +33,7 @@ from bulkstate.model import Plan, Report, RunResult, Verdict
 from bulkstate.policy.auto.pilot import Pilot
 from bulkstate.policy.concurrency import FEW, ConcurrencyPilot, at_first
 from bulkstate.report import fold, to_json
-from bulkstate.runs.connection import connect, retry_policy
+from bulkstate.runs.connection import connect
 from bulkstate.runs.course import Course
 from bulkstate.runs.host import Host
 from bulkstate.runs.memory import identity
@@ -189,7 +189,7 @@ async def _delete(session: Session, numbers: Sequence[int]) -> None:
     host, gate, clock = session.host, connection.gate, connection.clock
     every = settings.safety.status_every if settings.safety.require_paused else None
     workers, crew = _workers(settings.limits.concurrency, connection.pilot)
-    pace = Pace(workers, retry_policy(settings), every)
+    pace = Pace(workers, settings.retry, every)
     watch = Watch(connection.reads, session.pipelines)
     with host.audience(journal.pieces(), numbers) as observer:
         course = Course(observer, journal, journal.directory, gate, time.time, clock)
