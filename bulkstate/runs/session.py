@@ -24,7 +24,7 @@ from bulkstate.engine.ports import Observer
 from bulkstate.engine.reads import ReadFailed
 from bulkstate.errors import BulkstateError, CheckFailed, Interrupted, JournalNotWritable, NotVerified, Stopped
 from bulkstate.model import Chunk, Pair, Plan, Report, RunResult, Stage, Verification
-from bulkstate.pairs.chunks import Pieces
+from bulkstate.pairs.chunks import Chunks
 from bulkstate.pairs.relation import of_pairs
 from bulkstate.planner.planner import plan as plan_requests
 from bulkstate.policy.auto.pilot import Pilot
@@ -41,7 +41,7 @@ log = structlog.get_logger()
 Witnesses = Sequence[tuple[Stage, Pair]]
 """Pairs outside the target that must outlive the run."""
 
-Audience = Callable[[Pieces, Sequence[int]], AbstractContextManager[Observer]]
+Audience = Callable[[Chunks, Sequence[int]], AbstractContextManager[Observer]]
 """Makes whatever shows people how the chunks with these numbers are being sent."""
 
 HELM_SECONDS: Final = 1.0
@@ -190,7 +190,7 @@ async def _delete(session: Session, numbers: Sequence[int], audience: Audience) 
     watch = Watch(connection.reads, _pipelines(journal.plan))
     gate, clock = connection.gate, connection.clock
     journal.begin(time.time())
-    with audience(journal.pieces(), numbers) as observer:
+    with audience(journal.chunks(), numbers) as observer:
         logbook = Logbook(observer, journal, journal.directory, gate, time.time, clock)
         equipment = Equipment(connection.client, gate, watch, journal, logbook, random, time.time, clock, crew)
         engine = Engine(equipment, pace, journal.plan, numbers, Heritage(journal.parts(), journal.sizing()))
@@ -242,8 +242,8 @@ async def _read_back_or_say(session: Session) -> str:
 def _sample(journal: Journal, sample: Sample) -> Iterator[Chunk]:
     """The parts of deleted chunks to read back."""
     if sample == "all":
-        return map(journal.pieces().chunk, journal.deleted())
-    return readback.sample(journal.pieces(), journal.deleted(), sample, Random()) if sample else iter(())
+        return map(journal.chunks().chunk, journal.deleted())
+    return readback.sample(journal.chunks(), journal.deleted(), sample, Random()) if sample else iter(())
 
 
 def _finish(journal: Journal, ending: BulkstateError | None, unread: str) -> Finished:
