@@ -32,6 +32,7 @@ from yarl import URL
 from bulkstate import __version__
 from bulkstate.errors import InputError, Problem
 from bulkstate.gateway import wire
+from bulkstate.gateway.address import mistake_in
 from bulkstate.model import Answer
 
 MEBIBYTE: Final = 1024 * 1024
@@ -74,7 +75,7 @@ class Transport:
     """
 
     def __init__(self, url: str, timeout: float, ca_pem: str | None) -> None:
-        self._base = URL(_checked_base(url), encoded=True)
+        self._base = _checked_base(url)
         self._timeout = timeout
         self._connecting = _connect_timeouts(timeout)
         self._tls = _trusting(ca_pem) if self._base.scheme == "https" else None
@@ -208,16 +209,11 @@ def _connect_timeouts(seconds: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(seconds, connect=min(0.9 * seconds, CONNECT_SECONDS), ceil_threshold=2 * seconds)
 
 
-def _checked_base(url: str) -> str:
-    try:
-        parts = URL(url, encoded=True)
-    except ValueError:
-        parts = URL()
-    ours = parts.scheme in ("http", "https") and parts.host and url.isascii() and url.isprintable() and " " not in url
-    if not ours or parts.user or parts.password or parts.raw_query_string or parts.raw_fragment:
-        expected = "expected http:// or https://, a host, perhaps a path; no user, no query"
-        raise InputError(Problem("not the address of a gateway", field="gateway.url", hint=expected))
-    return url.rstrip("/")
+def _checked_base(url: str) -> URL:
+    mistake = mistake_in(url)
+    if mistake:
+        raise InputError(Problem(f"isn't a gateway's address: {mistake}", field="gateway.url"))
+    return URL(url, encoded=True)
 
 
 def _trusting(ca_pem: str | None) -> ssl.SSLContext:
