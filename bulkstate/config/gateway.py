@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from bulkstate.errors import Problem
 from bulkstate.forms.place import Place
-from bulkstate.forms.sections import Found, Made, Maybe, Section
+from bulkstate.forms.sections import Either, Found, Made, Maybe, Section
 from bulkstate.forms.single import Choice, Duration, FilePath, Flag, JsonObject, Secret, Text
 from bulkstate.forms.values import SecretReference
 
@@ -190,18 +190,12 @@ class _AuthKeys:
         return Application(self.app_key, self.app_secret, self.style or AuthStyle.SIGNED, self.prefix)
 
 
-def _one_auth(found: Found) -> Iterator[Problem]:
-    application = found.written.keys() & {"app_key", "app_secret"}
-    if "bearer" in found.written:
-        if application:
-            yield found.at.problem("holds two: expected app_key and app_secret, or bearer alone")
-        elif found.values.get("style") is AuthStyle.SIGNED:
-            yield found.problem("style", "a token alone can't sign", "use app_key and app_secret")
-    elif not application:
-        yield found.at.problem("holds none: expected app_key and app_secret, or bearer")
-    else:
-        for name in sorted({"app_key", "app_secret"} - application):
-            yield found.problem(name, "is missing", "a key and its secret belong together")
+_APPLICATION_OR_TOKEN: Final = Either(("app_key", "app_secret"), "bearer", "a key and its secret belong together")
+
+
+def _token_cannot_sign(found: Found) -> Iterator[Problem]:
+    if "bearer" in found.written and found.values.get("style") is AuthStyle.SIGNED:
+        yield found.problem("style", "a token alone can't sign", "use app_key and app_secret")
 
 
 def _useful_prefix(found: Found) -> Iterator[Problem]:
@@ -210,7 +204,7 @@ def _useful_prefix(found: Found) -> Iterator[Problem]:
         yield found.problem("prefix", "means nothing to signed calls", "add style: bearer")
 
 
-_AUTH: Final = Made(Section(_AuthKeys, (_one_auth, _useful_prefix)), _AuthKeys.auth)
+_AUTH: Final = Made(Section(_AuthKeys, (_APPLICATION_OR_TOKEN, _token_cannot_sign, _useful_prefix)), _AuthKeys.auth)
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,9 @@ def _delays_in_order(found: Found) -> Iterator[Problem]:
         yield found.problem("max_delay", "is shorter than first_delay")
 
 
+RETRY: Final = Section(Retry, (_delays_in_order,), unbuilt=("resolve",))
+
+
 @dataclass(frozen=True, slots=True)
 class Safety:
     """What has to hold before and during a run. None: no such guard."""
@@ -123,6 +126,9 @@ class Safety:
     max_requests: Annotated[int | None, Maybe(Whole(1, 10**12)), "Refuse a plan with more requests."] = None
     require_paused: Annotated[bool, Flag(), "Refuse to start unless every pipeline is paused."] = True
     status_every: Annotated[float, Duration(0.05, 86_400), "How often a pipeline's status is read in a run."] = 30.0
+
+
+SAFETY: Final = Section(Safety, unbuilt=("max_failed", "deadline", "canary", "pause", "restart", "on_unpause"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +146,9 @@ class ReportFiles:
     """Where reports are written when the run ends."""
 
     json: Annotated[Path | None, Maybe(FilePath()), "The run's report as JSON."] = None
+
+
+REPORT: Final = Section(ReportFiles, unbuilt=("junit", "markdown", "html", "csv", "metrics"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +177,10 @@ class Settings:
         Limits, Section(Limits, (_auto_makes_sense,)), "What one request may hold, and how many may go out."
     ] = Limits()
     plan: Annotated[Planning, Section(Planning), "How hard the planner tries."] = Planning()
-    retry: Annotated[Retry, Section(Retry, (_delays_in_order,)), "How a chunk is tried again."] = Retry()
-    safety: Annotated[Safety, Section(Safety), "What has to hold before and during a run."] = Safety()
+    retry: Annotated[Retry, RETRY, "How a chunk is tried again."] = Retry()
+    safety: Annotated[Safety, SAFETY, "What has to hold before and during a run."] = Safety()
     verify: Annotated[Verify, Section(Verify), "What is read back."] = Verify()
-    report: Annotated[ReportFiles, Section(ReportFiles), "Where reports are written."] = ReportFiles()
+    report: Annotated[ReportFiles, REPORT, "Where reports are written."] = ReportFiles()
 
 
 def _limits_are_there(found: Found) -> Iterator[Problem]:
