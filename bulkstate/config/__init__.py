@@ -14,13 +14,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bulkstate.config.document import from_document, to_document
-from bulkstate.config.gateway import Application, Auth, AuthStyle, Bearer, Embedded, Gateway
+from bulkstate.config.gateway import Auth, Embedded, Gateway, revealed
 from bulkstate.config.settings import (
     CONFIGURATION,
     MOST_CONCURRENCY,
     Limits,
     ReportFiles,
-    Retry,
     Safety,
     Sample,
     Settings,
@@ -34,17 +33,13 @@ from bulkstate.rates import Rate
 __all__ = [
     "AUTO",
     "MOST_CONCURRENCY",
-    "Application",
     "Auth",
-    "AuthStyle",
     "Auto",
-    "Bearer",
     "Embedded",
     "Gateway",
     "Limits",
     "Rate",
     "ReportFiles",
-    "Retry",
     "Safety",
     "Sample",
     "SecretReference",
@@ -53,6 +48,7 @@ __all__ = [
     "Verify",
     "from_document",
     "load",
+    "revealed",
     "schema",
     "to_document",
 ]
