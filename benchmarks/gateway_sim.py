@@ -46,7 +46,7 @@ from bulkstate.model import (
     Told,
     Verdict,
 )
-from bulkstate.pairs.chunks import Pieces
+from bulkstate.pairs.chunks import Chunks
 from bulkstate.policy.concurrency import ConcurrencyPilot
 from bulkstate.policy.retry import RetryPolicy
 from bulkstate.rates import Rate
@@ -245,7 +245,7 @@ class SimulatedApi:
         self._gateway = Gateway(world, seed)
         self._delays = Random(f"{seed} delays")
         self._losses = Random(f"{seed} losses")
-        self._strays = Random(f"{seed} strays")
+        self._random = Random(f"{seed} strays")
         self._gate = gate
         self.tally = Tally()
 
@@ -294,7 +294,7 @@ class SimulatedApi:
     async def _answer(self, accepted: Reply[Any]) -> Reply[Any]:
         now = trio.current_time()
         wait, told = self._gateway.admits(now), self._gateway.tells(now)
-        if self._world.stray and self._strays.random() < self._world.stray:
+        if self._world.stray and self._random.random() < self._world.stray:
             wait = max(wait, 0.01)
         if wait > 0:
             self.tally.refused += 1
@@ -407,7 +407,7 @@ async def _do(job: Job, seed: str, contestant: Contestant) -> Taken:
     await caller.gate.keep(journal)
     with trio.fail_after(FOR_EVER):
         pace = Pace(caller.workers, PATIENT, caller.crew)
-        ending = await Engine(equipment, pace, Pieces(a_plan(job.calls)), range(job.calls)).run()
+        ending = await Engine(equipment, pace, Chunks(a_plan(job.calls)), range(job.calls)).run()
     if ending is not None:
         raise ending
     caller.done()

@@ -21,7 +21,7 @@ from bulkstate.engine.queue import Job, JobQueue
 from bulkstate.errors import BulkstateError, CredentialsLost, GatewayDown, GatewayRefused, JournalNotWritable, Stopped
 from bulkstate.gateway.api import StageStateApi
 from bulkstate.model import Answer, Attempt, Outcome, Reply, Stage, Verdict, describe
-from bulkstate.pairs.chunks import Pieces
+from bulkstate.pairs.chunks import Chunks
 from bulkstate.policy.answers import Answers, GiveUp, Look, NextStep
 from bulkstate.policy.bottleneck import Moment
 from bulkstate.policy.concurrency import ConcurrencyPilot
@@ -59,11 +59,11 @@ class Equipment:
 
 
 class Engine:
-    """Sends the chunks `numbers` of `pieces`, or the parts that they are split into, each to its outcome. `sizing` is
+    """Sends the chunks `numbers` of `chunks`, or the parts that they are split into, each to its outcome. `sizing` is
     what earlier sessions of the run have learnt."""
 
     def __init__(
-        self, equipment: Equipment, pace: Pace, pieces: Pieces, numbers: Sequence[int], sizing: Sizing | None = None
+        self, equipment: Equipment, pace: Pace, chunks: Chunks, numbers: Sequence[int], sizing: Sizing | None = None
     ) -> None:
         self._api = equipment.api
         self._gate = equipment.gate
@@ -74,9 +74,9 @@ class Engine:
         self._random = equipment.random
         self._wall = equipment.wall
         self._clock = equipment.clock
-        self._pieces = pieces
+        self._chunks = chunks
         self._answers = Answers(pace.retry, self._admission, pace.workers, sizing, pace.pilot)
-        self._queue = JobQueue(numbers, pieces.chunk, self._answers.budget, self._admission)
+        self._queue = JobQueue(numbers, chunks.chunk, self._answers.budget, self._admission)
         self._queue.allow(self._answers.workers)
         self._outbox = Outbox(equipment.journal, self._recorded, self._unrecorded)
         self._splitting = anyio.Lock()
@@ -274,12 +274,12 @@ class Engine:
     async def _split(self, job: Job, message: str = "") -> None:
         """Go on with parts of a job's chunk, once its record names them. Numbers reach the journal in their order."""
         async with self._splitting:
-            parts = self._pieces.split(job.chunk.number, self._answers.cut(job.chunk))
+            parts = self._chunks.split(job.chunk.number, self._answers.cut(job.chunk))
             split = job.outcome(Verdict.SPLIT, self._wall() - self._clock(), message)
             await self._outbox.put(replace(split, parts=parts))
         self._expect(len(parts) - 1)
         tries = Tries(unanswered=job.tries.unanswered)
-        self._queue.divide([Job(self._pieces.chunk(part.number), tries) for part in parts])
+        self._queue.divide([Job(self._chunks.chunk(part.number), tries) for part in parts])
 
     def _expect(self, more: int) -> None:
         """There are so many more chunks to be settled than there were: the pacers are told what calls that means."""
@@ -292,7 +292,7 @@ class Engine:
         await self._outbox.put(job.outcome(job.if_left, self._wall() - self._clock(), reason))
 
     def _recorded(self, outcome: Outcome) -> None:
-        self._observer.settled(outcome, self._pieces.pairs(outcome.chunk))
+        self._observer.settled(outcome, self._chunks.pairs(outcome.chunk))
 
     def _unrecorded(self, reason: JournalNotWritable) -> None:
         """Nothing that ended the run before is as grave as this."""

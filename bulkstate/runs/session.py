@@ -24,14 +24,14 @@ from bulkstate.engine.ports import Observer
 from bulkstate.engine.reads import ReadFailed
 from bulkstate.errors import BulkstateError, CheckFailed, Interrupted, JournalNotWritable, NotVerified, Stopped
 from bulkstate.model import Chunk, Pair, Plan, Report, RunResult, Stage, Verification
-from bulkstate.pairs.chunks import Pieces
+from bulkstate.pairs.chunks import Chunks
 from bulkstate.pairs.relation import of_pairs
 from bulkstate.planner.planner import plan as plan_requests
 from bulkstate.policy.auto.pilot import Pilot
 from bulkstate.policy.concurrency import FEW, ConcurrencyPilot, at_first
 from bulkstate.report import fold, to_json
 from bulkstate.runs.by_hand import Helm
-from bulkstate.runs.connection import Connection, connect, identity, retry_policy
+from bulkstate.runs.connection import Connection, connect, identity
 from bulkstate.runs.course import Logbook
 from bulkstate.runs.memory import memory_of
 from bulkstate.runs.stopping import Brake
@@ -41,7 +41,7 @@ log = structlog.get_logger()
 Witnesses = Sequence[tuple[Stage, Pair]]
 """Pairs outside the target that must outlive the run."""
 
-Audience = Callable[[Pieces, Sequence[int]], AbstractContextManager[Observer]]
+Audience = Callable[[Chunks, Sequence[int]], AbstractContextManager[Observer]]
 """Makes whatever shows people how the chunks with these numbers are being sent."""
 
 HELM_SECONDS: Final = 1.0
@@ -186,15 +186,15 @@ async def _delete(session: Session, numbers: Sequence[int], audience: Audience) 
     settings, connection, journal = session.settings, session.connection, session.journal
     every = settings.safety.status_every if settings.safety.require_paused else None
     workers, pilot = _workers(settings.limits.concurrency, connection.pilot)
-    pace = Pace(workers, retry_policy(settings), pilot)
+    pace = Pace(workers, settings.retry, pilot)
     status = StatusWatch(connection.reads, _pipelines(journal.plan), every)
-    pieces = journal.pieces()
+    chunks = journal.chunks()
     gate, clock = connection.gate, connection.clock
     journal.begin(time.time())
-    with audience(pieces, numbers) as observer:
+    with audience(chunks, numbers) as observer:
         logbook = Logbook(observer, journal, journal.directory, gate, time.time, clock)
         equipment = Equipment(connection.client, gate, status, journal, logbook, random, time.time, clock)
-        engine = Engine(equipment, pace, pieces, numbers, journal.sizing(pieces))
+        engine = Engine(equipment, pace, chunks, numbers, journal.sizing(chunks))
         with session.brake.gently(engine), session.helm.steering(engine):
             async with _beside(partial(logbook.look, engine), LOGBOOK_SECONDS, session.brake):
                 ending = await engine.run()
@@ -244,8 +244,8 @@ def _sample(journal: Journal, sample: Sample) -> Iterator[Chunk]:
     """The parts of deleted chunks to read back."""
     if not sample:
         return iter(())
-    pieces, deleted = journal.pieces(), journal.deleted()
-    return map(pieces.chunk, deleted) if sample == "all" else readback.sample(pieces, deleted, sample, Random())
+    chunks, deleted = journal.chunks(), journal.deleted()
+    return map(chunks.chunk, deleted) if sample == "all" else readback.sample(chunks, deleted, sample, Random())
 
 
 def _finish(journal: Journal, ending: BulkstateError | None, unread: str) -> Finished:

@@ -132,7 +132,7 @@ def assemble(
     equipment = Equipment(api, gate, status, journal, witness, random, wall)
     pace = Pace(settings.workers, settings.retry)
     wanted = range(world.plan.requests) if numbers is None else numbers
-    return Session(Engine(equipment, pace, journal.pieces(), wanted, journal.sizing(journal.pieces())), gate, witness)
+    return Session(Engine(equipment, pace, journal.chunks(), wanted, journal.sizing(journal.chunks())), gate, witness)
 
 
 def create(directory: Path, plan: Plan, hop: Callable[..., Any] = inline) -> Journal:

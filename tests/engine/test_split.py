@@ -86,8 +86,8 @@ def an_engine(gateway: Capped, journal: Journal, workers: int, policy: RetryPoli
     api = Api(gateway, gate)
     status = StatusWatch(Reads(api, gate, policy, lambda: 0.5), ())
     equipment = Equipment(api, gate, status, journal, Witness(), lambda: 0.5, wall)
-    pieces = journal.pieces()
-    return Engine(equipment, Pace(workers, policy), pieces, journal.pending(), journal.sizing(pieces))
+    chunks = journal.chunks()
+    return Engine(equipment, Pace(workers, policy), chunks, journal.pending(), journal.sizing(chunks))
 
 
 async def whole_run(
@@ -128,8 +128,8 @@ class Told:
 
 def told(directory: Path) -> Told:
     with Record.open(directory) as record:
-        pieces = record.pieces()
-        last = {outcome.chunk: (outcome, pairs_of(pieces.chunk(outcome.chunk))) for _, outcome in record.records()}
+        chunks = record.chunks()
+        last = {outcome.chunk: (outcome, pairs_of(chunks.chunk(outcome.chunk))) for _, outcome in record.records()}
         planned = frozenset(pair for chunk in record.plan.chunks() for pair in pairs_of(chunk))
         assert fold(record).pairs_deleted == len(
             [p for o, ps in last.values() if o.verdict is Verdict.DELETED for p in ps]

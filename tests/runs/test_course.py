@@ -46,7 +46,7 @@ async def followed(world: World, settings: Settings, directory: Path, audience: 
         status = StatusWatch(Reads(api, gate, settings.retry, lambda: 0.5), pipelines_of(world.plan))
         equipment = Equipment(api, gate, status, journal, logbook, lambda: 0.5, wall)
         pace = Pace(settings.workers, settings.retry)
-        engine = Engine(equipment, pace, journal.pieces(), range(world.plan.requests))
+        engine = Engine(equipment, pace, journal.chunks(), range(world.plan.requests))
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(look, logbook, engine)
             assert await engine.run() is None
