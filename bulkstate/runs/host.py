@@ -11,14 +11,14 @@ from typing import TypeAlias
 from bulkstate.engine.ports import Observer
 from bulkstate.errors import NotConfirmed
 from bulkstate.model import Attempt, Outcome, Plan
-from bulkstate.pairs.chunks import Pieces
+from bulkstate.pairs.chunks import Chunks
 from bulkstate.policy.bottleneck import Holding
 from bulkstate.runs.stopping import Stopping
 
 Agree: TypeAlias = Callable[[Plan], Awaitable[None]]
 """Asks somebody whether the plan may be carried out; NotConfirmed if not."""
 
-Audience: TypeAlias = Callable[[Pieces, Sequence[int]], AbstractContextManager[Observer]]
+Audience: TypeAlias = Callable[[Chunks, Sequence[int]], AbstractContextManager[Observer]]
 """Makes whatever shows people how the chunks with these numbers are being sent."""
 
 
@@ -43,7 +43,7 @@ class Silence:
         """This is what holds the run back now."""
 
 
-def nobody_watches(_pieces: Pieces, _numbers: Sequence[int]) -> AbstractContextManager[Observer]:
+def nobody_watches(_chunks: Chunks, _numbers: Sequence[int]) -> AbstractContextManager[Observer]:
     """For a run that is to show nothing."""
     return nullcontext(Silence())
 

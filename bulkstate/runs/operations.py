@@ -25,9 +25,8 @@ from bulkstate.config import AUTO, MOST_CONCURRENCY, Auto, ReportFiles, Sample, 
 from bulkstate.disk import control
 from bulkstate.disk.journal import Ending, Journal, RunFacts, existing, make_run_directory
 from bulkstate.disk.locks import lock_run
-from bulkstate.engine import checks
-from bulkstate.engine.engine import Engine, Equipment, Heritage, Pace
-from bulkstate.engine.pipelines import Watch
+from bulkstate.engine.engine import Engine, Equipment, Pace
+from bulkstate.engine.pipelines import Finding, StatusWatch, first_look, require
 from bulkstate.errors import BulkstateError, Interrupted, JournalNotWritable, Refused, Stopped
 from bulkstate.model import Plan, Report, RunResult, Verdict
 from bulkstate.policy.auto.pilot import Pilot
@@ -66,12 +65,12 @@ def run_directory(plan: Plan) -> Path:
 # ── what can be done ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def check(settings: Settings, host: Host) -> tuple[checks.Finding, ...]:
+async def check(settings: Settings, host: Host) -> tuple[Finding, ...]:
     """Try the credentials and look at the pipelines of a configuration. Sends no delete."""
     pipelines = {entry.pipeline for entry in settings.delete}
     with host.stopping.cancels():
         async with connect(settings, host.environ, None) as connection:
-            return await checks.look(connection.reads, pipelines, settings.safety.require_paused)
+            return await first_look(connection.reads, pipelines, settings.safety.require_paused)
 
 
 async def start(prepared: Prepared, directory: Path, host: Host) -> Finished:
@@ -163,7 +162,7 @@ def _settings(journal: Journal, host: Host) -> Settings:
 async def _require_ready(session: Session) -> None:
     """CheckFailed unless the gateway lets us in and every pipeline is paused, where that is required."""
     if session.settings.safety.require_paused:
-        checks.require(await checks.look(session.connection.reads, session.pipelines, True))
+        require(await first_look(session.connection.reads, session.pipelines, True))
 
 
 async def _carry_out(session: Session, numbers: Sequence[int]) -> Finished:
@@ -188,13 +187,14 @@ async def _delete(session: Session, numbers: Sequence[int]) -> None:
     settings, connection, journal = session.settings, session.connection, session.journal
     host, gate, clock = session.host, connection.gate, connection.clock
     every = settings.safety.status_every if settings.safety.require_paused else None
-    workers, crew = _workers(settings.limits.concurrency, connection.pilot)
-    pace = Pace(workers, settings.retry, every)
-    watch = Watch(connection.reads, session.pipelines)
-    with host.audience(journal.pieces(), numbers) as observer:
+    workers, pilot = _workers(settings.limits.concurrency, connection.pilot)
+    pace = Pace(workers, settings.retry, pilot)
+    status = StatusWatch(connection.reads, session.pipelines, every)
+    chunks = journal.chunks()
+    with host.audience(chunks, numbers) as observer:
         course = Course(observer, journal, journal.directory, gate, time.time, clock)
-        equipment = Equipment(connection.client, gate, watch, journal, course, random, time.time, clock, crew)
-        engine = Engine(equipment, pace, journal.plan, numbers, Heritage(journal.parts(), journal.sizing()))
+        equipment = Equipment(connection.client, gate, status, journal, course, random, time.time, clock)
+        engine = Engine(equipment, pace, chunks, numbers, journal.sizing(chunks))
         with host.stopping.drains(engine), session.by_hand.sets(engine):
             async with again_and_again(partial(course.look, engine), COURSE_SECONDS, host.stopping):
                 ending = await engine.run()

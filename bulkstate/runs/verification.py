@@ -76,6 +76,7 @@ async def _with_state(session: Session, witnesses: Witnesses) -> Witnesses:
 
 def _sample(journal: Journal, sample: Sample) -> Iterator[Chunk]:
     """The parts of deleted chunks to read back."""
-    if sample == "all":
-        return map(journal.pieces().chunk, journal.deleted())
-    return readback.sample(journal.pieces(), journal.deleted(), sample, Random()) if sample else iter(())
+    if not sample:
+        return iter(())
+    chunks, deleted = journal.chunks(), journal.deleted()
+    return map(chunks.chunk, deleted) if sample == "all" else readback.sample(chunks, deleted, sample, Random())
