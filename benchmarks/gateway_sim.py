@@ -244,7 +244,7 @@ class SimulatedApi:
         self._gateway = Gateway(world, seed)
         self._delays = Random(f"{seed} delays")
         self._losses = Random(f"{seed} losses")
-        self._strays = Random(f"{seed} strays")
+        self._random = Random(f"{seed} strays")
         self._gate = gate
         self.tally = Tally()
 
@@ -293,7 +293,7 @@ class SimulatedApi:
     async def _answer(self, accepted: Reply[Any]) -> Reply[Any]:
         now = trio.current_time()
         wait, told = self._gateway.admits(now), self._gateway.tells(now)
-        if self._world.stray and self._strays.random() < self._world.stray:
+        if self._world.stray and self._random.random() < self._world.stray:
             wait = max(wait, 0.01)
         if wait > 0:
             self.tally.refused += 1

@@ -15,7 +15,7 @@ from bulkstate import config
 from bulkstate.engine.ports import Observer
 from bulkstate.errors import NotConfirmed
 from bulkstate.model import Plan
-from bulkstate.pairs.chunks import Pieces
+from bulkstate.pairs.chunks import Chunks
 from bulkstate.policy.pacing import Forecast
 from bulkstate.report.planned import show_plan
 from bulkstate.report.progress import LineProgress, LiveProgress
@@ -46,9 +46,9 @@ async def _ask(plan: Plan, forecast: Forecast | None) -> None:
         raise NotConfirmed("not agreed to: nothing was deleted")
 
 
-def audience(pieces: Pieces, numbers: Sequence[int]) -> AbstractContextManager[Observer]:
+def audience(chunks: Chunks, numbers: Sequence[int]) -> AbstractContextManager[Observer]:
     """Who watches: a bar on a terminal, else a log line now and then."""
-    pairs = sum(map(pieces.pairs, numbers))
+    pairs = sum(map(chunks.pairs, numbers))
     if sys.stderr.isatty():
         return LiveProgress(len(numbers), pairs, time.monotonic, Console(stderr=True))
     return LineProgress(len(numbers), pairs, time.monotonic)

@@ -32,7 +32,7 @@ from bulkstate.errors import (
 from bulkstate.gateway.api import StageStateApi
 from bulkstate.gateway.wire import Code
 from bulkstate.model import Answer, Attempt, Outcome, Part, Plan, Reply, Stage, Verdict, describe
-from bulkstate.pairs.chunks import Pieces
+from bulkstate.pairs.chunks import Chunks
 from bulkstate.policy.bottleneck import Moment
 from bulkstate.policy.concurrency import ConcurrencyPilot
 from bulkstate.policy.retry import (
@@ -112,7 +112,7 @@ class Engine:
         self._clock = equipment.clock
         self._planned_crew = self._crew_pilot = equipment.crew
         self._pace = pace
-        self._pieces = Pieces(plan, heritage.parts)
+        self._pieces = Chunks(plan, heritage.parts)
         self._sizing = heritage.sizing
         self._splitting = anyio.Lock()
         self._budget = RetryBudget(pace.retry)

@@ -6,11 +6,11 @@ read, what is described to editors and what the rest of the program is given are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Generic, TypeAlias, TypeVar, get_args, get_type_hints
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, get_args, get_type_hints
 
 from bulkstate.errors import InputError, Problem
 from bulkstate.forms import nodes
@@ -39,15 +39,16 @@ class Maybe(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class ListOf(Generic[T]):
-    """A list of at least one value, each of another form."""
+    """A list of values, each of another form: of `least` at least."""
 
     form: Form[T]
     what: str
+    least: Literal[0, 1] = 1
 
     def read(self, at: Place) -> tuple[T, ...]:
         """The values, in order."""
-        if not isinstance(at.node, nodes.Sequence) or not at.node.items:
-            raise at.expected(f"a list of {self.what}, with at least one")
+        if not isinstance(at.node, nodes.Sequence) or len(at.node.items) < self.least:
+            raise at.expected(f"a list of {self.what}" + ", with at least one" * self.least)
         problems, values = Problems(), []
         for item in at.items():
             with problems.gathered():
@@ -59,7 +60,7 @@ class ListOf(Generic[T]):
 
     def schema(self) -> JsonObject:
         """An array."""
-        return {"type": "array", "items": self.form.schema(), "minItems": 1}
+        return {"type": "array", "items": self.form.schema(), "minItems": self.least}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,32 @@ class Found:
 
 
 Rule: TypeAlias = Callable[[Found], Iterable[Problem]]
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """A rule: keys that belong `together` are there, or another one `alone`.
+
+    `why` they belong together is told, and what a section without any of them does: `none`.
+    """
+
+    together: tuple[str, str]
+    alone: str
+    why: str
+    none: str = "holds none"
+
+    def __call__(self, found: Found) -> Iterator[Problem]:
+        """What is there and shouldn't be, or the other way round."""
+        expected = f"expected {' and '.join(self.together)}, or {self.alone}"
+        there = found.written.keys() & self.together
+        if self.alone in found.written:
+            if there:
+                yield found.at.problem(f"holds two: {expected} alone")
+        elif not there:
+            yield found.at.problem(f"{self.none}: {expected}")
+        else:
+            for name in sorted(set(self.together) - there):
+                yield found.problem(name, "is missing", self.why)
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,21 @@ def _fits(*patterns: str) -> JsonObject:
 
 
 @dataclass(frozen=True, slots=True)
+class AnyText:
+    """A text, whatever it holds."""
+
+    what: str = "text"
+
+    def read(self, at: Place) -> str:
+        """The text, references resolved."""
+        return at.text(self.what)
+
+    def schema(self) -> JsonObject:
+        """Any string but the empty one."""
+        return {"type": "string", "minLength": 1}
+
+
+@dataclass(frozen=True, slots=True)
 class Text:
     """One line of text, without spaces around it."""
 
@@ -72,7 +87,7 @@ class Text:
 
     def schema(self) -> JsonObject:
         """Any string but the empty one."""
-        return {"type": "string", "minLength": 1}
+        return AnyText().schema()
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +260,7 @@ class Secret:
             raise at.mistake("a secret comes from the environment only", "write ${NAME}, with the variable's name")
         reference = SecretReference(found[1])
         try:
-            reference.reveal(at.source.environ)
+            reference.reveal(at.source.environ or {})
         except InputError as error:
             raise InputError(*(at.problem(problem.message) for problem in error.problems)) from None
         return reference

@@ -24,14 +24,14 @@ from bulkstate.engine.ports import Observer
 from bulkstate.engine.reads import ReadFailed
 from bulkstate.errors import BulkstateError, CheckFailed, Interrupted, JournalNotWritable, NotVerified, Stopped
 from bulkstate.model import Chunk, Pair, Plan, Report, RunResult, Stage, Verification
-from bulkstate.pairs.chunks import Pieces
+from bulkstate.pairs.chunks import Chunks
 from bulkstate.pairs.relation import of_pairs
 from bulkstate.planner.planner import plan as plan_requests
 from bulkstate.policy.auto.pilot import Pilot
 from bulkstate.policy.concurrency import FEW, ConcurrencyPilot, at_first
 from bulkstate.report import fold, to_json
 from bulkstate.runs.by_hand import Helm
-from bulkstate.runs.connection import Connection, connect, identity, retry_policy
+from bulkstate.runs.connection import Connection, connect, identity
 from bulkstate.runs.course import Logbook
 from bulkstate.runs.memory import memory_of
 from bulkstate.runs.stopping import Brake
@@ -41,7 +41,7 @@ log = structlog.get_logger()
 Witnesses = Sequence[tuple[Stage, Pair]]
 """Pairs outside the target that must outlive the run."""
 
-Audience = Callable[[Pieces, Sequence[int]], AbstractContextManager[Observer]]
+Audience = Callable[[Chunks, Sequence[int]], AbstractContextManager[Observer]]
 """Makes whatever shows people how the chunks with these numbers are being sent."""
 
 HELM_SECONDS: Final = 1.0
@@ -186,11 +186,11 @@ async def _delete(session: Session, numbers: Sequence[int], audience: Audience) 
     settings, connection, journal = session.settings, session.connection, session.journal
     every = settings.safety.status_every if settings.safety.require_paused else None
     workers, crew = _workers(settings.limits.concurrency, connection.pilot)
-    pace = Pace(workers, retry_policy(settings), every)
+    pace = Pace(workers, settings.retry, every)
     watch = Watch(connection.reads, _pipelines(journal.plan))
     gate, clock = connection.gate, connection.clock
     journal.begin(time.time())
-    with audience(journal.pieces(), numbers) as observer:
+    with audience(journal.chunks(), numbers) as observer:
         logbook = Logbook(observer, journal, journal.directory, gate, time.time, clock)
         equipment = Equipment(connection.client, gate, watch, journal, logbook, random, time.time, clock, crew)
         engine = Engine(equipment, pace, journal.plan, numbers, Heritage(journal.parts(), journal.sizing()))
@@ -242,8 +242,8 @@ async def _read_back_or_say(session: Session) -> str:
 def _sample(journal: Journal, sample: Sample) -> Iterator[Chunk]:
     """The parts of deleted chunks to read back."""
     if sample == "all":
-        return map(journal.pieces().chunk, journal.deleted())
-    return readback.sample(journal.pieces(), journal.deleted(), sample, Random()) if sample else iter(())
+        return map(journal.chunks().chunk, journal.deleted())
+    return readback.sample(journal.chunks(), journal.deleted(), sample, Random()) if sample else iter(())
 
 
 def _finish(journal: Journal, ending: BulkstateError | None, unread: str) -> Finished:

@@ -40,6 +40,11 @@ class BlockSource:
     assets: IdList
     points: IdList
 
+    @property
+    def entry(self) -> str:
+        """Which entry of `where` it is, for people."""
+        return _entry(self.assets)
+
 
 @dataclass(frozen=True, slots=True)
 class PairSource:
@@ -55,6 +60,15 @@ class PairSource:
     point_column: str = POINT_ID
     literal: bool = False
     may_be_empty: bool = False
+
+    @property
+    def entry(self) -> str:
+        """Which entry of `where` it is, for people."""
+        return _entry(self)
+
+
+def _entry(source: IdList | PairSource) -> str:
+    return f"{source.field.rpartition('.')[0]} ({source.where})"
 
 
 Source: TypeAlias = BlockSource | PairSource

@@ -128,8 +128,8 @@ class Told:
 
 def told(directory: Path) -> Told:
     with Record.open(directory) as record:
-        pieces = record.pieces()
-        last = {outcome.chunk: (outcome, pairs_of(pieces.chunk(outcome.chunk))) for _, outcome in record.records()}
+        chunks = record.chunks()
+        last = {outcome.chunk: (outcome, pairs_of(chunks.chunk(outcome.chunk))) for _, outcome in record.records()}
         planned = frozenset(pair for chunk in record.plan.chunks() for pair in pairs_of(chunk))
         assert fold(record).pairs_deleted == len(
             [p for o, ps in last.values() if o.verdict is Verdict.DELETED for p in ps]

@@ -33,7 +33,7 @@ from bulkstate.model import (
     Verdict,
     Verification,
 )
-from bulkstate.pairs.chunks import Pieces
+from bulkstate.pairs.chunks import Chunks
 from bulkstate.pairs.digest import digest as plan_digest
 from bulkstate.policy.bottleneck import By
 from bulkstate.policy.sizing import Sizing
@@ -184,20 +184,20 @@ class Record:
         with reading(self.path):
             return tuple(_part(*row) for row in self._connection.execute(query))
 
-    def pieces(self) -> Pieces:
+    def chunks(self) -> Chunks:
         """The plan's chunks and their parts, as they are now."""
         with reading(self.path):
-            return Pieces(self.plan, self.parts())
+            return Chunks(self.plan, self.parts())
 
     def sizing(self) -> Sizing:
         """What the gateway has said so far of requests that were too large for it."""
         query = """SELECT chunk, status, code, body_bytes FROM outcome
             WHERE (code = ? OR status = 413) AND verdict IN ('split', 'refused') ORDER BY seq"""
-        pieces, sizing = self.pieces(), Sizing()
+        chunks, sizing = self.chunks(), Sizing()
         with reading(self.path):
             for chunk, status, code, body_bytes in self._connection.execute(query, (Code.TOO_MANY_POINTS,)):
                 reply: Reply[bool] = Reply(Answer.TOO_LARGE, status, code)
-                sizing = sizing.heard(reply, pieces.pairs(chunk), body_bytes)
+                sizing = sizing.heard(reply, chunks.pairs(chunk), body_bytes)
         return sizing
 
     def records(self) -> Iterator[tuple[int, Outcome]]:
@@ -213,7 +213,7 @@ class Record:
 
     def verdicts(self) -> NDArray[np.int8]:
         """Every chunk's last verdict, by number: a place in `tuple(Verdict)`, or -1 without a record."""
-        last = np.full(len(self.pieces()), _NO_RECORD, np.int8)
+        last = np.full(len(self.chunks()), _NO_RECORD, np.int8)
         with reading(self.path):
             rows = self._connection.execute("SELECT chunk, verdict FROM outcome ORDER BY seq")
             numbered = ((chunk, _VERDICT_NUMBERS[verdict]) for chunk, verdict in rows)
