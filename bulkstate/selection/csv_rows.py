@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, islice
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
@@ -24,14 +24,14 @@ from bulkstate.selection.files import NamedFile
 from bulkstate.selection.ids import Fault, Mistakes
 from bulkstate.selection.text import Block, blocks, decoded
 
+if TYPE_CHECKING:
+    from _csv import Reader
+
 _SEPARATORS: Final = {".csv": (",", ";", "\t"), ".tsv": ("\t", ",", ";")}
 """By the kind of file; a later one counts only if it, and none before it, yields the columns."""
 
-_BATCH: Final = 100_000
+_BATCH: Final = 10_000
 """Rows of Python's reader that are in memory at a time."""
-
-_Row: TypeAlias = tuple[int, list[str]]
-"""The number of a row's first line, and its fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def _header(file: NamedFile, first: Block, names: Sequence[str]) -> _Header:
 def _columns(file: NamedFile, header: _Header, text: Iterator[Block], names: Sequence[str]) -> Iterator[pl.DataFrame]:
     for block in text:
         if b'"' in block.data:
-            yield from _strictly_read(_rows(file, header, chain([block], text)), header, names)
+            yield from _strictly_read(_reader(file, header, chain([block], text)), header, names)
         else:
             decoded(file, block)
             yield _cut_out(block.data, header, names)
@@ -134,7 +134,7 @@ def _cut_out(data: bytes, header: _Header, names: Sequence[str]) -> pl.DataFrame
         )
         if len(found) == rows:
             return found.rename(dict(zip(columns, names, strict=True)))
-    return pl.DataFrame([pl.Series(name, [None], pl.String) for name in names])
+    return _nothing(names)
 
 
 def _rows_of_a_width(data: bytes, header: _Header) -> int:
@@ -150,23 +150,31 @@ def _rows_of_a_width(data: bytes, header: _Header) -> int:
     return len(ends) if alike else 0
 
 
-def _strictly_read(
-    rows: Iterator[tuple[int, list[str]]], header: _Header, names: Sequence[str]
-) -> Iterator[pl.DataFrame]:
-    while batch := [row for _, row in islice(rows, _BATCH)]:
-        ids = {
-            name: [row[place] if len(row) == header.width else None for row in batch]
-            for name, place in zip(names, header.places, strict=True)
-        }
-        yield pl.DataFrame(ids, schema=dict.fromkeys(names, pl.String))
+def _strictly_read(rows: Iterator[list[str]], header: _Header, names: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """The columns of what Python's reader finds, or a single null where that ends or a row isn't like the header."""
+    try:
+        while batch := list(islice(rows, _BATCH)):
+            if set(map(len, batch)) != {header.width}:
+                yield _nothing(names)
+            fields = list(zip(*batch, strict=False))
+            yield pl.DataFrame(
+                [pl.Series(name, fields[place]) for name, place in zip(names, header.places, strict=True)]
+            )
+    except csv.Error:
+        yield _nothing(names)
 
 
-def _rows(file: NamedFile, header: _Header, text: Iterator[Block]) -> Iterator[_Row]:
-    """The rows. InputError where the text isn't CSV."""
+def _nothing(names: Sequence[str]) -> pl.DataFrame:
+    """A row without any ID: `find_mistakes` says why."""
+    return pl.DataFrame([pl.Series(name, [None], pl.String) for name in names])
+
+
+def _rows(file: NamedFile, header: _Header, text: Iterator[Block]) -> Iterator[tuple[int, list[str]]]:
+    """The rows, each with the number of its first line. InputError where the text isn't CSV."""
     first = next(text, None)
     if first is None:
         return
-    reader = csv.reader(_lines(file, chain([first], text)), delimiter=header.separator, strict=True)
+    reader = _reader(file, header, chain([first], text))
     line = first.line
     try:
         for row in reader:
@@ -176,6 +184,9 @@ def _rows(file: NamedFile, header: _Header, text: Iterator[Block]) -> Iterator[_
         raise file.line_error(line, f"isn't CSV: {error}") from None
 
 
+def _reader(file: NamedFile, header: _Header, text: Iterable[Block]) -> Reader:
+    return csv.reader(_lines(file, text), delimiter=header.separator, strict=True)
+
+
 def _lines(file: NamedFile, text: Iterable[Block]) -> Iterator[str]:
-    for block in text:
-        yield from io.StringIO(decoded(file, block), newline="\n")
+    return chain.from_iterable(io.StringIO(decoded(file, block), newline="\n") for block in text)

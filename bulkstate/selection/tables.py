@@ -84,7 +84,7 @@ def _read(file: NamedFile, coders: Sequence[_Coder], fault: Fault) -> pl.DataFra
     parts = [pl.DataFrame(schema=dict.fromkeys(names, pl.UInt32))]
     try:
         for frame in _format(file).frames(file, names):
-            parts += frame.select(coder.codes for coder in coders).collect_batches(maintain_order=False)
+            parts += frame.select(coder.codes for coder in coders).collect_batches(maintain_order=True)
     except (PolarsError, PanicException, OSError) as error:
         raise _explained(file, names, fault, str(error).strip().split("\n", 1)[0]) from None
     return pl.concat(parts)
