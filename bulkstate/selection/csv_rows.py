@@ -151,15 +151,14 @@ def _rows_of_a_width(data: bytes, header: _Header) -> int:
 
 
 def _strictly_read(rows: Iterator[list[str]], header: _Header, names: Sequence[str]) -> Iterator[pl.DataFrame]:
-    """The columns of what Python's reader finds, or a single null where that ends or a row isn't like the header."""
+    """The columns of what Python's reader finds, as far as it can read and all rows are like the header."""
     try:
         while batch := list(islice(rows, _BATCH)):
             if set(map(len, batch)) != {header.width}:
                 yield _nothing(names)
-            fields = list(zip(*batch, strict=False))
-            yield pl.DataFrame(
-                [pl.Series(name, fields[place]) for name, place in zip(names, header.places, strict=True)]
-            )
+                return
+            fields = list(zip(*batch, strict=True))
+            yield pl.DataFrame({name: fields[place] for name, place in zip(names, header.places, strict=True)})
     except csv.Error:
         yield _nothing(names)
 
