@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkstate.emulator.app import serve
@@ -24,7 +24,6 @@ STAGE = "LastRecordAppender_01"
 ids = st.lists(st.sampled_from(["a", "b", "ä", "'", '"', "\\", "%", "🌬", "a b", "A"]), min_size=1, max_size=6)
 
 
-@settings(max_examples=60)
 @given(
     block=st.tuples(ids, ids), pairs=st.lists(st.tuples(ids, ids), max_size=4), deletes=st.lists(st.tuples(ids, ids))
 )

@@ -9,7 +9,6 @@ from pathlib import Path
 import anyio
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from bulkstate.engine.engine import GRACE_SECONDS
@@ -55,7 +54,6 @@ async def stopped(world: World, directory: Path, settings: Settings, at: float, 
     return End(ending, anyio.current_time())
 
 
-@hypothesis_settings(max_examples=200)
 @given(
     st.builds(
         World,

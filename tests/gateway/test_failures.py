@@ -10,7 +10,7 @@ import tracemalloc
 
 import anyio
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkstate.errors import InputError
@@ -133,7 +133,6 @@ async def test_a_dead_kept_connection_is_never_tried_again_in_secret(call: str) 
 
 
 @given(data=st.data())
-@settings(max_examples=50)
 def test_no_bytes_whatever_make_a_call_raise(data: st.DataObject) -> None:
     """A good answer with some of its bytes replaced, and cut in two."""
     good = data.draw(st.sampled_from([http(DELETED), chunked(DELETED, b""), b"HTTP/1.0 200 OK\r\n\r\n" + DELETED]))

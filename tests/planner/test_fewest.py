@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkstate.model import Plan, Stage
@@ -78,7 +78,6 @@ def test_the_fewest_where_unlisted_pairs_may_go(rows: list[str]) -> None:
 
 
 @given(marked("##x.", 4), st.integers(1, 8), st.sampled_from(Unlisted))
-@settings(max_examples=60)
 def test_at_most_one_more_under_a_cap_that_binds(rows: list[str], cap: int, unlisted: Unlisted) -> None:
     made = planned(rows, cap, unlisted)
     best = fewest(rows, cap, unlisted)
