@@ -5,36 +5,27 @@ A secret is named there, never held: `SecretReference.reveal` asks the environme
     settings.py   what the program is given, which is the tree itself
     gateway.py    its gateway
     selected.py   what is deleted
-    unbuilt.py    what isn't built yet
     document.py   what a run keeps
-    forms.py      how single values are written
-    sections.py   how they are put together
-    values.py     rates, times, sizes, references to secrets
-    place.py      a value and where it stands
-    nodes.py      YAML and JSON as trees with lines
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from bulkstate.config.document import from_document, to_document
-from bulkstate.config.gateway import Application, Auth, AuthStyle, Bearer, Embedded, Gateway
+from bulkstate.config.gateway import Auth, Embedded, Gateway, revealed
 from bulkstate.config.settings import (
     CONFIGURATION,
     MOST_CONCURRENCY,
     Limits,
     ReportFiles,
-    Retry,
     Safety,
     Sample,
     Settings,
     Verify,
 )
-from bulkstate.errors import InputError, Problem
-from bulkstate.forms import nodes
-from bulkstate.forms.place import MOST_PROBLEMS, Place, Source
+from bulkstate.forms import documents
 from bulkstate.forms.single import JsonObject
 from bulkstate.forms.values import AUTO, Auto, SecretReference, Share
 from bulkstate.rates import Rate
@@ -42,17 +33,13 @@ from bulkstate.rates import Rate
 __all__ = [
     "AUTO",
     "MOST_CONCURRENCY",
-    "Application",
     "Auth",
-    "AuthStyle",
     "Auto",
-    "Bearer",
     "Embedded",
     "Gateway",
     "Limits",
     "Rate",
     "ReportFiles",
-    "Retry",
     "Safety",
     "Sample",
     "SecretReference",
@@ -61,6 +48,7 @@ __all__ = [
     "Verify",
     "from_document",
     "load",
+    "revealed",
     "schema",
     "to_document",
 ]
@@ -68,19 +56,7 @@ __all__ = [
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
     """The settings in a YAML file. InputError, with every mistake in it; secrets are looked up, and not kept."""
-    name = str(path)
-    node = nodes.from_yaml(nodes.read_text(path), name)
-    try:
-        return CONFIGURATION.read(Place(Source(name, path.parent, environ), "", node.line, node))
-    except InputError as mistake:
-        raise InputError(*_in_order(mistake.problems, name)) from None
-
-
-def _in_order(problems: tuple[Problem, ...], name: str) -> Iterator[Problem]:
-    """By line, and no more than anybody reads."""
-    yield from sorted(problems, key=lambda problem: int(problem.where.rpartition(":")[2]))[:MOST_PROBLEMS]
-    if len(problems) >= MOST_PROBLEMS:
-        yield Problem("holds more mistakes than these", name)
+    return documents.load(CONFIGURATION, path, environ)
 
 
 def schema() -> JsonObject:

@@ -12,6 +12,8 @@ from bulkstate.config.settings import CONTINUATION, Settings
 from bulkstate.forms import nodes
 from bulkstate.forms.place import Place, Source
 from bulkstate.forms.values import SecretReference, Share, format_duration
+from bulkstate.gateway.credentials import Bearer
+from bulkstate.policy.retry import RetryPolicy
 from bulkstate.rates import Rate
 from bulkstate.selection import STDIN, PairSource
 
@@ -44,6 +46,10 @@ def _written(value: object) -> object:
             return str(STDIN) if file == STDIN else _written(file)
         case Path():
             return _written(str(value.absolute()))
+        case Bearer(token, prefix):
+            return {"bearer": str(token), "prefix": _written(prefix)}
+        case RetryPolicy(budget=share):
+            return {**_fields(value), "budget": f"{share:.0%}"}
         case float():
             return format_duration(value)
         case str():

@@ -4,59 +4,37 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
-from ipaddress import ip_address
 from typing import Annotated, Final, TypeAlias
-from urllib.parse import SplitResult, urlsplit
 
 from bulkstate.errors import Problem
 from bulkstate.forms.place import Place
-from bulkstate.forms.sections import Found, Made, Maybe, Section
+from bulkstate.forms.sections import Either, Found, Made, Maybe, Section
 from bulkstate.forms.single import Choice, Duration, FilePath, Flag, JsonObject, Secret, Text
 from bulkstate.forms.values import SecretReference
+from bulkstate.gateway.address import is_loopback, mistake_in
+from bulkstate.gateway.credentials import AppKey, Bearer, Style
 
 EMBEDDED: Final = "embedded"
 _MOST_CA_BYTES: Final = 4 << 20
-_HOST: Final = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
 _CERTIFICATE: Final = re.compile(r"-----BEGIN CERTIFICATE-----[\sA-Za-z0-9+/=]+-----END CERTIFICATE-----")
 
 
 # ── what the program is given ─────────────────────────────────────────────────────────────────────────────────────
 
 
-class AuthStyle(StrEnum):
-    """How a call shows who makes it."""
-
-    SIGNED = "signed"
-    """By `apim-accesstoken` and a signature over the call."""
-    BEARER = "bearer"
-    """By the token in `Authorization`."""
+Auth: TypeAlias = Bearer[SecretReference] | AppKey[SecretReference]
+"""Who calls, without a secret."""
 
 
-@dataclass(frozen=True, slots=True)
-class Application:
-    """An application's key and secret, with which the token service gives out access tokens.
-
-    `prefix` stands before the token in `Authorization` (style `bearer`), and may be empty.
-    """
-
-    app_key: SecretReference
-    app_secret: SecretReference
-    style: AuthStyle = AuthStyle.SIGNED
-    prefix: str = "Bearer"
-
-
-@dataclass(frozen=True, slots=True)
-class Bearer:
-    """A token that somebody else has fetched. It can't be renewed."""
-
-    bearer: SecretReference
-    prefix: str = "Bearer"
-
-
-Auth: TypeAlias = Application | Bearer
+def revealed(auth: Auth, environ: Mapping[str, str]) -> Bearer[str] | AppKey[str]:
+    """The same with the secrets. InputError if a variable isn't set, or can't be a secret."""
+    match auth:
+        case Bearer(token, prefix):
+            return Bearer(token.reveal(environ), prefix)
+        case AppKey(key, secret, style, prefix):
+            return AppKey(key.reveal(environ), secret.reveal(environ), style, prefix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +68,7 @@ class GatewayUrl:
         text = Text("an address such as https://apim.example.com, or embedded").read(at)
         if text == EMBEDDED:
             return text
-        wrong = _wrong_in(text)
+        wrong = mistake_in(text)
         if wrong:
             raise at.mistake(f"expected an address such as https://apim.example.com, or embedded: {wrong}")
         return text.rstrip("/")
@@ -98,32 +76,6 @@ class GatewayUrl:
     def schema(self) -> JsonObject:
         """Either, or a reference."""
         return {"type": "string", "pattern": r"^embedded$|^https?://[^@?#\s]+$|\$\{"}
-
-
-def _wrong_in(url: str) -> str:
-    """What keeps a text from being a gateway's address; empty if nothing does."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return "its host or port can't be read"
-    if parts.scheme not in ("http", "https"):
-        return "it has to start with https:// or http://"
-    if "@" in parts.netloc:
-        return "it may hold no user or password"
-    if "?" in url or "#" in url:
-        return "it may hold no `?` and no `#`"
-    if not parts.hostname or not _HOST.fullmatch(parts.hostname) or port == 0:
-        return "its host or port can't be read"
-    return "" if re.fullmatch(r"[!-\[\]-~]*", parts.path) else "its path may hold plain ASCII only, without spaces"
-
-
-def _is_loopback(parts: SplitResult) -> bool:
-    host = parts.hostname or ""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +130,7 @@ class _AuthKeys:
     app_secret: Annotated[SecretReference | None, Secret(), "The application's secret, as ${NAME}."] = None
     bearer: Annotated[SecretReference | None, Secret(), "A token, as ${NAME}, in place of key and secret."] = None
     style: Annotated[
-        AuthStyle | None, Choice(AuthStyle), "signed (the default with key and secret), or bearer: the token alone."
+        Style | None, Choice(Style), "signed (the default with key and secret), or bearer: the token alone."
     ] = None
     prefix: Annotated[str, Prefix(), "What stands before the token in `Authorization`; may be empty."] = "Bearer"
 
@@ -187,30 +139,24 @@ class _AuthKeys:
             return Bearer(self.bearer, self.prefix)
         if self.app_key is None or self.app_secret is None:
             raise AssertionError("the rules let no such section through")
-        return Application(self.app_key, self.app_secret, self.style or AuthStyle.SIGNED, self.prefix)
+        return AppKey(self.app_key, self.app_secret, self.style or Style.SIGNED, self.prefix)
 
 
-def _one_auth(found: Found) -> Iterator[Problem]:
-    application = found.written.keys() & {"app_key", "app_secret"}
-    if "bearer" in found.written:
-        if application:
-            yield found.at.problem("holds two: expected app_key and app_secret, or bearer alone")
-        elif found.values.get("style") is AuthStyle.SIGNED:
-            yield found.problem("style", "a token alone can't sign", "use app_key and app_secret")
-    elif not application:
-        yield found.at.problem("holds none: expected app_key and app_secret, or bearer")
-    else:
-        for name in sorted({"app_key", "app_secret"} - application):
-            yield found.problem(name, "is missing", "a key and its secret belong together")
+_APPLICATION_OR_TOKEN: Final = Either(("app_key", "app_secret"), "bearer", "a key and its secret belong together")
+
+
+def _token_cannot_sign(found: Found) -> Iterator[Problem]:
+    if "bearer" in found.written and found.values.get("style") is Style.SIGNED:
+        yield found.problem("style", "a token alone can't sign", "use app_key and app_secret")
 
 
 def _useful_prefix(found: Found) -> Iterator[Problem]:
-    signed = found.values.get("style") in (None, AuthStyle.SIGNED) and "bearer" not in found.written
+    signed = found.values.get("style") in (None, Style.SIGNED) and "bearer" not in found.written
     if signed and found.values.get("prefix", "Bearer") != "Bearer":
         yield found.problem("prefix", "means nothing to signed calls", "add style: bearer")
 
 
-_AUTH: Final = Made(Section(_AuthKeys, (_one_auth, _useful_prefix)), _AuthKeys.auth)
+_AUTH: Final = Made(Section(_AuthKeys, (_APPLICATION_OR_TOKEN, _token_cannot_sign, _useful_prefix)), _AuthKeys.auth)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +188,7 @@ def _whole_gateway(found: Found) -> Iterator[Problem]:
 
 def _plain_http(found: Found) -> Iterator[Problem]:
     url = str(found.values.get("url", ""))
-    if url.lower().startswith("http:") and not _is_loopback(urlsplit(url)) and not found.values.get("allow_http"):
+    if url.lower().startswith("http:") and not is_loopback(url) and not found.values.get("allow_http"):
         yield found.problem("url", "plain http would show secrets to the network", "use https, or set allow_http: true")
 
 

@@ -11,13 +11,16 @@ from typing import Annotated, Final
 from bulkstate.errors import Problem
 from bulkstate.forms import nodes
 from bulkstate.forms.place import Place
-from bulkstate.forms.sections import Found, ListOf, Made, Maybe, Section
-from bulkstate.forms.single import Choice, FilePath, JsonObject, Text
+from bulkstate.forms.sections import Either, Found, ListOf, Made, Maybe, Section
+from bulkstate.forms.single import AnyText, Choice, FilePath, JsonObject, Text
 from bulkstate.model import Stage
 from bulkstate.pairs.relation import Unlisted
 from bulkstate.selection import ASSET_ID, POINT_ID, STDIN, BlockSource, Entry, IdList, PairSource, Source
 
 _LIST_FILE: Final = re.compile(r".*(\.(txt|csv|ndjson|parquet)(\.gz|\.zst)?|/)|-", re.DOTALL | re.IGNORECASE)
+_ID: Final = AnyText("an ID")
+_IDS: Final = ListOf(_ID, "IDs")
+"""IDs or patterns. What makes a good one is for the selection to say, wherever it comes from."""
 _PATTERN: Final = re.compile(r".*\{[^{}]*\.\.[^{}]*\}.*", re.DOTALL)
 
 
@@ -41,8 +44,8 @@ class Ids:
     def read(self, at: Place) -> IdList:
         """The list as written, or its path."""
         if isinstance(at.node, nodes.Sequence):
-            return self._list(ListOf(_Id(), "IDs").read(at), None, at)
-        text = _Id().read(at)
+            return self._list(_IDS.read(at), None, at)
+        text = _ID.read(at)
         if _LIST_FILE.fullmatch(text):
             return self._list((), InputPath().read(at), at)
         if _PATTERN.fullmatch(text):
@@ -55,18 +58,7 @@ class Ids:
 
     def schema(self) -> JsonObject:
         """Either."""
-        return {"anyOf": [ListOf(_Id(), "IDs").schema(), {"type": "string"}]}
-
-
-@dataclass(frozen=True, slots=True)
-class _Id:
-    """An ID or a pattern of IDs. What makes a good one is for the selection to say, wherever it comes from."""
-
-    def read(self, at: Place) -> str:
-        return at.text("an ID")
-
-    def schema(self) -> JsonObject:
-        return Text().schema()
+        return {"anyOf": [_IDS.schema(), {"type": "string"}]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +88,10 @@ class _SourceKeys:
         return BlockSource(self.assets, self.points)
 
 
-def _block_or_pairs(found: Found) -> Iterator[Problem]:
-    block = found.written.keys() & {"assets", "points"}
-    if "pairs" in found.written:
-        if block:
-            yield found.at.problem("holds two: expected assets and points, or pairs alone")
-    elif not block:
-        yield found.at.problem("selects nothing: expected assets and points, or pairs")
-    else:
-        for name in sorted({"assets", "points"} - block):
-            yield found.problem(name, "is missing", "a block is every asset with every point")
-
-
-_SOURCE: Final = Made(Section(_SourceKeys, (_block_or_pairs,)), _SourceKeys.source)
+_BLOCK_OR_PAIRS: Final = Either(
+    ("assets", "points"), "pairs", "a block is every asset with every point", "selects nothing"
+)
+_SOURCE: Final = Made(Section(_SourceKeys, (_BLOCK_OR_PAIRS,)), _SourceKeys.source)
 _NAME: Final = Text("a name")
 
 

@@ -14,11 +14,12 @@ from bulkstate.config.gateway import GATEWAY, Embedded, Gateway
 from bulkstate.config.selected import ENTRIES, Pairs, agreed_on_unlisted
 from bulkstate.errors import Problem
 from bulkstate.forms.place import Place
-from bulkstate.forms.sections import Found, Maybe, OneOrMore, Section
+from bulkstate.forms.sections import Found, Made, Maybe, OneOrMore, Section
 from bulkstate.forms.single import AutoOr, Choice, Duration, FilePath, Flag, JsonObject, RateOf, ShareOf, Size, Whole
 from bulkstate.forms.values import A_FIFTH, AUTO, WHOLE, Auto, Share
 from bulkstate.gateway.wire import PAIRS_PER_REQUEST
 from bulkstate.planner.effort import Effort
+from bulkstate.policy.retry import RetryPolicy
 from bulkstate.rates import Rate
 from bulkstate.selection import Entry, PairSource
 
@@ -96,7 +97,7 @@ def _auto_makes_sense(found: Found) -> Iterator[Problem]:
 
 
 @dataclass(frozen=True, slots=True)
-class Retry:
+class _RetryKeys:
     """How often and how soon a chunk is tried again. Delays are drawn at random up to a bound that doubles."""
 
     attempts: Annotated[int, Whole(1, 1000), "Most deletes sent for one chunk, the first included."] = 8
@@ -106,11 +107,19 @@ class Retry:
     budget: Annotated[Share, ShareOf(), "Most retries that fail again, as a share of calls: more wait."] = A_FIFTH
     outage: Annotated[float, Duration(0.001, 30 * 86_400), "Stop once every delete has failed for so long."] = 1800.0
 
+    def policy(self) -> RetryPolicy:
+        delays = self.first_delay, self.max_delay
+        return RetryPolicy(self.attempts, *delays, self.split, self.budget.part, self.outage)
+
 
 def _delays_in_order(found: Found) -> Iterator[Problem]:
     first, most = found.values.get("first_delay", 0.5), found.values.get("max_delay", 60.0)
     if isinstance(first, float) and isinstance(most, float) and first > most:
         yield found.problem("max_delay", "is shorter than first_delay")
+
+
+_RETRY: Final = Made(Section(_RetryKeys, (_delays_in_order,), unbuilt=("resolve",)), _RetryKeys.policy)
+_USUAL_RETRY: Final = _RetryKeys().policy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +132,9 @@ class Safety:
     max_requests: Annotated[int | None, Maybe(Whole(1, 10**12)), "Refuse a plan with more requests."] = None
     require_paused: Annotated[bool, Flag(), "Refuse to start unless every pipeline is paused."] = True
     status_every: Annotated[float, Duration(0.05, 86_400), "How often a pipeline's status is read in a run."] = 30.0
+
+
+SAFETY: Final = Section(Safety, unbuilt=("max_failed", "deadline", "canary", "pause", "restart", "on_unpause"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +152,9 @@ class ReportFiles:
     """Where reports are written when the run ends."""
 
     json: Annotated[Path | None, Maybe(FilePath()), "The run's report as JSON."] = None
+
+
+REPORT: Final = Section(ReportFiles, unbuilt=("junit", "markdown", "html", "csv", "metrics"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +183,10 @@ class Settings:
         Limits, Section(Limits, (_auto_makes_sense,)), "What one request may hold, and how many may go out."
     ] = Limits()
     plan: Annotated[Planning, Section(Planning), "How hard the planner tries."] = Planning()
-    retry: Annotated[Retry, Section(Retry, (_delays_in_order,)), "How a chunk is tried again."] = Retry()
-    safety: Annotated[Safety, Section(Safety), "What has to hold before and during a run."] = Safety()
+    retry: Annotated[RetryPolicy, _RETRY, "How a chunk is tried again."] = _USUAL_RETRY
+    safety: Annotated[Safety, SAFETY, "What has to hold before and during a run."] = Safety()
     verify: Annotated[Verify, Section(Verify), "What is read back."] = Verify()
-    report: Annotated[ReportFiles, Section(ReportFiles), "Where reports are written."] = ReportFiles()
+    report: Annotated[ReportFiles, REPORT, "Where reports are written."] = ReportFiles()
 
 
 def _limits_are_there(found: Found) -> Iterator[Problem]:

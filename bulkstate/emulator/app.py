@@ -96,7 +96,7 @@ async def serve(
         streaming = Streaming(store, world.limits.pairs)
         handlers = StreamingHandlers(organisation, streaming, worker)
         front = Front(world.limits, doors, calls, Mischief(faults or Faults()), handlers.start)
-        app = web.Application(middlewares=[front.handle], client_max_size=world.limits.body_bytes)
+        app = web.Application(middlewares=[front.handle], client_max_size=world.limits.body)
         app.add_routes([*handlers.routes(), *TokenHandlers(tokens).routes()])
         async with _listening(app, host, port) as url:
             yield Emulator(url, organisation, credentials.app_key, credentials.app_secret, calls, streaming, worker)

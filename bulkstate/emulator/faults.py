@@ -19,22 +19,27 @@ with probability `rate`, at most `times` times. Of a call that several rules fir
 from __future__ import annotations
 
 from asyncio import sleep
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from email.utils import formatdate
+from enum import StrEnum
 from functools import partial
 from math import ceil, inf
 from pathlib import Path
 from random import Random
 from time import time
-from typing import Final, Protocol
+from typing import Annotated, Final, Protocol
 
 from aiohttp import web
 
 from bulkstate.emulator import replies
+from bulkstate.emulator.amounts import Chance, Seconds
 from bulkstate.emulator.calls import Declined, Kind
 from bulkstate.emulator.replies import json
-from bulkstate.emulator.yamlfile import Entry, Fields, open_yaml
+from bulkstate.errors import Problem
+from bulkstate.forms import documents
+from bulkstate.forms.sections import Found, ListOf, Made, OneOrMore, Section
+from bulkstate.forms.single import AnyText, Choice, Flag, Whole
 from bulkstate.gateway.wire import Code
 
 ENDLESS: Final = 1 << 30
@@ -256,62 +261,96 @@ class Mischief:
 
 
 def load_faults(path: Path) -> Faults:
-    """Read a file of faults. InputError, with file, line and field, for the first mistake in it."""
-    fields = open_yaml(path).fields("seed", "rules")
-    return Faults(tuple(map(_rule, fields.need("rules").items())), fields.get("seed", Entry.integer, 0))
+    """Read a file of faults. InputError, with file, line and field, for every mistake in it."""
+    return documents.load(_FAULTS, path)
 
 
-_WHEN: Final = ("on", "rate", "after", "times")
-_DETAILS: Final = ("retry_after", "as_date", "location", "message")
+class _Hanging(StrEnum):
+    BEFORE = "before"
+    AFTER = "after"
 
 
-def _rule(entry: Entry) -> Rule:
-    fields = entry.fields(*_WHEN, *_EFFECTS, *_DETAILS)
-    named = [name for name in _EFFECTS if name in fields]
-    if len(named) != 1:
-        raise entry.mistake(f"expected exactly one of {', '.join(_EFFECTS)}")
-    return Rule(
-        effect=_EFFECTS[named[0]](fields),
-        on=fields.get("on", _kinds, frozenset()),
-        rate=fields.get("rate", Entry.share, 1.0),
-        after=fields.get("after", Entry.integer, 0),
-        times=fields.get("times", Entry.integer, inf),
-    )
+class _Body(StrEnum):
+    TRUNCATED = "truncated"
+    GARBAGE = "garbage"
+    ENDLESS = "endless"
 
 
-def _kinds(entry: Entry) -> frozenset[Kind]:
-    return frozenset(Kind(item.choice(*Kind)) for item in entry.one_or_more())
-
-
-def _status(fields: Fields) -> Effect:
-    return Status(
-        fields.need("status").integer(200),
-        retry_after=fields.get("retry_after", Entry.duration, None),
-        as_date=fields.get("as_date", Entry.flag, False),
-        location=fields.get("location", Entry.text, ""),
-    )
-
-
-def _coded(fields: Fields) -> Effect:
-    return Coded(fields.need("code").integer(), fields.get("message", Entry.text, "fault"))
-
-
-def _close(fields: Fields) -> Effect:
-    return Close(performed=fields.need("close").choice("before", "after") == "after")
-
-
-def _body(fields: Fields) -> Effect:
-    bodies: dict[str, Effect] = {"truncated": Truncate(), "garbage": Garbage(), "endless": Endless()}
-    return bodies[fields.need("body").choice(*bodies)]
-
-
-_EFFECTS: Final[dict[str, Callable[[Fields], Effect]]] = {
-    "status": _status,
-    "code": _coded,
-    "delay": lambda fields: Delay(fields.need("delay").duration()),
-    "close": _close,
-    "body": _body,
-    "unpause": lambda fields: Unpause(),
-    "pretend": lambda fields: Pretend(),
-    "reflect_token": lambda fields: ReflectToken(),
+_BODIES: Final[dict[_Body, Effect]] = {
+    _Body.TRUNCATED: Truncate(),
+    _Body.GARBAGE: Garbage(),
+    _Body.ENDLESS: Endless(),
 }
+_COUNT: Final = Whole(0, 10**17, "a whole number of at least 0")
+
+
+@dataclass(frozen=True, slots=True)
+class _RuleKeys:
+    """First what happens, one of these; then details of it; then when."""
+
+    status: Annotated[int | None, Whole(200, 999), "An HTTP status from the gateway in front."] = None
+    code: Annotated[int | None, _COUNT, "HTTP 200 with that code, and data false."] = None
+    delay: Annotated[float | None, Seconds(), "So long passes before the call is performed."] = None
+    close: Annotated[_Hanging | None, Choice(_Hanging), "Hangs up before doing it, or after."] = None
+    body: Annotated[_Body | None, Choice(_Body), "Does it, and answers so."] = None
+    unpause: Annotated[bool, Flag(), "Somebody starts the pipeline."] = False
+    pretend: Annotated[bool, Flag(), "Says that it deleted, and didn't."] = False
+    reflect_token: Annotated[bool, Flag(), "An error that quotes the caller's token."] = False
+
+    retry_after: Annotated[float | None, Seconds(), "Of a status: the header Retry-After."] = None
+    as_date: Annotated[bool, Flag(), "Whether that is a date."] = False
+    location: Annotated[str, AnyText("an address"), "Of a status: the header Location."] = ""
+    message: Annotated[str, AnyText("a message"), "Of a code: what is said with it."] = "fault"
+
+    on: Annotated[tuple[Kind, ...], OneOrMore(Choice(Kind), "kinds of call"), "The kinds of call that it sees."] = ()
+    rate: Annotated[float, Chance(), "How often it fires."] = 1.0
+    after: Annotated[int, _COUNT, "So many calls pass first."] = 0
+    times: Annotated[int | None, _COUNT, "It fires so often at the most."] = None
+
+    def rule(self) -> Rule:
+        times = inf if self.times is None else self.times
+        return Rule(next(self._effects()), frozenset(self.on), self.rate, self.after, times)
+
+    def _effects(self) -> Iterator[Effect]:
+        if self.status is not None:
+            yield Status(self.status, self.retry_after, self.as_date, self.location)
+        if self.code is not None:
+            yield Coded(self.code, self.message)
+        if self.delay is not None:
+            yield Delay(self.delay)
+        if self.close is not None:
+            yield Close(performed=self.close is _Hanging.AFTER)
+        if self.body is not None:
+            yield _BODIES[self.body]
+        if self.unpause:
+            yield Unpause()
+        if self.pretend:
+            yield Pretend()
+        if self.reflect_token:
+            yield ReflectToken()
+
+
+_EFFECTS: Final = ("status", "code", "delay", "close", "body", "unpause", "pretend", "reflect_token")
+
+
+def _one_effect(found: Found) -> Iterator[Problem]:
+    named = [name for name in _EFFECTS if name in found.written and found.values.get(name) is not False]
+    misspelt = not named and any(name not in found.written for name, _ in found.at.entries())
+    if len(named) != 1 and not misspelt:
+        yield found.at.problem(f"expected exactly one of {', '.join(_EFFECTS)}")
+
+
+@dataclass(frozen=True, slots=True)
+class _FaultsKeys:
+    rules: Annotated[
+        tuple[Rule, ...],
+        ListOf(Made(Section(_RuleKeys, (_one_effect,)), _RuleKeys.rule), "rules", least=0),
+        "What goes wrong, and when.",
+    ]
+    seed: Annotated[int, _COUNT, "The same calls get the same faults."] = 0
+
+    def faults(self) -> Faults:
+        return Faults(self.rules, self.seed)
+
+
+_FAULTS: Final = Made(Section(_FaultsKeys), _FaultsKeys.faults)

@@ -20,21 +20,25 @@ Paths are relative to the file's folder. A secret in such a file is the emulator
 from __future__ import annotations
 
 import csv
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
+from bulkstate.emulator.amounts import Seconds
 from bulkstate.emulator.limits import WindowKind
-from bulkstate.emulator.yamlfile import Entry, Fields, open_yaml
 from bulkstate.errors import InputError, Problem
+from bulkstate.forms import documents
+from bulkstate.forms.place import Place
+from bulkstate.forms.sections import Either, Found, ListOf, Made, Section
+from bulkstate.forms.single import AnyText, Choice, FilePath, Flag, JsonObject, RateOf, Size, Whole
 from bulkstate.gateway.wire import PAIRS_PER_REQUEST
 from bulkstate.model import Pair, PipelineStatus
 from bulkstate.pairs.patterns import unfold
 from bulkstate.rates import Rate
 
 MEBIBYTE: Final = 1024 * 1024
-
-_EXPIRED: Final = ("401", "4011")
 
 STATEFUL: Final = frozenset({"LastRecordAppender", "LastChangedRecordAppender", "LatestRecordMerger", "RecordCapturer"})
 """The generic operators: the types of stage whose state can be read and deleted (enos-api)."""
@@ -85,22 +89,35 @@ class PipelineSeed:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the gateway refuses: calls over `windows` (429; none by default), bodies over `body_bytes` (413), and more
+    """What the gateway refuses: calls over `windows` (429; none by default), bodies over `body` bytes (413), and more
     than `pairs` pairs in a call (61105). `retry_after` adds that header to a 429: nobody documents that it comes."""
 
-    windows: tuple[Rate, ...] = ()
-    kind: WindowKind = WindowKind.FIXED
-    retry_after: bool = False
-    body_bytes: int = MEBIBYTE
-    pairs: int = PAIRS_PER_REQUEST
+    windows: Annotated[tuple[Rate, ...], ListOf(RateOf(), "limits", least=0), "Calls allowed, by all callers."] = ()
+    kind: Annotated[WindowKind, Choice(WindowKind), "Where a window begins."] = WindowKind.FIXED
+    retry_after: Annotated[bool, Flag(), "Whether a refusal says when to come again."] = False
+    body: Annotated[int, Size(1, 1 << 40), "The largest body in bytes, such as 1MiB."] = MEBIBYTE
+    pairs: Annotated[int, Whole(0, 10**17), "The most pairs that a call may name."] = PAIRS_PER_REQUEST
+
+
+@dataclass(frozen=True, slots=True)
+class _ExpiredAs:
+    """A status of HTTP, or one of the gateway's own."""
+
+    def read(self, at: Place) -> int:
+        if at.written not in ("401", "4011"):
+            raise at.expected("401 or 4011")
+        return int(at.written)
+
+    def schema(self) -> JsonObject:
+        return {"enum": [401, 4011]}
 
 
 @dataclass(frozen=True, slots=True)
 class TokenPolicy:
     """Seconds that a token is good for, and how an expired one shows: as HTTP 401, or as 200 with apim_status 4011."""
 
-    lifetime: float = 7200.0
-    expired: int = 401
+    lifetime: Annotated[float, Seconds(), "How long a token is good for."] = 7200.0
+    expired: Annotated[int, _ExpiredAs(), "How an expired one shows: 401, or 4011."] = 401
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,84 +189,41 @@ def _fleet() -> tuple[StateBlock, ...]:
 
 
 def load_world(path: Path) -> World:
-    """Read a world file. InputError, with file, line and field, for the first mistake in it."""
-    fields = open_yaml(path).fields("organisation", "app_key", "app_secret", "pipelines", "limits", "token")
-    return World(
-        organisation=fields.get("organisation", Entry.text, None),
-        credentials=_credentials(fields),
-        pipelines=_pipelines(fields.need("pipelines")),
-        limits=fields.get("limits", _limits, Limits()),
-        token=fields.get("token", _token, TokenPolicy()),
-    )
+    """Read a world file. InputError, with file, line and field, for every mistake in it."""
+    return documents.load(_WORLD, path)
 
 
-def _credentials(fields: Fields) -> Credentials | None:
-    if "app_key" not in fields and "app_secret" not in fields:
-        return None
-    return Credentials(fields.need("app_key").text(), fields.need("app_secret").text())
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """An ID, or a pattern of IDs."""
 
-
-def _pipelines(entry: Entry) -> tuple[PipelineSeed, ...]:
-    pipelines = tuple(map(_pipeline, entry.items()))
-    if len({pipeline.id for pipeline in pipelines}) < len(pipelines):
-        raise entry.mistake("two pipelines have the same id")
-    return pipelines
-
-
-def _pipeline(entry: Entry) -> PipelineSeed:
-    fields = entry.fields("id", "name", "status", "stages", "state")
-    id_ = fields.need("id").text()
-    stages = fields.need("stages").texts()
-    if len(set(stages)) < len(stages):
-        raise fields.need("stages").mistake("a stage is named twice")
-    return PipelineSeed(
-        id=id_,
-        name=fields.get("name", Entry.text, id_),
-        status=PipelineStatus(fields.need("status").choice(*PipelineStatus)),
-        stages=stages,
-        state=fields.get("state", lambda state: tuple(_state(item, stages) for item in state.items()), ()),
-    )
-
-
-def _state(entry: Entry, of_pipeline: tuple[str, ...]) -> StateBlock | StatePairs:
-    fields = entry.fields("assets", "points", "pairs", "stages", "model")
-    stages = fields.get("stages", lambda names: _stages(names, of_pipeline), tuple(filter(holds_state, of_pipeline)))
-    model = fields.get("model", Entry.text, "")
-    if "pairs" not in fields:
-        return StateBlock(stages, _patterns(fields.need("assets")), _patterns(fields.need("points")), model)
-    if "assets" in fields or "points" in fields:
-        raise entry.mistake("expected either assets and points, or pairs")
-    return StatePairs(stages, _pairs(fields.need("pairs")), model)
-
-
-def _stages(entry: Entry, of_pipeline: tuple[str, ...]) -> tuple[str, ...]:
-    stages = entry.texts()
-    for stage in stages:
-        if stage not in of_pipeline:
-            raise entry.mistake(f"the pipeline has no stage {stage!r}")
-        if not holds_state(stage):
-            raise entry.mistake(f"{stage!r} holds no state", hint=f"types that do: {', '.join(sorted(STATEFUL))}")
-    return stages
-
-
-def _patterns(entry: Entry) -> tuple[str, ...]:
-    patterns = entry.texts()
-    for pattern in patterns:
+    def read(self, at: Place) -> str:
+        pattern = at.text("an ID or a pattern")
         try:
             unfold(pattern)
         except ValueError as error:
-            raise entry.mistake(f"{pattern!r} {error}") from None
-    return patterns
+            raise at.mistake(f"{pattern!r} {error}") from None
+        return pattern
+
+    def schema(self) -> JsonObject:
+        return AnyText().schema()
 
 
-def _pairs(entry: Entry) -> tuple[Pair, ...]:
-    path = entry.path()
-    try:
-        with path.open(newline="", encoding="utf-8") as lines:
-            rows = csv.reader(lines, strict=True)
-            return tuple(_pair(row, f"{path}:{rows.line_num}") for row in rows if row)
-    except (OSError, ValueError, csv.Error) as error:
-        raise entry.mistake(f"{path} can't be read: {error}") from None
+@dataclass(frozen=True, slots=True)
+class _PairsFile:
+    """The path of a file of pairs, a line each."""
+
+    def read(self, at: Place) -> tuple[Pair, ...]:
+        path = FilePath().read(at)
+        try:
+            with path.open(newline="", encoding="utf-8") as lines:
+                rows = csv.reader(lines, strict=True)
+                return tuple(_pair(row, f"{path}:{rows.line_num}") for row in rows if row)
+        except (OSError, ValueError, csv.Error) as error:
+            raise at.mistake(f"{path} can't be read: {error}") from None
+
+    def schema(self) -> JsonObject:
+        return FilePath().schema()
 
 
 def _pair(row: list[str], where: str) -> Pair:
@@ -259,22 +233,87 @@ def _pair(row: list[str], where: str) -> Pair:
     raise InputError(Problem("expected an asset and a point: two columns", where))
 
 
-def _limits(entry: Entry) -> Limits:
-    fields = entry.fields("windows", "kind", "retry_after", "body", "pairs")
-    usual = Limits()
-    return Limits(
-        windows=fields.get("windows", lambda windows: tuple(item.window() for item in windows.items()), ()),
-        kind=fields.get("kind", lambda kind: WindowKind(kind.choice(*WindowKind)), usual.kind),
-        retry_after=fields.get("retry_after", Entry.flag, usual.retry_after),
-        body_bytes=fields.get("body", Entry.size, usual.body_bytes),
-        pairs=fields.get("pairs", Entry.integer, usual.pairs),
-    )
+_STAGE_NAMES: Final = ListOf(AnyText("a stage"), "stages")
+_PATTERNS: Final = ListOf(_Pattern(), "patterns")
 
 
-def _token(entry: Entry) -> TokenPolicy:
-    fields = entry.fields("lifetime", "expired")
-    usual = TokenPolicy()
-    return TokenPolicy(
-        lifetime=fields.get("lifetime", Entry.duration, usual.lifetime),
-        expired=fields.get("expired", lambda expired: int(expired.choice(*_EXPIRED)), usual.expired),
-    )
+@dataclass(frozen=True, slots=True)
+class _StateKeys:
+    assets: Annotated[tuple[str, ...], _PATTERNS, "Asset IDs or patterns."] = ()
+    points: Annotated[tuple[str, ...], _PATTERNS, "Point IDs or patterns: every asset has every point."] = ()
+    pairs: Annotated[tuple[Pair, ...] | None, _PairsFile(), "A file of single pairs, `asset,point` a line."] = None
+    stages: Annotated[tuple[str, ...], _STAGE_NAMES, "Those that have it: all that hold state unless named."] = ()
+    model: Annotated[str, AnyText("a model"), "The assets' model."] = ""
+
+    def state(self, of_pipeline: tuple[str, ...]) -> StateBlock | StatePairs:
+        stages = self.stages or tuple(filter(holds_state, of_pipeline))
+        if self.pairs is not None:
+            return StatePairs(stages, self.pairs, self.model)
+        return StateBlock(stages, self.assets, self.points, self.model)
+
+
+_STATE: Final = Section(_StateKeys, (Either(("assets", "points"), "pairs", "every asset of a block has every point"),))
+
+
+@dataclass(frozen=True, slots=True)
+class _PipelineKeys:
+    id: Annotated[str, AnyText("an ID"), "The pipeline's ID."]
+    status: Annotated[PipelineStatus, Choice(PipelineStatus), "Its status before the first call."]
+    stages: Annotated[tuple[str, ...], _STAGE_NAMES, "Its stages, also those that hold no state."]
+    name: Annotated[str, AnyText("a name"), "Its name, its ID unless it has one."] = ""
+    state: Annotated[tuple[_StateKeys, ...], ListOf(_STATE, "blocks or pairs", least=0), "What its stages hold."] = ()
+
+    def seed(self) -> PipelineSeed:
+        state = tuple(each.state(self.stages) for each in self.state)
+        return PipelineSeed(self.id, self.name or self.id, self.status, self.stages, state)
+
+
+def _stages_make_sense(found: Found) -> Iterator[Problem]:
+    stages, states = found.values.get("stages"), found.values.get("state")
+    if not isinstance(stages, tuple):
+        return
+    if len(set(stages)) < len(stages):
+        yield found.problem("stages", "a stage is named twice")
+    if isinstance(states, tuple):
+        for state, at in zip(states, found.written["state"].items(), strict=True):
+            yield from _those_hold_state(state.stages, stages, dict(at.entries()).get("stages", at))
+
+
+def _those_hold_state(named: tuple[str, ...], of_pipeline: tuple[str, ...], at: Place) -> Iterator[Problem]:
+    for stage in named:
+        if stage not in of_pipeline:
+            yield at.problem(f"the pipeline has no stage {stage!r}")
+        elif not holds_state(stage):
+            yield at.problem(f"{stage!r} holds no state", f"types that do: {', '.join(sorted(STATEFUL))}")
+
+
+_PIPELINE: Final = Made(Section(_PipelineKeys, (_stages_make_sense,)), _PipelineKeys.seed)
+
+
+@dataclass(frozen=True, slots=True)
+class _WorldKeys:
+    pipelines: Annotated[tuple[PipelineSeed, ...], ListOf(_PIPELINE, "pipelines", least=0), "What there is."]
+    organisation: Annotated[str | None, AnyText("an ID"), "Made up at every start if left out."] = None
+    app_key: Annotated[str | None, AnyText("a key"), "The application's key, made up likewise."] = None
+    app_secret: Annotated[str | None, AnyText("a secret"), "Its secret, good for nothing else."] = None
+    limits: Annotated[Limits, Section(Limits), "What the gateway refuses."] = Limits()
+    token: Annotated[TokenPolicy, Section(TokenPolicy), "How long tokens are good for."] = TokenPolicy()
+
+    def world(self) -> World:
+        credentials = Credentials(self.app_key, self.app_secret) if self.app_key and self.app_secret else None
+        return World(self.organisation, credentials, self.pipelines, self.limits, self.token)
+
+
+def _keys_belong_together(found: Found) -> Iterator[Problem]:
+    there = found.written.keys() & {"app_key", "app_secret"}
+    for name in {"app_key", "app_secret"} - there if there else ():
+        yield found.problem(name, "is missing", "a key and its secret belong together")
+
+
+def _ids_differ(found: Found) -> Iterator[Problem]:
+    pipelines = found.values.get("pipelines")
+    if isinstance(pipelines, tuple) and max(Counter(each.id for each in pipelines).values(), default=0) > 1:
+        yield found.problem("pipelines", "two pipelines have the same id")
+
+
+_WORLD: Final = Made(Section(_WorldKeys, (_keys_belong_together, _ids_differ)), _WorldKeys.world)

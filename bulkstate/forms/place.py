@@ -23,11 +23,14 @@ _SHOWABLE: Final = re.compile(r"[\w.-]{1,60}")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A document: the name that its mistakes are told under, the folder that its paths start from, the environment."""
+    """A document: the name that its mistakes are told under, the folder that its paths start from, the environment.
+
+    Without an environment `${` means nothing in it.
+    """
 
     name: str
     folder: Path
-    environ: Mapping[str, str] = field(repr=False)
+    environ: Mapping[str, str] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,22 +108,21 @@ class Place:
         return text
 
     def resolved(self, text: str) -> str:
-        """`text` with each `${NAME}` replaced from the environment, and `$${` by `${`."""
+        """`text` with each `${NAME}` replaced from the environment, and `$${` by `${`; as it is without one."""
+        environ = self.source.environ
+        if environ is None:
+            return text
 
         def value(found: re.Match[str]) -> str:
             if found[1]:
                 return found[1]
             if found[2] is None:
                 raise self.mistake("`${` needs a variable's name and `}`", "write `$${` for a plain `${`")
-            return self.variable(found[2])
+            if found[2] not in environ:
+                raise self.mistake(f"the environment variable {found[2]} isn't set")
+            return environ[found[2]]
 
         return _REFERENCE.sub(value, text)
-
-    def variable(self, name: str) -> str:
-        """An environment variable's value, which may be empty but not unset."""
-        if name not in self.source.environ:
-            raise self.mistake(f"the environment variable {name} isn't set")
-        return self.source.environ[name]
 
     def items(self) -> Iterator[Place]:
         """What a list holds, in order; nothing if this isn't one."""

@@ -6,17 +6,16 @@ read, what is described to editors and what the rest of the program is given are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Generic, TypeAlias, TypeVar, get_args, get_type_hints
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, get_args, get_type_hints
 
-from bulkstate.config.unbuilt import is_unbuilt, unbuilt_keys
 from bulkstate.errors import InputError, Problem
 from bulkstate.forms import nodes
 from bulkstate.forms.place import Place, Problems
-from bulkstate.forms.single import NOT_BUILT, Form, JsonObject, near, path_of, read
+from bulkstate.forms.single import Form, JsonObject, near
 from bulkstate.forms.values import Share, format_duration
 
 K = TypeVar("K")
@@ -40,19 +39,20 @@ class Maybe(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class ListOf(Generic[T]):
-    """A list of at least one value, each of another form."""
+    """A list of values, each of another form: of `least` at least."""
 
     form: Form[T]
     what: str
+    least: Literal[0, 1] = 1
 
     def read(self, at: Place) -> tuple[T, ...]:
         """The values, in order."""
-        if not isinstance(at.node, nodes.Sequence) or not at.node.items:
-            raise at.expected(f"a list of {self.what}, with at least one")
+        if not isinstance(at.node, nodes.Sequence) or len(at.node.items) < self.least:
+            raise at.expected(f"a list of {self.what}" + ", with at least one" * self.least)
         problems, values = Problems(), []
         for item in at.items():
             with problems.gathered():
-                values.append(read(self.form, item))
+                values.append(self.form.read(item))
             if problems.full:
                 break
         problems.settle()
@@ -60,7 +60,7 @@ class ListOf(Generic[T]):
 
     def schema(self) -> JsonObject:
         """An array."""
-        return {"type": "array", "items": self.form.schema(), "minItems": 1}
+        return {"type": "array", "items": self.form.schema(), "minItems": self.least}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class OneOrMore(Generic[T]):
         """The values, in order."""
         if isinstance(at.node, nodes.Sequence):
             return ListOf(self.form, self.what).read(at)
-        return (read(self.form, at),)
+        return (self.form.read(at),)
 
     def schema(self) -> JsonObject:
         """Either."""
@@ -127,16 +127,44 @@ class Found:
 Rule: TypeAlias = Callable[[Found], Iterable[Problem]]
 
 
+@dataclass(frozen=True, slots=True)
+class Either:
+    """A rule: keys that belong `together` are there, or another one `alone`.
+
+    `why` they belong together is told, and what a section without any of them does: `none`.
+    """
+
+    together: tuple[str, str]
+    alone: str
+    why: str
+    none: str = "holds none"
+
+    def __call__(self, found: Found) -> Iterator[Problem]:
+        """What is there and shouldn't be, or the other way round."""
+        expected = f"expected {' and '.join(self.together)}, or {self.alone}"
+        there = found.written.keys() & self.together
+        if self.alone in found.written:
+            if there:
+                yield found.at.problem(f"holds two: {expected} alone")
+        elif not there:
+            yield found.at.problem(f"{self.none}: {expected}")
+        else:
+            for name in sorted(set(self.together) - there):
+                yield found.problem(name, "is missing", self.why)
+
+
 @dataclass(frozen=True)
 class Section(Generic[T]):
     """A mapping, read into the frozen dataclass `noun`. A section that isn't there is one without keys.
 
     `given` holds those fields of `noun` that aren't read. `rules` find mistakes that more than one key takes part in.
+    `unbuilt` are keys that are going to be known: asked for, they are refused in words of their own, never ignored.
     """
 
     noun: type[T]
     rules: tuple[Rule, ...] = ()
     given: Mapping[str, object] = field(default_factory=dict)
+    unbuilt: tuple[str, ...] = ()
 
     @cached_property
     def keys(self) -> tuple[Key, ...]:
@@ -153,7 +181,7 @@ class Section(Generic[T]):
         for key in self.keys:
             with problems.gathered():
                 if key.name in written:
-                    values[key.name] = read(key.form, written[key.name])
+                    values[key.name] = key.form.read(written[key.name])
                 elif key.default is MISSING:
                     values[key.name] = _absent(key, at)
         found = Found(at, written, values)
@@ -168,7 +196,7 @@ class Section(Generic[T]):
         written: dict[str, Place] = {}
         for name, place in at.entries():
             if name not in names:
-                problems.add(_unknown(place, name, names))
+                problems.add(self._unknown(place, name, names))
             elif name in written:
                 problems.add(place.problem(f"is there twice, first on line {written[name].line}"))
             else:
@@ -176,6 +204,11 @@ class Section(Generic[T]):
             if problems.full:
                 break
         return written
+
+    def _unknown(self, at: Place, name: str, names: tuple[str, ...]) -> Problem:
+        if name in self.unbuilt:
+            return at.problem("not built yet")
+        return at.problem("unknown key", near(name, (*names, *self.unbuilt)) or f"known: {', '.join(names)}")
 
     def schema(self) -> JsonObject:
         """An object with the keys and no others."""
@@ -196,13 +229,6 @@ def _absent(key: Key, at: Place) -> object:
     if isinstance(key.form, Section | Made):
         return key.form.read(at.nothing(key.name))
     raise InputError(Problem("is missing", at.where, at.child(key.name), key.description.rstrip(".")))
-
-
-def _unknown(at: Place, name: str, names: tuple[str, ...]) -> Problem:
-    if is_unbuilt(path_of(at), at.written):
-        return at.problem(NOT_BUILT)
-    unbuilt = unbuilt_keys(path_of(at).rpartition(".")[0])
-    return at.problem("unknown key", near(name, (*names, *unbuilt)) or f"known: {', '.join(names)}")
 
 
 @dataclass(frozen=True)

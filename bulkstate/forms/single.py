@@ -10,7 +10,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
-from bulkstate.config.unbuilt import is_unbuilt
 from bulkstate.errors import InputError
 from bulkstate.forms.place import VARIABLE, Place
 from bulkstate.forms.values import (
@@ -36,7 +35,6 @@ JsonObject: TypeAlias = dict[str, Any]
 
 _WHOLE: Final = r"0|[1-9][0-9_]{0,17}"
 _REFERENCE: Final = rf"\$\{{{VARIABLE}\}}"
-NOT_BUILT: Final = "not built yet"
 
 
 class Form(Protocol[T_co]):
@@ -51,24 +49,27 @@ class Form(Protocol[T_co]):
         ...
 
 
-def read(form: Form[T], at: Place) -> T:
-    """Read a value, unless it asks for what isn't built yet."""
-    if is_unbuilt(path_of(at), at.written):
-        raise at.mistake(NOT_BUILT)
-    return form.read(at)
-
-
-def path_of(at: Place) -> str:
-    """The field's path without list positions."""
-    return re.sub(r"\[[0-9]+\]", "", at.field)
-
-
 def _fits(*patterns: str) -> JsonObject:
     """A string that one of the patterns fits, or that comes from the environment in part."""
     return {"type": "string", "pattern": "|".join((*(f"^(?:{each})$" for each in patterns), _REFERENCE))}
 
 
 # ── single values ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class AnyText:
+    """A text, whatever it holds."""
+
+    what: str = "text"
+
+    def read(self, at: Place) -> str:
+        """The text, references resolved."""
+        return at.text(self.what)
+
+    def schema(self) -> JsonObject:
+        """Any string but the empty one."""
+        return {"type": "string", "minLength": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class Text:
 
     def schema(self) -> JsonObject:
         """Any string but the empty one."""
-        return {"type": "string", "minLength": 1}
+        return AnyText().schema()
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +260,7 @@ class Secret:
             raise at.mistake("a secret comes from the environment only", "write ${NAME}, with the variable's name")
         reference = SecretReference(found[1])
         try:
-            reference.reveal(at.source.environ)
+            reference.reveal(at.source.environ or {})
         except InputError as error:
             raise InputError(*(at.problem(problem.message) for problem in error.problems)) from None
         return reference

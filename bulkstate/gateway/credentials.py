@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from html import escape
 from math import inf
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Generic, Protocol, TypeAlias, TypeVar
 from urllib.parse import quote
 
 import anyio
@@ -35,39 +35,37 @@ class Style(StrEnum):
     """The access token as `Authorization`."""
 
 
+S = TypeVar("S")
+"""A secret, or where one is found."""
+
+
 @dataclass(frozen=True, slots=True)
-class Bearer:
-    """A token that somebody else made, and that nobody here can renew. InputError if no header can hold it.
+class Bearer(Generic[S]):
+    """A token that somebody else made, and that nobody here can renew.
 
     It is sent as `Authorization: <prefix> <token>`; alone if `prefix` is empty, or if it holds a space: then it
     brings its own scheme. (enos-api: no example shows whether a prefix belongs there.)
     """
 
-    token: str = field(repr=False)
+    token: S = field(repr=False)
     prefix: str = "Bearer"
-
-    def __post_init__(self) -> None:
-        _require_printable("bearer", self.token)
 
 
 @dataclass(frozen=True, slots=True)
-class AppKey:
-    """An application's key and secret: its tokens come from the token service. InputError if either can't be sent.
+class AppKey(Generic[S]):
+    """An application's key and secret: its tokens come from the token service.
 
     `prefix` is for `Style.BEARER`, as in `Bearer`.
     """
 
-    app_key: str = field(repr=False)
-    app_secret: str = field(repr=False)
+    app_key: S = field(repr=False)
+    app_secret: S = field(repr=False)
     style: Style = Style.SIGNED
     prefix: str = "Bearer"
 
-    def __post_init__(self) -> None:
-        _require_printable("app_key", self.app_key)
-        _require_printable("app_secret", self.app_secret)
 
-
-Auth: TypeAlias = Bearer | AppKey
+Auth: TypeAlias = Bearer[str] | AppKey[str]
+"""Who calls, with the secrets themselves."""
 
 
 def _require_printable(name: str, secret: str) -> None:
@@ -105,9 +103,10 @@ class Credentials(Protocol):
 
 
 class FixedCredentials:
-    """A `Bearer`, as it is."""
+    """A `Bearer`, as it is. InputError if no header can hold it."""
 
-    def __init__(self, auth: Bearer) -> None:
+    def __init__(self, auth: Bearer[str]) -> None:
+        _require_printable("bearer", auth.token)
         self._headers = {"Authorization": _authorization(auth.prefix, auth.token)}
         self._forms = _forms(auth.token)
 
@@ -149,11 +148,14 @@ class TokenCredentials:
     """An `AppKey`, and the token that the token service gave for it.
 
     One call renews it for everybody who waits, and everybody who waits gets that call's answer, good or bad.
+    InputError if the key or the secret can't be sent.
     """
 
     def __init__(
-        self, auth: AppKey, ask: AskTokenService, clock: Callable[[], float], wall: Callable[[], float]
+        self, auth: AppKey[str], ask: AskTokenService, clock: Callable[[], float], wall: Callable[[], float]
     ) -> None:
+        _require_printable("app_key", auth.app_key)
+        _require_printable("app_secret", auth.app_secret)
         self._auth = auth
         self._ask = ask
         self._clock = clock

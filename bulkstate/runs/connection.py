@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import random
 from typing import Final
-from urllib.parse import urlsplit
 
 import structlog
 
@@ -21,14 +20,14 @@ from bulkstate.emulator.app import serve
 from bulkstate.emulator.world import default_world
 from bulkstate.engine.gate import Gate
 from bulkstate.engine.reads import Reads
+from bulkstate.gateway.address import one_spelling
 from bulkstate.gateway.client import Client
-from bulkstate.gateway.credentials import AppKey, Auth, Bearer, Style
+from bulkstate.gateway.credentials import AppKey, Auth
 from bulkstate.model import Grant
 from bulkstate.policy.auto.learnt import NOTHING, Learnt
 from bulkstate.policy.auto.pilot import Pilot
 from bulkstate.policy.bottleneck import SHORTEST_PAUSE
 from bulkstate.policy.pacing import Pacer
-from bulkstate.policy.retry import RetryPolicy
 from bulkstate.rates import Rate
 
 log = structlog.get_logger()
@@ -71,12 +70,6 @@ def windows(settings: Settings) -> tuple[Rate, ...]:
     return tuple(Rate(rate.calls, rate.seconds) for rate in settings.limits.windows)
 
 
-def retry_policy(settings: Settings) -> RetryPolicy:
-    """The configured patience."""
-    retry = settings.retry
-    return RetryPolicy(retry.attempts, retry.first_delay, retry.max_delay, retry.split, retry.budget.part, retry.outage)
-
-
 def identity(settings: Settings, directory: Path) -> tuple[str, str]:
     """Which gateway and organisation a run works on, however they are spelt.
 
@@ -85,9 +78,7 @@ def identity(settings: Settings, directory: Path) -> tuple[str, str]:
     gateway = settings.gateway
     if isinstance(gateway, Embedded):
         return f"embedded:{directory.resolve()}", ""
-    parts = urlsplit(gateway.url)
-    port = parts.port or {"https": 443, "http": 80}[parts.scheme]
-    return f"{parts.scheme}://{parts.hostname}:{port}{parts.path.rstrip('/')}", gateway.org_id
+    return one_spelling(gateway.url), gateway.org_id
 
 
 @asynccontextmanager
@@ -106,7 +97,7 @@ async def connect(
     """
     clock = asyncio.get_running_loop().time
     pilot = _pilot(settings, learnt.shifted(clock() - time.time()).not_after(clock()))
-    pacer, retry = Pacer(windows(settings), _history(grants, clock())), retry_policy(settings)
+    pacer, retry = Pacer(windows(settings), _history(grants, clock())), settings.retry
     gate = Gate(pacer, time.time, clock, pilot, retry)
     async with (
         _address(settings.gateway, environ, directory) as address,
@@ -138,17 +129,11 @@ async def _address(
     gateway: Gateway | Embedded, environ: Mapping[str, str], directory: Path | None
 ) -> AsyncIterator[Address]:
     if isinstance(gateway, Gateway):
-        yield Address(gateway.url, gateway.org_id, _auth(gateway.auth, environ), gateway.ca_pem)
+        yield Address(gateway.url, gateway.org_id, config.revealed(gateway.auth, environ), gateway.ca_pem)
         return
     store = None if directory is None else directory / EMBEDDED_STORE
     async with serve(default_world(), database=store) as emulator:
         yield Address(emulator.url, emulator.organisation, AppKey(emulator.app_key, emulator.app_secret))
-
-
-def _auth(auth: config.Auth, environ: Mapping[str, str]) -> Auth:
-    if isinstance(auth, config.Bearer):
-        return Bearer(auth.bearer.reveal(environ), auth.prefix)
-    return AppKey(auth.app_key.reveal(environ), auth.app_secret.reveal(environ), Style(auth.style), auth.prefix)
 
 
 def _client(settings: Settings, address: Address, gate: Gate, clock: Callable[[], float]) -> Client:

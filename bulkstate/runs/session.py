@@ -31,7 +31,7 @@ from bulkstate.policy.auto.pilot import Pilot
 from bulkstate.policy.concurrency import FEW, ConcurrencyPilot, at_first
 from bulkstate.report import fold, to_json
 from bulkstate.runs.by_hand import Helm
-from bulkstate.runs.connection import Connection, connect, identity, retry_policy
+from bulkstate.runs.connection import Connection, connect, identity
 from bulkstate.runs.course import Logbook
 from bulkstate.runs.memory import memory_of
 from bulkstate.runs.stopping import Brake
@@ -186,7 +186,7 @@ async def _delete(session: Session, numbers: Sequence[int], audience: Audience) 
     settings, connection, journal = session.settings, session.connection, session.journal
     every = settings.safety.status_every if settings.safety.require_paused else None
     workers, crew = _workers(settings.limits.concurrency, connection.pilot)
-    pace = Pace(workers, retry_policy(settings), every)
+    pace = Pace(workers, settings.retry, every)
     watch = Watch(connection.reads, _pipelines(journal.plan))
     gate, clock = connection.gate, connection.clock
     journal.begin(time.time())

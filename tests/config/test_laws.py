@@ -13,13 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkstate import config
-from bulkstate.config import Application, AuthStyle, Bearer, Embedded, Gateway, Rate, SecretReference, Settings, Share
+from bulkstate.config import Embedded, Gateway, Rate, SecretReference, Settings, Share
 from bulkstate.config.settings import CONFIGURATION
 from bulkstate.errors import InputError
 from bulkstate.forms.nodes import Kind, Scalar, from_yaml
 from bulkstate.forms.place import Place, Source
 from bulkstate.forms.single import Duration, Form, RateOf, Size
 from bulkstate.forms.values import format_duration, parse_duration, parse_size
+from bulkstate.gateway.credentials import AppKey, Bearer, Style
+from bulkstate.policy.retry import RetryPolicy
 from bulkstate.rates import parse_rate
 from bulkstate.selection import PairSource
 from tests.config.writing import ENVIRON, GOOD
@@ -73,8 +75,8 @@ secrets = st.sampled_from(sorted(ENVIRON)).map(SecretReference)
 prefixes = st.from_regex(r"[A-Za-z0-9._-]{0,32}", fullmatch=True)
 auths = (
     st.builds(Bearer, secrets, prefixes)
-    | st.builds(Application, secrets, secrets, st.just(AuthStyle.SIGNED))
-    | st.builds(Application, secrets, secrets, st.just(AuthStyle.BEARER), prefixes)
+    | st.builds(AppKey, secrets, secrets, st.just(Style.SIGNED))
+    | st.builds(AppKey, secrets, secrets, st.just(Style.BEARER), prefixes)
 )
 urls = st.builds(
     "{}{}".format, st.sampled_from(["https://a.b", "http://[::1]:80"]), st.sampled_from(["", "/x", "/$%7B"])
@@ -91,7 +93,7 @@ limits = st.builds(
     st.integers(1 << 10, 64 << 20),
     st.integers(1, 1000) | st.just("auto"),
 ) | st.builds(config.Limits, st.just(("auto",)), share=st.integers(1, 100).map(Share))
-retries = st.tuples(times, times).map(lambda two: config.Retry(5, min(two), max(two)))
+retries = st.tuples(times, times).map(lambda two: RetryPolicy(5, min(two), max(two)))
 guards = st.none() | st.integers(1, 10**12)
 witnesses = paths.map(lambda name: PairSource(Path("/data") / f"{name}.csv", "the run's settings:1", "verify.witness"))
 settings = st.builds(

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from bulkstate import config
-from bulkstate.config import Application, AuthStyle, Bearer, Embedded, Gateway, Rate, SecretReference, Share
+from bulkstate.config import Embedded, Gateway, Rate, SecretReference, Share
+from bulkstate.gateway.credentials import AppKey, Bearer, Style
 from bulkstate.pairs.relation import Unlisted
+from bulkstate.policy.retry import RetryPolicy
 from bulkstate.selection import STDIN, BlockSource, Entry, IdList, PairSource
 from tests.config.writing import ENVIRON, GOOD, loaded, spoilt
 
@@ -44,10 +46,10 @@ def test_what_is_there_and_what_it_stands_for_where_it_is_not(tmp_path: Path) ->
     assert settings.gateway == Gateway(
         "https://apim.example.com",
         "o15504722874071",
-        Application(SecretReference("ENOS_APP_KEY"), SecretReference("ENOS_APP_SECRET"), AuthStyle.SIGNED),
+        AppKey(SecretReference("ENOS_APP_KEY"), SecretReference("ENOS_APP_SECRET"), Style.SIGNED),
     )
     assert settings.limits == config.Limits((Rate(20, 1.0), Rate(1000, 60.0)), 100_000, 1 << 20, 16)
-    assert settings.retry == config.Retry(8, 0.5, 60.0, True, config.Share(20), 1800.0)
+    assert settings.retry == RetryPolicy(8, 0.5, 60.0, True, 0.2, 1800.0)
     assert settings.safety == config.Safety(None, None, True, 30.0)
     assert settings.verify == config.Verify(0, None)
     assert settings.report == config.ReportFiles(None)
@@ -81,10 +83,10 @@ def test_every_key_that_is_built(tmp_path: Path) -> None:
     assert isinstance(block, BlockSource)
     assert (block.assets.column, block.points.column) == ("device", "measure")
     assert (entry.keep, entry.unlisted) == (keep, Unlisted.MAY_DELETE)
-    auth = Application(SecretReference("ENOS_APP_KEY"), SecretReference("ENOS_APP_SECRET"), AuthStyle.BEARER, "")
+    auth = AppKey(SecretReference("ENOS_APP_KEY"), SecretReference("ENOS_APP_SECRET"), Style.BEARER, "")
     assert settings.gateway == Gateway("http://10.0.0.7:8080/enos", "007", auth, 0.5, None, True)
     assert settings.limits == config.Limits((Rate(600, 30.0), "auto"), 5_000, 512 << 10, 4, Share(80))
-    assert settings.retry == config.Retry(3, 1.0, 90.0, False, config.Share(10), 7200.0)
+    assert settings.retry == RetryPolicy(3, 1.0, 90.0, False, 0.1, 7200.0)
     assert settings.safety == config.Safety(50_000_000, 20_000, False, 2700.0)
     witness = PairSource(tmp_path / "data/witnesses.csv", f"{tmp_path}/config.yaml:20", "verify.witness")
     assert settings.verify == config.Verify(2000, witness)

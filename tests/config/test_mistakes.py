@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from bulkstate.config import load
-from bulkstate.config.unbuilt import UNBUILT
+from bulkstate.config.settings import CONFIGURATION
 from bulkstate.errors import InputError
+from bulkstate.forms.sections import Section
 from tests.config.writing import ENVIRON, GOOD, loaded, mistakes, spoilt
 
 AUTH = '{app_key: "${ENOS_APP_KEY}", app_secret: "${ENOS_APP_SECRET}"}'
@@ -299,16 +300,15 @@ def test_the_embedded_gateway_makes_up_its_own(tmp_path: Path, name: str) -> Non
     assert f"config.yaml:4: gateway.{name.partition(':')[0]}: {said}" in mistakes(tmp_path, text)
 
 
-WHOLE_TREE = {
-    "safety.restart": "null",
-}
+UNBUILT = [
+    f"{key.name}.{name}" for key in CONFIGURATION.keys if isinstance(key.form, Section) for name in key.form.unbuilt
+]
 
 
-@pytest.mark.parametrize("path", [item.path for item in UNBUILT])
+@pytest.mark.parametrize("path", UNBUILT)
 def test_what_is_not_built_yet(tmp_path: Path, path: str) -> None:
     section, _, name = path.partition(".")
-    key = f"{name}: {WHOLE_TREE.get(path, 'true')}"
-    text = GOOD + f"{section}: {{{key}}}\n"
+    text = GOOD + f"{section}: {{{name}: true}}\n"
     assert mistakes(tmp_path, text) == [f"config.yaml:14: {path}: not built yet"]
 
 

@@ -91,7 +91,7 @@ async def test_statuses_of_the_gateway_in_front() -> None:
 
 
 async def test_a_body_over_the_limit_is_refused_and_one_at_the_limit_is_not() -> None:
-    async with caller(small_world(limits=Limits(body_bytes=300))) as someone:
+    async with caller(small_world(limits=Limits(body=300))) as someone:
         path = f"{STAGE_STATE}?action=delete&orgId=o1"
         assert (await someone.send("POST", path, b" " * 300))[0] == 400
         assert (await someone.send("POST", path, b" " * 301))[0] == 413

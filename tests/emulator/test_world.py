@@ -58,7 +58,7 @@ def test_a_world_from_a_file(tmp_path: Path) -> None:
         organisation="o15504722874071",
         credentials=Credentials("rehearsal", "not-a-real-one"),
         pipelines=(paused, PipelineSeed("other", "other", PipelineStatus.RUNNING, ("RecordCapturer_01",))),
-        limits=Limits(windows, WindowKind.SLIDING, retry_after=True, body_bytes=1_048_576, pairs=500),
+        limits=Limits(windows, WindowKind.SLIDING, retry_after=True, body=1_048_576, pairs=500),
         token=TokenPolicy(7200.0, 4011),
     )
 
@@ -66,28 +66,32 @@ def test_a_world_from_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("was", "becomes", "complaint"),
     [
-        ("organisation:", "organization:", "world.yaml:2: organization: unknown key (did you mean 'organisation'?)"),
-        ("status: PAUSED", "status: ASLEEP", "world.yaml:8: pipelines[0].status: expected one of PUBLISHED, RUNNING"),
-        ("id: other", "id: 007", "world.yaml:13: pipelines[1].id: expected text, found 7"),
-        ("id: other", "id: 8a81b5f0-2c5e", "world.yaml:6: pipelines: two pipelines have the same id"),
-        ("app_secret: not-a-real-one", "", "'app_secret' is missing"),
+        ("organisation:", "organization:", "world.yaml:2: organization: unknown key (did you mean organisation?)"),
+        (
+            "status: PAUSED",
+            "status: ASLEEP",
+            "world.yaml:8: pipelines[0].status: expected PUBLISHED, RUNNING, PAUSED or STOPPED",
+        ),
+        ("id: other", "id: 007", "world.yaml:13: pipelines[1].id: expected an ID, found '007'"),
+        ("id: other", "id: 8a81b5f0-2c5e", "world.yaml:5: pipelines: two pipelines have the same id"),
+        ("app_secret: not-a-real-one", "", "app_secret: is missing"),
         (
             "{0001..2000}",
             "{2000..0001}",
-            "state[0].assets: 'WTG{2000..0001}' counts down from 2000 to 0001",
+            "state[0].assets[0]: 'WTG{2000..0001}' counts down from 2000 to 0001",
         ),
         ("pairs.csv, stages: [LastRecordAppender_01]", "none.csv", "state[1].pairs: "),
         ("stages: [LastRecordAppender_01]}", "stages: [PointSelector_00]}", "'PointSelector_00' holds no state"),
         ("stages: [LastRecordAppender_01]}", "stages: [Merger]}", "the pipeline has no stage 'Merger'"),
-        ("20/s", "20/fortnight", "limits.windows[0]: expected a limit such as 20/s"),
-        ("20/s", "0/s", "limits.windows[0]: expected a limit such as 20/s"),
-        ("kind: sliding", "kind: tumbling", "limits.kind: expected one of fixed, sliding"),
+        ("20/s", "20/fortnight", "limits.windows[0]: expected a rate such as 20/s"),
+        ("20/s", "0/s", "limits.windows[0]: expected a rate of at least one call"),
+        ("kind: sliding", "kind: tumbling", "limits.kind: expected fixed or sliding"),
         ("pairs: pairs.csv", 'pairs: "\\0"', "state[1].pairs: "),
-        ("retry_after: true", "retry_after: 7", "limits.retry_after: expected true or false, found 7"),
+        ("retry_after: true", "retry_after: 7", "limits.retry_after: expected true or false, found '7'"),
         ("body: 1MiB", "body: big", "limits.body: expected a size"),
-        ("body: 1MiB", "body: 0", "limits.body: expected a size of at least one byte"),
+        ("body: 1MiB", "body: 0", "limits.body: expected a size from 1 to"),
         ("pairs: 500", "pairs: 500, pairs: 6", "limits.pairs: is there twice"),
-        ("expired: 4011", "expired: 200", "token.expired: expected one of 401, 4011"),
+        ("expired: 4011", "expired: 200", "token.expired: expected 401 or 4011"),
         ("pipelines:", "pipelines: [", "isn't YAML"),
     ],
 )
@@ -105,9 +109,10 @@ def test_a_mistake_is_told_with_its_place(tmp_path: Path, was: str, becomes: str
     [
         (b"", "is empty"),
         (b"\xff\xfe", "isn't UTF-8"),
-        (b"\x00", "isn't YAML"),
+        (b"\x00", "is binary, not YAML"),
         (b"[]", "mapping"),
-        (b"[" * 5000, "nested too deeply"),
+        (b"[" * 5000, "nesting"),
+        (b"[" * 50, "is nested more than 32 deep"),
     ],
 )
 def test_a_file_that_is_no_world(tmp_path: Path, content: bytes, complaint: str) -> None:
@@ -139,3 +144,25 @@ def test_half_of_the_default_world_is_easily_named() -> None:
     )
     assert held == 1_000_000
     assert 2 * len(unfold_all(["WTG{0001..5000}"])) * len(unfold_all(TURBINE_READINGS)) == 500_000
+
+
+def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
+    spoilt = WORLD.replace("status: PAUSED", "status: ASLEEP").replace("20/s", "20").replace("lifetime: 2h", "life: 2h")
+    (tmp_path / "world.yaml").write_text(spoilt.replace("LastRecordAppender_01]}", "Merger_7]}"))
+    (tmp_path / "pairs.csv").write_text("A1,P1,x\n")
+    with pytest.raises(InputError) as raised:
+        load_world(tmp_path / "world.yaml")
+    fields = ["pipelines[0].status", "", "limits.windows[0]", "token.life"]
+    assert sorted(problem.field for problem in raised.value.problems) == sorted(fields)
+
+
+def test_what_a_world_writes_bare_or_grouped(tmp_path: Path) -> None:
+    world = "pipelines: []\nlimits: {windows: [1_000/min], body: 2_048}\ntoken: {lifetime: 90}\n"
+    (tmp_path / "world.yaml").write_text(world)
+    loaded = load_world(tmp_path / "world.yaml")
+    assert loaded == World(limits=Limits((Rate(1000, 60.0),), body=2048), token=TokenPolicy(90.0))
+
+
+def test_nothing_in_a_world_comes_from_the_environment(tmp_path: Path) -> None:
+    (tmp_path / "world.yaml").write_text('pipelines: []\norganisation: "${HOME}"\n')
+    assert load_world(tmp_path / "world.yaml").organisation == "${HOME}"

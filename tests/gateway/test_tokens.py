@@ -28,7 +28,7 @@ class Clock:
         return self.now
 
 
-def client(server: Gateway, clock: Clock | None = None, gate: Gate | None = None, auth: AppKey = APP) -> Client:
+def client(server: Gateway, clock: Clock | None = None, gate: Gate | None = None, auth: AppKey[str] = APP) -> Client:
     gate = gate or Gate()
     return Client(server.url, ORG, auth, gate, timeout=1.0, clock=clock or Clock(), wall=lambda: 1.5e9)
 
