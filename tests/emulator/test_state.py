@@ -69,6 +69,7 @@ async def test_state_and_status_survive_a_restart(tmp_path: Path) -> None:
         assert await someone.status() == "STOPPED"
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 async def test_the_default_world_holds_a_million_states() -> None:
     async with serve(default_world(), database=None) as emulator:
@@ -96,6 +97,7 @@ Store(Path(sys.argv[1])).seed(pipelines(), now=0)
 """
 
 
+@pytest.mark.slow
 def test_a_kill_while_seeding_leaves_nothing_behind(tmp_path: Path) -> None:
     database = tmp_path / "gateway.db"
     run_and_kill(SEED_SLOWLY, database)

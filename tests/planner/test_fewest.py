@@ -84,6 +84,7 @@ def test_at_most_one_more_under_a_cap_that_binds(rows: list[str], cap: int, unli
     assert made.lower_bound <= best <= made.requests <= best + 1
 
 
+@pytest.mark.slow
 def test_a_crown_needs_a_logarithm() -> None:
     crown = [f"{'#' * row}.{'#' * (19 - row)}" for row in range(20)]
     assert planned(crown).requests == 6  # 6 over 3 is 20 (de Caen, Gregory and Pullman, 1981)
@@ -105,6 +106,7 @@ def test_blocks_that_overlap_are_sent_as_few_rectangles_as_they_are() -> None:
     assert planned(rows).requests == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("effort", [Effort.QUICK, Effort.NORMAL])
 def test_the_same_effort_makes_the_same_plan(effort: Effort) -> None:
     chance = np.random.default_rng(3)
@@ -113,6 +115,7 @@ def test_the_same_effort_makes_the_same_plan(effort: Effort) -> None:
     assert (one.digest, one.reproducible) == (two.digest, True)
 
 
+@pytest.mark.slow
 def test_a_search_that_runs_out_of_time_is_whole_and_says_so() -> None:
     chance = np.random.default_rng(4)
     of = relation(["".join(np.where(row, TARGET, FREE)) for row in chance.random((40, 40)) < 0.7])
