@@ -5,6 +5,7 @@
     ├── Refused           4   refused before any delete
     │   ├── GuardExceeded       more pairs or requests than `safety` allows
     │   ├── CheckFailed         a pre-flight check, such as a pipeline that isn't paused
+    │   ├── StageUnknown        a stage that the gateway doesn't know, or that has no state to delete
     │   ├── NotConfirmed        no `--yes`, or a `no` at the question
     │   ├── PlanAltered         a saved plan isn't as it was saved
     │   ├── PlanStale           an input of a saved plan has changed
@@ -18,6 +19,7 @@
     │   ├── StatusUnread        the gateway doesn't say any more whether the pipelines are paused
     │   ├── StoppedByHand       somebody asked for it, with `bulkstate ctl`
     │   └── JournalNotWritable  an outcome could not be put on disk
+    ├── NothingThere      6   no pair that was looked at has state; nothing was sent
     ├── NotVerified       3   what a run deleted could not be read back
     └── Interrupted       130 SIGINT, 143 SIGTERM
 
@@ -51,10 +53,12 @@ class Problem:
 class BulkstateError(Exception):
     """The root: everything that ends a run on purpose, with a message for people.
 
-    `exit_code` is what a process says it with.
+    `exit_code` is what a process says it with, `reason_code` which ending it is, for machines (`report/conclusion` has
+    the list).
     """
 
     exit_code: int = 1
+    reason_code: str = "bug"
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -69,6 +73,7 @@ class InputError(BulkstateError):
     """One or more mistakes in the command line, the configuration or an input file. Nothing was sent."""
 
     exit_code = 2
+    reason_code = "wrong_input"
 
     def __init__(self, *problems: Problem) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
@@ -79,78 +84,124 @@ class Refused(BulkstateError):
     """Refused before any delete was sent."""
 
     exit_code = 4
+    reason_code = "refused"
 
 
 class GuardExceeded(Refused):
     """The plan holds more pairs or requests than the configuration's `safety` allows."""
 
+    reason_code = "guard_exceeded"
+
 
 class CheckFailed(Refused):
     """A pre-flight check found the gateway or a pipeline not ready."""
+
+    reason_code = "check_failed"
+
+
+class StageUnknown(Refused):
+    """The gateway doesn't know a stage or its pipeline (61106), or a stage has no state that can be deleted (61107)."""
+
+    reason_code = "stage_unknown"
 
 
 class NotConfirmed(Refused):
     """Nobody agreed to the plan."""
 
+    reason_code = "not_confirmed"
+
 
 class PlanAltered(Refused):
     """A saved plan isn't what it was when it was saved."""
+
+    reason_code = "plan_altered"
 
 
 class PlanStale(Refused):
     """An input that a saved plan was made of has changed since, or is gone."""
 
+    reason_code = "plan_stale"
+
 
 class RunExists(Refused):
     """The run directory exists already, and a run never overwrites another."""
 
+    reason_code = "run_exists"
+
 
 class RunInUse(Refused):
     """Another process holds the run directory, or the same pipeline of the same gateway."""
+
+    reason_code = "run_in_use"
 
 
 class Stopped(BulkstateError):
     """The run stopped early. What was done is in the journal; the run can be resumed."""
 
     exit_code = 5
+    reason_code = "stopped"
 
 
 class CredentialsLost(Stopped):
     """The gateway refuses the credentials, and renewing them did not help."""
 
+    reason_code = "credentials"
+
 
 class GatewayRefused(Stopped):
     """The gateway answered 403, 404 or a redirect: no request of this run will fare better."""
+
+    reason_code = "gateway_refused"
 
 
 class GatewayDown(Stopped):
     """Every delete has failed for so long that nobody knows when it will end."""
 
+    reason_code = "outage"
+
 
 class PipelineNotPaused(Stopped):
     """A pipeline was found running, or gone, while its state was being deleted."""
+
+    reason_code = "unpaused"
 
 
 class StoppedByHand(Stopped):
     """Somebody asked the run to stop, with `bulkstate ctl`."""
 
+    reason_code = "stopped_by_hand"
+
 
 class StatusUnread(Stopped):
     """The gateway doesn't say any more whether the pipelines are paused, so the latest deletes are in doubt."""
 
+    reason_code = "status_unread"
+
 
 class JournalNotWritable(Stopped):
     """An outcome could not be put on disk, so no further request may be sent."""
+
+    reason_code = "journal"
+
+
+class NothingThere(BulkstateError):
+    """None of the pairs that were looked at has state: whoever selected them meant others. Nothing was sent."""
+
+    exit_code = 6
+    reason_code = "nothing_there"
 
 
 class NotVerified(BulkstateError):
     """What a run deleted could not be read back."""
 
     exit_code = 3
+    reason_code = "not_verified"
 
 
 class Interrupted(BulkstateError):
     """A signal ended the run: 130 for SIGINT, 143 for SIGTERM."""
+
+    reason_code = "interrupted"
 
     def __init__(self, message: str, *, signal_number: int, hint: str = "") -> None:
         super().__init__(message, hint=hint)

@@ -320,6 +320,21 @@ class Pipeline:
 
 
 @dataclass(frozen=True, slots=True)
+class PipelineSeen:
+    """What a run saw of a pipeline: its status `before` the first delete, and `now`, when it was last read.
+
+    `at` is in UNIX seconds. A status is empty, and a time None, where nobody could say. A pipeline that isn't listed
+    has no name.
+    """
+
+    id: str
+    name: str = ""
+    before: str = ""
+    now: str = ""
+    at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PipelinePage:
     """One page of List Pipelines; `count` is how many there are on all pages."""
 
@@ -441,12 +456,18 @@ class Verification:
     """What was read back: `sampled` target pairs, of which `remaining` still had state.
 
     Of the pairs outside the target, `witnesses` had state before the run; `witnesses_lost` of them have none after it.
+    Of the run's `of_requests` deleted requests, `requests` were drawn at random and read back whole, and pairs of
+    `requests_remaining` had state; `at_most` as many of all do, with a confidence of 95 %.
     """
 
     sampled: int = 0
     remaining: int = 0
     witnesses: int = 0
     witnesses_lost: int = 0
+    requests: int = 0
+    of_requests: int = 0
+    requests_remaining: int = 0
+    at_most: int = 0
 
     @property
     def clean(self) -> bool:

@@ -62,7 +62,7 @@ class Ids:
 
 
 @dataclass(frozen=True, slots=True)
-class Pairs:
+class PairsOf:
     """Where a table of single pairs is read from."""
 
     def read(self, at: Place) -> PairSource:
@@ -78,7 +78,7 @@ class Pairs:
 class _SourceKeys:
     assets: Annotated[IdList | None, Ids(), "Asset IDs: a list, a pattern such as WTG{0001..2000}, or a file."] = None
     points: Annotated[IdList | None, Ids(), "Point IDs, likewise: every asset is taken with every point."] = None
-    pairs: Annotated[PairSource | None, Pairs(), "A file of single pairs: asset_id, point_id."] = None
+    pairs: Annotated[PairSource | None, PairsOf(), "A file of single pairs: asset_id, point_id."] = None
 
     def source(self) -> Source:
         if self.pairs is not None:
@@ -119,7 +119,7 @@ class _EntryKeys:
     stages: Annotated[tuple[str, ...], ListOf(_NAME, "stages"), "The stages whose state goes, by instance name."]
     where: Annotated[tuple[Source, ...], ListOf(_SOURCE, "blocks or pairs"), "Blocks (assets, points) and pairs."]
     keep: Annotated[
-        PairSource | None, Maybe(Pairs()), "A file of pairs that no request may hold: asset_id, point_id."
+        PairSource | None, Maybe(PairsOf()), "A file of pairs that no request may hold: asset_id, point_id."
     ] = None
     unlisted: Annotated[
         Unlisted, Choice(Unlisted), "Pairs neither selected nor kept: keep, or may_delete if that saves requests."

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 
 from bulkstate.config.gateway import GATEWAY, Embedded, Gateway
-from bulkstate.config.selected import ENTRIES, Pairs, agreed_on_unlisted
+from bulkstate.config.selected import ENTRIES, PairsOf, agreed_on_unlisted
 from bulkstate.errors import Problem
 from bulkstate.forms.place import Place
 from bulkstate.forms.sections import Found, Made, Maybe, OneOrMore, Section
@@ -143,7 +143,7 @@ class Verify:
 
     sample: Annotated[Sample, SampleOf(), "Target pairs to read back after the run: a number, all or none."] = 0
     witness: Annotated[
-        PairSource | None, Maybe(Pairs()), "A file of pairs outside the target, read before and after the run."
+        PairSource | None, Maybe(PairsOf()), "A file of pairs outside the target, read before and after the run."
     ] = None
 
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from hmac import compare_digest
 
 from bulkstate.emulator.calls import Declined
-from bulkstate.emulator.tokens import Standing, TokenService
-from bulkstate.emulator.world import Credentials, TokenPolicy
+from bulkstate.emulator.tokens import TokenService, TokenState
+from bulkstate.emulator.world import Application, TokenPolicy
 from bulkstate.gateway.wire import ApimStatus, Request, signature
 
 
@@ -29,7 +29,7 @@ class Doors:
     """Lets calls in that carry a good token, and a good signature if they are signed."""
 
     def __init__(
-        self, credentials: Credentials, tokens: TokenService, policy: TokenPolicy, *, trust_vendor_token: bool
+        self, credentials: Application, tokens: TokenService, policy: TokenPolicy, *, trust_vendor_token: bool
     ) -> None:
         self._credentials = credentials
         self._tokens = tokens
@@ -41,11 +41,11 @@ class Doors:
         token = caller_token(headers)
         standing = self._tokens.standing(token, now)
         signed = "Authorization" not in headers and "apim-accesstoken" in headers
-        if standing is Standing.UNKNOWN and signed and token and self._trust_vendor_token:
+        if standing is TokenState.UNKNOWN and signed and token and self._trust_vendor_token:
             return
-        if standing is Standing.EXPIRED and self._policy.expired != 401:
+        if standing is TokenState.EXPIRED and self._policy.expired != 401:
             raise Declined(ApimStatus.ACCESS_TOKEN_EXPIRED, "access token expired")
-        if standing is not Standing.GOOD or (signed and not self._signature_holds(request, headers, token)):
+        if standing is not TokenState.GOOD or (signed and not self._signature_holds(request, headers, token)):
             raise Declined(401, "Invalid authentication credentials", status=401)
 
     def _signature_holds(self, request: Request, headers: Mapping[str, str], token: str) -> bool:

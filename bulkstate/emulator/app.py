@@ -25,12 +25,12 @@ from bulkstate.emulator.access import Doors
 from bulkstate.emulator.faults import Faults, Mischief
 from bulkstate.emulator.front import Front
 from bulkstate.emulator.handlers import StreamingHandlers, TokenHandlers
-from bulkstate.emulator.received import Record
+from bulkstate.emulator.received import CallLog
 from bulkstate.emulator.store import Store
 from bulkstate.emulator.streaming import Streaming
 from bulkstate.emulator.tokens import TokenService
 from bulkstate.emulator.worker import Worker
-from bulkstate.emulator.world import Credentials, World
+from bulkstate.emulator.world import Application, World
 from bulkstate.errors import InputError, Problem
 from bulkstate.model import PipelineStatus, Stage
 
@@ -57,7 +57,7 @@ class Emulator:
     organisation: str
     app_key: str
     app_secret: str = field(repr=False)
-    record: Record = field(repr=False)
+    record: CallLog = field(repr=False)
     _streaming: Streaming = field(repr=False)
     _worker: Worker = field(repr=False)
 
@@ -88,10 +88,10 @@ async def serve(
     InputError if the database can't be used, or the port can't be had.
     """
     organisation = world.organisation or f"o{secrets.randbelow(10**14):014d}"
-    credentials = world.credentials or Credentials(f"rehearsal-{secrets.token_hex(4)}", secrets.token_urlsafe(24))
+    credentials = world.credentials or Application(f"rehearsal-{secrets.token_hex(4)}", secrets.token_urlsafe(24))
     tokens = TokenService(credentials, world.token.lifetime)
     doors = Doors(credentials, tokens, world.token, trust_vendor_token=trust_vendor_token)
-    calls = Record(keep=record)
+    calls = CallLog(keep=record)
     async with _opened(world, database) as (store, worker):
         streaming = Streaming(store, world.limits.pairs)
         handlers = StreamingHandlers(organisation, streaming, worker)

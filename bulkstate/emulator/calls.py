@@ -12,7 +12,7 @@ import orjson
 from bulkstate.gateway.wire import PIPELINE, PIPELINES, STAGE_STATE, TOKEN_GET, TOKEN_REFRESH, Code
 
 
-class Kind(StrEnum):
+class CallKind(StrEnum):
     """The kinds of call that faults and records tell apart."""
 
     DELETE = "delete"
@@ -67,13 +67,13 @@ class TokenCall:
     token: str = field(repr=False, default="")
 
 
-def kind_of(path: str, action: str | None) -> Kind:
+def kind_of(path: str, action: str | None) -> CallKind:
     """Which kind of call a path and its `action` parameter make."""
     if path == STAGE_STATE:
-        return {"delete": Kind.DELETE, "get": Kind.GET}.get(action or "", Kind.OTHER)
+        return {"delete": CallKind.DELETE, "get": CallKind.GET}.get(action or "", CallKind.OTHER)
     if path == PIPELINES or path.startswith(PIPELINE):
-        return Kind.PIPELINES
-    return Kind.TOKEN if path in (TOKEN_GET, TOKEN_REFRESH) else Kind.OTHER
+        return CallKind.PIPELINES
+    return CallKind.TOKEN if path in (TOKEN_GET, TOKEN_REFRESH) else CallKind.OTHER
 
 
 def missing(name: str) -> Declined:

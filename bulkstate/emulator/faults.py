@@ -34,7 +34,7 @@ from aiohttp import web
 
 from bulkstate.emulator import replies
 from bulkstate.emulator.amounts import Chance, Seconds
-from bulkstate.emulator.calls import Declined, Kind
+from bulkstate.emulator.calls import CallKind, Declined
 from bulkstate.emulator.replies import json
 from bulkstate.errors import Problem
 from bulkstate.forms import documents
@@ -51,7 +51,7 @@ class Exchange:
     """A call that is about to be answered. `start_pipeline` starts the pipeline that it names, if it names one."""
 
     request: web.Request
-    kind: Kind
+    kind: CallKind
     token: str
     start_pipeline: Callable[[], Awaitable[None]]
 
@@ -68,7 +68,7 @@ class Effect(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class HttpStatus:
     """An HTTP status from the gateway in front; nothing is done. `retry_after` is in seconds from now."""
 
     status: int
@@ -99,7 +99,7 @@ class Coded:
 
     async def answer(self, exchange: Exchange, perform: Perform) -> web.StreamResponse:
         """In the token service's words if it was asked."""
-        write = replies.token_declined if exchange.kind is Kind.TOKEN else replies.declined
+        write = replies.token_declined if exchange.kind is CallKind.TOKEN else replies.declined
         return json(write(Declined(self.code, self.message), data=False))
 
 
@@ -209,7 +209,7 @@ class Rule:
     """When an effect happens: see the module's docstring. No kinds in `on` means all of them."""
 
     effect: Effect
-    on: frozenset[Kind] = frozenset()
+    on: frozenset[CallKind] = frozenset()
     rate: float = 1.0
     after: int = 0
     times: float = inf
@@ -232,7 +232,7 @@ class _Trigger:
         self._seen = 0
         self._fired = 0
 
-    def pull(self, kind: Kind) -> Effect | None:
+    def pull(self, kind: CallKind) -> Effect | None:
         rule = self._rule
         if rule.on and kind not in rule.on:
             return None
@@ -302,7 +302,9 @@ class _RuleKeys:
     location: Annotated[str, AnyText("an address"), "Of a status: the header Location."] = ""
     message: Annotated[str, AnyText("a message"), "Of a code: what is said with it."] = "fault"
 
-    on: Annotated[tuple[Kind, ...], OneOrMore(Choice(Kind), "kinds of call"), "The kinds of call that it sees."] = ()
+    on: Annotated[
+        tuple[CallKind, ...], OneOrMore(Choice(CallKind), "kinds of call"), "The kinds of call that it sees."
+    ] = ()
     rate: Annotated[float, Chance(), "How often it fires."] = 1.0
     after: Annotated[int, _COUNT, "So many calls pass first."] = 0
     times: Annotated[int | None, _COUNT, "It fires so often at the most."] = None
@@ -313,7 +315,7 @@ class _RuleKeys:
 
     def _effects(self) -> Iterator[Effect]:
         if self.status is not None:
-            yield Status(self.status, self.retry_after, self.as_date, self.location)
+            yield HttpStatus(self.status, self.retry_after, self.as_date, self.location)
         if self.code is not None:
             yield Coded(self.code, self.message)
         if self.delay is not None:

@@ -18,9 +18,9 @@ from bulkstate.emulator.calls import Declined, kind_of
 from bulkstate.emulator.faults import Exchange, Mischief
 from bulkstate.emulator.handlers import Handler
 from bulkstate.emulator.limits import FlowControl
-from bulkstate.emulator.received import Received, Record
+from bulkstate.emulator.received import CallLog, Received
 from bulkstate.emulator.replies import json
-from bulkstate.emulator.world import Limits
+from bulkstate.emulator.world import GatewayLimits
 from bulkstate.gateway.wire import TOKEN_GET, TOKEN_REFRESH, Request
 
 _OPEN_TO_ALL: Final = (TOKEN_GET, TOKEN_REFRESH)
@@ -30,7 +30,12 @@ class Front:
     """The gateway's front, as aiohttp's middleware. `start` starts the pipeline of that ID, for faults."""
 
     def __init__(
-        self, limits: Limits, doors: Doors, record: Record, mischief: Mischief, start: Callable[[str], Awaitable[None]]
+        self,
+        limits: GatewayLimits,
+        doors: Doors,
+        record: CallLog,
+        mischief: Mischief,
+        start: Callable[[str], Awaitable[None]],
     ) -> None:
         self._flow = FlowControl(limits.windows, limits.kind)
         self._names_wait = limits.retry_after

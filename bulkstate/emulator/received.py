@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from bulkstate.emulator.calls import Declined, Kind, StageCall, read_stage_call
+from bulkstate.emulator.calls import CallKind, Declined, StageCall, read_stage_call
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Received:
     """
 
     at: float
-    kind: Kind
+    kind: CallKind
     path: str
     organisation: str
     body: bytes | None = field(repr=False)
@@ -29,7 +29,7 @@ class Received:
     @property
     def stage_call(self) -> StageCall | None:
         """What a delete or get named; None for other calls, and for a body that can't be read."""
-        if self.kind not in (Kind.DELETE, Kind.GET) or self.body is None:
+        if self.kind not in (CallKind.DELETE, CallKind.GET) or self.body is None:
             return None
         try:
             return read_stage_call(self.body)
@@ -37,11 +37,11 @@ class Received:
             return None
 
 
-class Record:
+class CallLog:
     """Counts every call by its kind, and those refused with 429. `calls` holds them all if `keep` was asked for."""
 
     def __init__(self, *, keep: bool = False) -> None:
-        self.counts: Counter[Kind] = Counter()
+        self.counts: Counter[CallKind] = Counter()
         self.throttled = 0
         self.calls: list[Received] = []
         self._keep = keep

@@ -9,7 +9,7 @@ from hmac import compare_digest
 from typing import Final, TypeVar
 
 from bulkstate.emulator.calls import Declined, TokenCall, read_object
-from bulkstate.emulator.world import Credentials
+from bulkstate.emulator.world import Application
 from bulkstate.gateway.wire import Code, token_encryption
 from bulkstate.model import Token
 
@@ -19,7 +19,7 @@ MOST_REMEMBERED: Final = 10_000
 """How many tokens, and how many used encryptions, are remembered: the oldest are forgotten first."""
 
 
-class Standing(Enum):
+class TokenState(Enum):
     """What the service knows of a token."""
 
     GOOD = auto()
@@ -51,7 +51,7 @@ def _parameter(value: object, name: str) -> str:
 class TokenService:
     """Tokens for one application, each good for `lifetime` seconds. A refreshed one stays good until it expires."""
 
-    def __init__(self, credentials: Credentials, lifetime: float) -> None:
+    def __init__(self, credentials: Application, lifetime: float) -> None:
         self._credentials = credentials
         self._lifetime = lifetime
         self._ends: OrderedDict[str, float] = OrderedDict()
@@ -62,25 +62,25 @@ class TokenService:
         self._admit(call)
         newest = next(reversed(self._ends), "")
         return (
-            Token(newest, self._ends[newest] - now) if self.standing(newest, now) is Standing.GOOD else self._new(now)
+            Token(newest, self._ends[newest] - now) if self.standing(newest, now) is TokenState.GOOD else self._new(now)
         )
 
     def refresh(self, call: TokenCall, now: float) -> Token:
         """A new token in place of one that is still good."""
         self._admit(call)
         standing = self.standing(call.token, now)
-        if standing is Standing.EXPIRED:
+        if standing is TokenState.EXPIRED:
             raise Declined(Code.TOKEN_EXPIRED, "the access token has expired")
-        if standing is Standing.UNKNOWN:
+        if standing is TokenState.UNKNOWN:
             raise Declined(Code.REFRESH_FAILED, "refresh failed: no such access token")
         return self._new(now)
 
-    def standing(self, token: str, now: float) -> Standing:
+    def standing(self, token: str, now: float) -> TokenState:
         """Whether a token is good."""
         end = self._ends.get(token)
         if end is None:
-            return Standing.UNKNOWN
-        return Standing.GOOD if now < end else Standing.EXPIRED
+            return TokenState.UNKNOWN
+        return TokenState.GOOD if now < end else TokenState.EXPIRED
 
     def _admit(self, call: TokenCall) -> None:
         if call.app_key != self._credentials.app_key:

@@ -50,7 +50,7 @@ def holds_state(stage: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
+class Application:
     """An application that may call."""
 
     app_key: str
@@ -88,7 +88,7 @@ class PipelineSeed:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class GatewayLimits:
     """What the gateway refuses: calls over `windows` (429; none by default), bodies over `body` bytes (413), and more
     than `pairs` pairs in a call (61105). `retry_after` adds that header to a 429: nobody documents that it comes."""
 
@@ -125,9 +125,9 @@ class World:
     """One organisation and everything in it. None for `organisation` or `credentials`: made up at every start."""
 
     organisation: str | None = None
-    credentials: Credentials | None = None
+    credentials: Application | None = None
     pipelines: tuple[PipelineSeed, ...] = ()
-    limits: Limits = Limits()
+    limits: GatewayLimits = GatewayLimits()
     token: TokenPolicy = TokenPolicy()
 
 
@@ -296,11 +296,11 @@ class _WorldKeys:
     organisation: Annotated[str | None, AnyText("an ID"), "Made up at every start if left out."] = None
     app_key: Annotated[str | None, AnyText("a key"), "The application's key, made up likewise."] = None
     app_secret: Annotated[str | None, AnyText("a secret"), "Its secret, good for nothing else."] = None
-    limits: Annotated[Limits, Section(Limits), "What the gateway refuses."] = Limits()
+    limits: Annotated[GatewayLimits, Section(GatewayLimits), "What the gateway refuses."] = GatewayLimits()
     token: Annotated[TokenPolicy, Section(TokenPolicy), "How long tokens are good for."] = TokenPolicy()
 
     def world(self) -> World:
-        credentials = Credentials(self.app_key, self.app_secret) if self.app_key and self.app_secret else None
+        credentials = Application(self.app_key, self.app_secret) if self.app_key and self.app_secret else None
         return World(self.organisation, credentials, self.pipelines, self.limits, self.token)
 
 

@@ -8,20 +8,20 @@ from random import Random
 
 from bulkstate.engine.reads import Reads
 from bulkstate.model import Chunk, Pair, Stage
-from bulkstate.pairs.chunks import Pieces
+from bulkstate.pairs.chunks import Chunks
 
 PROBES = 20
 """A sample is spread over about so many chunks: each costs a call."""
 
 
-def sample(pieces: Pieces, deleted: Sequence[int], pairs: int, random: Random) -> Iterator[Chunk]:
+def sample(chunks: Chunks, deleted: Sequence[int], pairs: int, random: Random) -> Iterator[Chunk]:
     """Corners of deleted chunks, drawn at random, that hold about `pairs` pairs together: all, if they hold less."""
     share = max(1, ceil(pairs / PROBES))
     left = pairs
     for number in random.sample(deleted, len(deleted)):
         if left <= 0:
             return
-        corner = _corner(pieces.chunk(number), min(share, left), random)
+        corner = _corner(chunks.chunk(number), min(share, left), random)
         left -= corner.pairs
         yield corner
 

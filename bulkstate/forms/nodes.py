@@ -32,7 +32,7 @@ _LOADER: Final = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 _TEXT_TAGS: Final = (None, "!", "tag:yaml.org,2002:str")
 
 
-class Kind(Enum):
+class ScalarKind(Enum):
     """What YAML takes a single value for."""
 
     TEXT = "text"
@@ -43,11 +43,11 @@ class Kind(Enum):
 
 
 _KINDS: Final = {
-    "tag:yaml.org,2002:int": Kind.NUMBER,
-    "tag:yaml.org,2002:float": Kind.NUMBER,
-    "tag:yaml.org,2002:bool": Kind.LOGICAL,
-    "tag:yaml.org,2002:timestamp": Kind.DATE,
-    "tag:yaml.org,2002:null": Kind.NULL,
+    "tag:yaml.org,2002:int": ScalarKind.NUMBER,
+    "tag:yaml.org,2002:float": ScalarKind.NUMBER,
+    "tag:yaml.org,2002:bool": ScalarKind.LOGICAL,
+    "tag:yaml.org,2002:timestamp": ScalarKind.DATE,
+    "tag:yaml.org,2002:null": ScalarKind.NULL,
 }
 _NUMBER_OF_YAML_1_2: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|0o[0-7]+")
 """Numbers to readers of the newer YAML, though not to PyYAML: `1e3` means a thousand to some, so nobody may guess."""
@@ -59,7 +59,7 @@ class Scalar:
 
     line: int
     text: str
-    kind: Kind
+    kind: ScalarKind
 
     @property
     def size(self) -> int:
@@ -189,7 +189,7 @@ class _Tree:
             raise self._mistake("holds a tag (`!…`), which means nothing here", event)
         self._grow_by(1, event)
         plain = event.tag is None and event.implicit[0]
-        return Scalar(line, event.value, _kind(event.value) if plain else Kind.TEXT)
+        return Scalar(line, event.value, _kind(event.value) if plain else ScalarKind.TEXT)
 
     def _repeated(self, event: yaml.AliasEvent) -> Node:
         if event.anchor not in self._anchors:
@@ -220,11 +220,11 @@ def _line(event: yaml.Event) -> int:
     return event.start_mark.line + 1 if event.start_mark else 1
 
 
-def _kind(text: str) -> Kind:
+def _kind(text: str) -> ScalarKind:
     for tag, pattern in Resolver.yaml_implicit_resolvers.get(text[:1], ()):
         if pattern.match(text):
-            return _KINDS.get(tag, Kind.TEXT)
-    return Kind.NUMBER if _NUMBER_OF_YAML_1_2.fullmatch(text) else Kind.TEXT
+            return _KINDS.get(tag, ScalarKind.TEXT)
+    return ScalarKind.NUMBER if _NUMBER_OF_YAML_1_2.fullmatch(text) else ScalarKind.TEXT
 
 
 def from_json(text: str, name: str) -> Node:
@@ -238,14 +238,14 @@ def from_json(text: str, name: str) -> Node:
 def _of_json(value: object) -> Node:
     match value:
         case dict():
-            entries = tuple((Scalar(1, key, Kind.TEXT), _of_json(item)) for key, item in value.items())
+            entries = tuple((Scalar(1, key, ScalarKind.TEXT), _of_json(item)) for key, item in value.items())
             return Mapping(1, entries, 1)
         case list():
             return Sequence(1, tuple(map(_of_json, value)), 1)
         case str():
-            return Scalar(1, value, Kind.TEXT)
+            return Scalar(1, value, ScalarKind.TEXT)
         case bool():
-            return Scalar(1, str(value).lower(), Kind.LOGICAL)
+            return Scalar(1, str(value).lower(), ScalarKind.LOGICAL)
         case None:
-            return Scalar(1, "", Kind.NULL)
-    return Scalar(1, str(value), Kind.NUMBER)
+            return Scalar(1, "", ScalarKind.NULL)
+    return Scalar(1, str(value), ScalarKind.NUMBER)

@@ -11,7 +11,7 @@ from typing import Final
 
 from bulkstate.errors import InputError, Problem
 from bulkstate.forms import nodes
-from bulkstate.forms.nodes import Kind, Node, Scalar
+from bulkstate.forms.nodes import Node, Scalar, ScalarKind
 
 MOST_PROBLEMS: Final = 50
 """So many mistakes are listed: nobody reads more at once."""
@@ -55,7 +55,7 @@ class Place:
     @property
     def is_null(self) -> bool:
         """Whether nothing is there: `null`, `~` or the end of the line."""
-        return isinstance(self.node, Scalar) and self.node.kind is Kind.NULL
+        return isinstance(self.node, Scalar) and self.node.kind is ScalarKind.NULL
 
     def problem(self, message: str, hint: str = "") -> Problem:
         """A mistake at this place."""
@@ -75,14 +75,14 @@ class Place:
                 return "a list" if items else "an empty list"
             case nodes.Mapping():
                 return "a mapping"
-            case Scalar(kind=Kind.NULL):
+            case Scalar(kind=ScalarKind.NULL):
                 return "nothing"
         text = self.written if len(self.written) <= 40 else f"{self.written[:39]}…"
         return ascii(text) if not text.isprintable() else f"'{text}'"
 
     def scalar(self, what: str) -> Scalar:
         """The single value that is here; `what` says what was expected."""
-        if not isinstance(self.node, Scalar) or self.node.kind is Kind.NULL:
+        if not isinstance(self.node, Scalar) or self.node.kind is ScalarKind.NULL:
             raise self.expected(what)
         return self.node
 
@@ -92,7 +92,7 @@ class Place:
         A bare number, date or boolean is refused: `007` is seven to some readers, and `no` is false.
         """
         scalar = self.scalar(what)
-        if scalar.kind is not Kind.TEXT:
+        if scalar.kind is not ScalarKind.TEXT:
             raise self.expected(what, f"YAML takes it for {scalar.kind.value}: put it in quotes")
         text = self.resolved(scalar.text)
         if not text:
@@ -103,7 +103,7 @@ class Place:
         """A single value's text, written without quotes or resolved from references; `what` says what was expected."""
         scalar = self.scalar(what)
         text = self.resolved(scalar.text)
-        if scalar.kind is Kind.TEXT and text == scalar.text:
+        if scalar.kind is ScalarKind.TEXT and text == scalar.text:
             raise self.expected(what)
         return text
 
@@ -137,7 +137,7 @@ class Place:
 
     def nothing(self, name: str) -> Place:
         """The place of a key that isn't there."""
-        return Place(self.source, self.child(name), self.line, Scalar(self.line, "", Kind.NULL))
+        return Place(self.source, self.child(name), self.line, Scalar(self.line, "", ScalarKind.NULL))
 
     def child(self, name: str) -> str:
         """The path of a field inside this one."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from bulkstate.model import Chunk, Cut, Part, Plan, Rectangle, StagePlan
 
 
-class Pieces:
+class Chunks:
     """Chunks by number: first the plan's, then `parts`, in the order of their numbers. Parts can be added, never taken.
 
     A part shares its parent's memory, so that many of them cost little.

@@ -26,6 +26,27 @@ class Unlisted(StrEnum):
     """A request may hold them, if that saves requests."""
 
 
+def _no_codes() -> NDArray[np.int64]:
+    return np.empty(0, np.int64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Selected:
+    """What one entry of `where` selects, to be looked at: its block, or some of its single pairs, drawn at random.
+
+    `entry` says which it is, as people find it. Kept pairs are among them.
+    """
+
+    entry: str
+    block: Rectangle | None = None
+    codes: NDArray[np.int64] = field(default_factory=_no_codes)
+
+    @property
+    def pairs(self) -> int:
+        """How many pairs there are to choose from."""
+        return len(self.codes) if self.block is None else self.block.pairs
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Relation:
     """What is selected in one stage, the union of its blocks and its pairs, and what is kept there.
@@ -33,7 +54,8 @@ class Relation:
     The target is what is selected and not kept. No request may hold a kept pair, nor one outside the target unless
     `unlisted` says so. `assets` and `points` are the sorted dictionaries, without duplicates, of what is selected: a
     request names nothing else, so a kept pair with an ID that isn't there needs no code. `pairs` and `kept` are codes,
-    ascending, each once. `duplicates` counts what was named more than once, for the user to see.
+    ascending, each once. `duplicates` counts what was named more than once, for the user to see. `entries` remembers
+    which entry selected what.
     """
 
     stage: Stage
@@ -42,8 +64,9 @@ class Relation:
     blocks: tuple[Rectangle, ...]
     pairs: NDArray[np.int64]
     duplicates: int = 0
-    kept: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    kept: NDArray[np.int64] = field(default_factory=_no_codes)
     unlisted: Unlisted = Unlisted.KEEP
+    entries: tuple[Selected, ...] = ()
 
     def holds(self, pair: Pair) -> bool:
         """Is this pair in the target?"""

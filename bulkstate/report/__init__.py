@@ -1,12 +1,12 @@
 """Outcomes folded into a report, for people and for machines."""
 
 from bulkstate.report.document import to_json
-from bulkstate.report.failures import Kind, kinds, write_failures
+from bulkstate.report.failures import FailureKind, kinds, write_failures
 from bulkstate.report.fold import RunRecord, fold
 from bulkstate.report.text import duration, show, to_text
 
 __all__ = [
-    "Kind",
+    "FailureKind",
     "RunRecord",
     "duration",
     "fold",

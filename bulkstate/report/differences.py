@@ -16,7 +16,7 @@ from bulkstate.text import printable
 
 
 @dataclass(frozen=True, slots=True)
-class Pairs:
+class PairCounts:
     """How many pairs only the old plan deletes, only the new one, and both."""
 
     only_old: int
@@ -38,7 +38,7 @@ class StageDocument:
 
     pipeline: str
     stage: str
-    pairs: Pairs
+    pairs: PairCounts
     examples: Examples
 
 
@@ -47,7 +47,7 @@ class DifferenceDocument:
     """The fields of `diff`, in the order in which they are written: named in docs/architecture.md."""
 
     old: str
-    pairs: Pairs
+    pairs: PairCounts
     stages: tuple[StageDocument, ...]
 
 
@@ -56,8 +56,8 @@ def document(comparison: Comparison) -> DifferenceDocument:
     return DifferenceDocument(comparison.old, _sum(comparison.stages), tuple(map(_stage, comparison.stages)))
 
 
-def _sum(found: Sequence[Difference]) -> Pairs:
-    return Pairs(
+def _sum(found: Sequence[Difference]) -> PairCounts:
+    return PairCounts(
         only_old=sum(each.only_old.pairs for each in found),
         only_new=sum(each.only_new.pairs for each in found),
         both=sum(each.both for each in found),

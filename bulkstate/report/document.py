@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 import orjson
 
 from bulkstate.model import ChunkCounts, Held, Report, StageReport, Use, Verification
-from bulkstate.report.failures import Kind, kinds
+from bulkstate.report.failures import FailureKind, kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def _stage(report: StageReport) -> _Stage:
     )
 
 
-def _failures(kind: Kind) -> _Failures:
+def _failures(kind: FailureKind) -> _Failures:
     examples = tuple(
         _Example(failure.chunk, failure.stage.pipeline, failure.stage.name, failure.outcome.request_id)
         for failure in kind.examples

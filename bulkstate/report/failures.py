@@ -11,7 +11,7 @@ from typing import TextIO
 from urllib.parse import quote
 
 from bulkstate.model import Failure, Rectangle, Stage, StagePlan, Verdict
-from bulkstate.pairs.chunks import Pieces
+from bulkstate.pairs.chunks import Chunks
 from bulkstate.pairs.overlap import without
 from bulkstate.report.fold import RunRecord
 
@@ -19,7 +19,7 @@ _EXAMPLES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FailureKind:
     """Chunks that ended alike: the same verdict, and the same last answer. `examples` are the first few of them."""
 
     verdict: Verdict
@@ -31,14 +31,14 @@ class Kind:
     examples: tuple[Failure, ...]
 
 
-def kinds(failures: Iterable[Failure]) -> tuple[Kind, ...]:
+def kinds(failures: Iterable[Failure]) -> tuple[FailureKind, ...]:
     """The failures by kind, the most frequent first."""
     groups: dict[tuple[Verdict, int | None, int | None, str], list[Failure]] = {}
     for failure in failures:
         last = failure.outcome
         groups.setdefault((last.verdict, last.status, last.code, last.message), []).append(failure)
     found = (
-        Kind(*key, len(group), sum(failure.pairs for failure in group), tuple(group[:_EXAMPLES]))
+        FailureKind(*key, len(group), sum(failure.pairs for failure in group), tuple(group[:_EXAMPLES]))
         for key, group in groups.items()
     )
     return tuple(sorted(found, key=lambda kind: -kind.chunks))
@@ -50,9 +50,9 @@ def write_failures(record: RunRecord, file: Path) -> dict[Stage, Path]:
     One stage's pairs go into `file`; those of several into a file each, named after it and the stage, because `pairs:`
     selects in all stages of its entry. Returns the files by stage. OSError if one can't be written.
     """
-    pieces = record.pieces()
-    undeleted = _by_stage(pieces, record.undeleted())
-    deleted = _by_stage(pieces, record.deleted())
+    chunks = record.chunks()
+    undeleted = _by_stage(chunks, record.undeleted())
+    deleted = _by_stage(chunks, record.deleted())
     files = {stage: file if len(undeleted) == 1 else _file_of(stage, file) for stage in undeleted}
     for plan in record.plan.stages:
         if plan.stage in files:
@@ -66,9 +66,9 @@ def _file_of(stage: Stage, file: Path) -> Path:
     return file.with_name(f"{file.stem}.{quote(stage.pipeline, safe='')}.{quote(stage.name, safe='')}{file.suffix}")
 
 
-def _by_stage(pieces: Pieces, numbers: Iterable[int]) -> dict[Stage, list[Rectangle]]:
+def _by_stage(chunks: Chunks, numbers: Iterable[int]) -> dict[Stage, list[Rectangle]]:
     rectangles: dict[Stage, list[Rectangle]] = {}
-    for plan, rectangle in map(pieces.place, numbers):
+    for plan, rectangle in map(chunks.place, numbers):
         rectangles.setdefault(plan.stage, []).append(rectangle)
     return rectangles
 

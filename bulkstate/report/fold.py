@@ -24,7 +24,7 @@ from bulkstate.model import (
     Verdict,
     Verification,
 )
-from bulkstate.pairs.chunks import Pieces
+from bulkstate.pairs.chunks import Chunks
 from bulkstate.pairs.overlap import without
 
 
@@ -56,7 +56,7 @@ class RunRecord(Protocol):
         """What the last reading back found."""
         ...
 
-    def pieces(self) -> Pieces:
+    def chunks(self) -> Chunks:
         """The plan's chunks and the parts of those that were split."""
         ...
 
@@ -119,12 +119,12 @@ def fold(record: RunRecord) -> Report:
 
     `failures` holds the recorded chunks that aren't deleted, in order of their numbers.
     """
-    plan, pieces = record.plan, record.pieces()
-    tally = _Tally(len(pieces))
+    plan, chunks = record.plan, record.chunks()
+    tally = _Tally(len(chunks))
     for session, outcome in record.records():
         tally.add(session, outcome)
     result, reason = record.ending
-    stages = tuple(_stages(pieces, tally))
+    stages = tuple(_stages(chunks, tally))
     return Report(
         run=record.name,
         run_dir=str(record.directory),
@@ -140,17 +140,17 @@ def fold(record: RunRecord) -> Report:
         throttled=sum(tally.throttled),
         seconds=tally.seconds,
         verified=record.verification,
-        failures=tuple(_failures(pieces, tally)),
+        failures=tuple(_failures(chunks, tally)),
         unlisted_pairs=plan.unlisted_pairs,
         held=tuple(_held(record.points())),
         uses=tuple(record.uses()),
     )
 
 
-def _stages(pieces: Pieces, tally: _Tally) -> Iterator[StageReport]:
-    ends = accumulate((len(stage.rectangles) for stage in pieces.plan.stages), initial=0)
-    parts = _parts(pieces)
-    for stage, (start, end) in zip(pieces.plan.stages, pairwise(ends), strict=True):
+def _stages(chunks: Chunks, tally: _Tally) -> Iterator[StageReport]:
+    ends = accumulate((len(stage.rectangles) for stage in chunks.plan.stages), initial=0)
+    parts = _parts(chunks)
+    for stage, (start, end) in zip(chunks.plan.stages, pairwise(ends), strict=True):
         numbers = [*range(start, end), *parts.get(stage.stage, ())]
         verdicts = [tally.verdicts[number] for number in numbers]
         attempts = [tally.attempts[number] for number in numbers]
@@ -158,18 +158,18 @@ def _stages(pieces: Pieces, tally: _Tally) -> Iterator[StageReport]:
             stage=stage.stage,
             chunks=_counts(end - start, verdicts),
             pairs_planned=stage.pairs,
-            pairs_deleted=_pairs_deleted(stage, pieces, numbers, verdicts),
+            pairs_deleted=_pairs_deleted(stage, chunks, numbers, verdicts),
             attempts=sum(attempts),
             retries=sum(count - 1 for count in attempts if count),
             throttled=sum(tally.throttled[number] for number in numbers),
         )
 
 
-def _parts(pieces: Pieces) -> dict[Stage, list[int]]:
+def _parts(chunks: Chunks) -> dict[Stage, list[int]]:
     """The numbers of the parts that each stage's chunks were split into."""
     parts: dict[Stage, list[int]] = {}
-    for number in range(pieces.plan.requests, len(pieces)):
-        parts.setdefault(pieces.place(number)[0].stage, []).append(number)
+    for number in range(chunks.plan.requests, len(chunks)):
+        parts.setdefault(chunks.place(number)[0].stage, []).append(number)
     return parts
 
 
@@ -178,19 +178,19 @@ def _counts(planned: int, verdicts: list[Verdict]) -> ChunkCounts:
     return ChunkCounts(planned=planned, **numbers)
 
 
-def _pairs_deleted(plan: StagePlan, pieces: Pieces, numbers: Sequence[int], verdicts: Sequence[Verdict]) -> int:
+def _pairs_deleted(plan: StagePlan, chunks: Chunks, numbers: Sequence[int], verdicts: Sequence[Verdict]) -> int:
     """The target pairs inside deleted chunks, each once. A split chunk counts by its parts."""
     if all(verdict is Verdict.DELETED for verdict in verdicts):
         return plan.pairs
-    chunks = zip(numbers, verdicts, strict=True)
-    deleted = [pieces.place(number)[1] for number, verdict in chunks if verdict is Verdict.DELETED]
+    ended = zip(numbers, verdicts, strict=True)
+    deleted = [chunks.place(number)[1] for number, verdict in ended if verdict is Verdict.DELETED]
     parts = without(deleted, plan.unlisted) if plan.overlaps or plan.unlisted else deleted
     return sum(rectangle.pairs for rectangle in parts)
 
 
-def _failures(pieces: Pieces, tally: _Tally) -> Iterator[Failure]:
+def _failures(chunks: Chunks, tally: _Tally) -> Iterator[Failure]:
     for number, outcome in sorted(tally.failures.items()):
-        stage, rectangle = pieces.place(number)
+        stage, rectangle = chunks.place(number)
         yield Failure(number, stage.stage, rectangle.pairs, outcome)
 
 

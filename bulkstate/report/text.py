@@ -18,7 +18,7 @@ from rich.text import Text
 
 from bulkstate.model import ChunkCounts, Held, Report, RunResult, StageReport, Use, Verdict, Verification
 from bulkstate.policy.bottleneck import By, Holding
-from bulkstate.report.failures import Kind, kinds
+from bulkstate.report.failures import FailureKind, kinds
 from bulkstate.text import printable
 
 _KINDS_SHOWN: Final = 8
@@ -151,14 +151,14 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {plural or noun + 's'}"
 
 
-def _kind(kind: Kind) -> _Paragraph:
+def _kind(kind: FailureKind) -> _Paragraph:
     head = Text(f"{counted(kind.chunks, 'chunk')} {kind.verdict.value.replace('_', ' ')}", "bold yellow")
     pairs = f"{counted(kind.pairs, 'pair')}; {_MEANINGS[kind.verdict]}"
     lines = (_indented(line) for line in (pairs, ", ".join(_answer(kind))) if line)
     return [head, *lines, _indented(", ".join(_examples(kind)), "dim")]
 
 
-def _answer(kind: Kind) -> Iterator[str]:
+def _answer(kind: FailureKind) -> Iterator[str]:
     if kind.status is not None:
         yield f"HTTP {kind.status}"
     if kind.code is not None:
@@ -167,7 +167,7 @@ def _answer(kind: Kind) -> Iterator[str]:
         yield f"“{printable(kind.message)}”"
 
 
-def _examples(kind: Kind) -> Iterator[str]:
+def _examples(kind: FailureKind) -> Iterator[str]:
     for failure in kind.examples:
         request = failure.outcome.request_id
         yield f"chunk {failure.chunk} (request {printable(request)})" if request else f"chunk {failure.chunk}"
@@ -175,7 +175,7 @@ def _examples(kind: Kind) -> Iterator[str]:
         yield "…"
 
 
-def _unlisted(report: Report, found: Sequence[Kind]) -> Iterator[Text]:
+def _unlisted(report: Report, found: Sequence[FailureKind]) -> Iterator[Text]:
     """What isn't deleted, and isn't among the kinds that are shown."""
     unseen = len(found) - _KINDS_SHOWN
     if unseen > 0:

@@ -16,7 +16,7 @@ from bulkstate import config
 from bulkstate.config import Embedded, Gateway, Rate, SecretReference, Settings, Share
 from bulkstate.config.settings import CONFIGURATION
 from bulkstate.errors import InputError
-from bulkstate.forms.nodes import Kind, Scalar, from_yaml
+from bulkstate.forms.nodes import Scalar, ScalarKind, from_yaml
 from bulkstate.forms.place import Place, Source
 from bulkstate.forms.single import Duration, Form, RateOf, Size
 from bulkstate.forms.values import format_duration, parse_duration, parse_size
@@ -59,7 +59,7 @@ def test_the_schema_knows_what_can_be_read(text: str, form: Form[Any]) -> None:
     schema = form.schema()
     pattern = schema.get("pattern") or schema["anyOf"][1]["pattern"]
     try:
-        form.read(Place(Source("c", Path(), {}), "x", 1, Scalar(1, text, Kind.TEXT)))
+        form.read(Place(Source("c", Path(), {}), "x", 1, Scalar(1, text, ScalarKind.TEXT)))
     except InputError as mistake:
         assert not re.search(pattern, text) or "at least one call" in str(mistake)
     else:

@@ -17,7 +17,7 @@ import anyio
 
 from bulkstate.emulator.app import Emulator, serve
 from bulkstate.emulator.faults import Faults
-from bulkstate.emulator.world import Credentials, Limits, PipelineSeed, StateBlock, TokenPolicy, World
+from bulkstate.emulator.world import Application, GatewayLimits, PipelineSeed, StateBlock, TokenPolicy, World
 from bulkstate.model import PipelineStatus
 from tests.waiting import PATIENCE
 
@@ -26,20 +26,20 @@ PIPELINES = "/streaming/v2.0/streaming/pipelines"
 PIPELINE = "/streaming/v2.0/streaming/pipeline/"
 TOKEN = "/apim-token-service/v2.0/token/"
 
-NO_LIMITS = Limits()
+NO_LIMITS = GatewayLimits()
 TWO_HOURS = TokenPolicy()
 
 _timestamps = count(1_700_000_000_000)
 
 
 def small_world(
-    status: PipelineStatus = PipelineStatus.PAUSED, limits: Limits = NO_LIMITS, token: TokenPolicy = TWO_HOURS
+    status: PipelineStatus = PipelineStatus.PAUSED, limits: GatewayLimits = NO_LIMITS, token: TokenPolicy = TWO_HOURS
 ) -> World:
     """One pipeline, two stages that hold 6 states each, and one that holds none."""
     stages = ("LastRecordAppender_01", "LatestRecordMerger_02")
     state = StateBlock(stages, ("A{1..3}",), ("P1", "P2"), "M")
     pipeline = PipelineSeed("p-1", "First", status, ("PointSelector_00", *stages), (state,))
-    return World("o1", Credentials("key", "secret"), (pipeline,), limits, token)
+    return World("o1", Application("key", "secret"), (pipeline,), limits, token)
 
 
 @dataclass

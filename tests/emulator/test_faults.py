@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkstate.emulator.calls import Kind
+from bulkstate.emulator.calls import CallKind
 from bulkstate.emulator.faults import (
     Close,
     Coded,
@@ -22,10 +22,10 @@ from bulkstate.emulator.faults import (
     Endless,
     Faults,
     Garbage,
+    HttpStatus,
     Pretend,
     ReflectToken,
     Rule,
-    Status,
     Truncate,
     Unpause,
     load_faults,
@@ -35,7 +35,7 @@ from tests.emulator.callers import STAGE_STATE, Caller, caller, small_world
 
 pytestmark = pytest.mark.anyio
 
-ON_DELETE = frozenset({Kind.DELETE})
+ON_DELETE = frozenset({CallKind.DELETE})
 BODY = {"pipelineId": "p-1", "stageInstanceName": "LastRecordAppender_01", "assetIds": "A1", "pointIds": "P1"}
 
 
@@ -53,7 +53,7 @@ async def delete(someone: Caller) -> tuple[int, aiohttp.ClientResponse, bytes]:
 
 @pytest.mark.parametrize("status", [302, 401, 403, 413, 429, 500, 503])
 async def test_a_status_instead_of_doing_it(status: int) -> None:
-    faults = on_delete(Status(status, retry_after=1.5, location="http://elsewhere.invalid/"))
+    faults = on_delete(HttpStatus(status, retry_after=1.5, location="http://elsewhere.invalid/"))
     async with caller(small_world(), faults=faults) as someone:
         answered, response, _ = await delete(someone)
         assert (answered, response.headers["Retry-After"]) == (status, "2")
@@ -62,7 +62,7 @@ async def test_a_status_instead_of_doing_it(status: int) -> None:
 
 
 async def test_a_wish_as_a_date() -> None:
-    async with caller(small_world(), faults=on_delete(Status(429, retry_after=30, as_date=True))) as someone:
+    async with caller(small_world(), faults=on_delete(HttpStatus(429, retry_after=30, as_date=True))) as someone:
         _, response, _ = await delete(someone)
     assert 29 <= parsedate_to_datetime(response.headers["Retry-After"]).timestamp() - time() <= 32
 
@@ -76,7 +76,7 @@ async def test_a_code_with_data_false(code: int, name: str) -> None:
 
 
 async def test_a_code_of_the_token_service() -> None:
-    faults = Faults((Rule(Coded(1005), on=frozenset({Kind.TOKEN}), after=1),))
+    faults = Faults((Rule(Coded(1005), on=frozenset({CallKind.TOKEN}), after=1),))
     async with caller(small_world(), faults=faults) as someone:
         assert (await someone.token_call("get"))["status"] == 1005
 
@@ -185,9 +185,9 @@ def test_a_file_of_faults(tmp_path: Path) -> None:
     path.write_text(EVERYTHING)
     assert load_faults(path) == Faults(
         (
-            Rule(Status(503), ON_DELETE, rate=0.05),
-            Rule(Status(429, retry_after=2.0, as_date=True), after=100, times=3),
-            Rule(Coded(61199, "busy"), frozenset({Kind.DELETE, Kind.GET}), rate=0.01),
+            Rule(HttpStatus(503), ON_DELETE, rate=0.05),
+            Rule(HttpStatus(429, retry_after=2.0, as_date=True), after=100, times=3),
+            Rule(Coded(61199, "busy"), frozenset({CallKind.DELETE, CallKind.GET}), rate=0.01),
             *(Rule(effect, ON_DELETE) for effect in (Delay(1.5), Close(performed=True), Truncate(), Garbage())),
             *(Rule(effect, ON_DELETE) for effect in (Endless(), Unpause(), Pretend(), ReflectToken())),
         ),

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkstate.emulator.limits import FlowControl, WindowKind
-from bulkstate.emulator.world import Limits
+from bulkstate.emulator.world import GatewayLimits
 from bulkstate.rates import Rate
 from tests.emulator.callers import caller, small_world
 
@@ -54,7 +54,7 @@ def test_whoever_waits_as_long_as_told_is_let_in(limits: list[Rate], kind: Windo
 @pytest.mark.anyio
 @pytest.mark.parametrize("wish", [False, True])
 async def test_all_callers_and_all_calls_share_a_window(wish: bool) -> None:
-    limits = Limits(windows=(Rate(3, 86_400.0),), retry_after=wish)
+    limits = GatewayLimits(windows=(Rate(3, 86_400.0),), retry_after=wish)
     async with caller(small_world(limits=limits)) as someone:
         url = someone.emulator.url + "/streaming/v2.0/streaming/pipelines?orgId=o1"
         statuses = []

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bulkstate.emulator.calls import Kind
-from bulkstate.emulator.world import Limits, TokenPolicy
+from bulkstate.emulator.calls import CallKind
+from bulkstate.emulator.world import GatewayLimits, TokenPolicy
 from tests.emulator.callers import PIPELINES, STAGE_STATE, Caller, caller, raw_exchange, small_world
 
 pytestmark = pytest.mark.anyio
@@ -91,7 +91,7 @@ async def test_statuses_of_the_gateway_in_front() -> None:
 
 
 async def test_a_body_over_the_limit_is_refused_and_one_at_the_limit_is_not() -> None:
-    async with caller(small_world(limits=Limits(body=300))) as someone:
+    async with caller(small_world(limits=GatewayLimits(body=300))) as someone:
         path = f"{STAGE_STATE}?action=delete&orgId=o1"
         assert (await someone.send("POST", path, b" " * 300))[0] == 400
         assert (await someone.send("POST", path, b" " * 301))[0] == 413
@@ -171,13 +171,13 @@ async def test_what_reached_the_wire_is_kept_if_asked_for() -> None:
         await someone.stage_call("delete", assetIds="A1,A2", pointIds="P1,P2")
         await someone.stage_call("delete", assetIds="")
         token, delete, unreadable = someone.emulator.record.calls
-        assert (token.kind, token.stage_call) == (Kind.TOKEN, None)
+        assert (token.kind, token.stage_call) == (CallKind.TOKEN, None)
         assert delete.stage_call
         assert delete.stage_call.assets == ("A1", "A2")
-        assert (delete.kind, delete.organisation, delete.stage_call.pairs) == (Kind.DELETE, "o1", 4)
-        assert (unreadable.kind, unreadable.stage_call) == (Kind.DELETE, None)
+        assert (delete.kind, delete.organisation, delete.stage_call.pairs) == (CallKind.DELETE, "o1", 4)
+        assert (unreadable.kind, unreadable.stage_call) == (CallKind.DELETE, None)
         assert token.at <= delete.at <= unreadable.at
-        assert someone.emulator.record.counts == {Kind.TOKEN: 1, Kind.DELETE: 2}
+        assert someone.emulator.record.counts == {CallKind.TOKEN: 1, CallKind.DELETE: 2}
     async with caller(small_world()) as someone:
         assert someone.emulator.record.calls == []
         assert someone.emulator.record.counts.total() == 1

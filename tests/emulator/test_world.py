@@ -9,8 +9,8 @@ import pytest
 from bulkstate.emulator.limits import WindowKind
 from bulkstate.emulator.world import (
     TURBINE_READINGS,
-    Credentials,
-    Limits,
+    Application,
+    GatewayLimits,
     PipelineSeed,
     StateBlock,
     StatePairs,
@@ -56,9 +56,9 @@ def test_a_world_from_a_file(tmp_path: Path) -> None:
     windows = (Rate(20, 1.0), Rate(1000, 60.0), Rate(600, 30.0))
     assert load_world(tmp_path / "world.yaml") == World(
         organisation="o15504722874071",
-        credentials=Credentials("rehearsal", "not-a-real-one"),
+        credentials=Application("rehearsal", "not-a-real-one"),
         pipelines=(paused, PipelineSeed("other", "other", PipelineStatus.RUNNING, ("RecordCapturer_01",))),
-        limits=Limits(windows, WindowKind.SLIDING, retry_after=True, body=1_048_576, pairs=500),
+        limits=GatewayLimits(windows, WindowKind.SLIDING, retry_after=True, body=1_048_576, pairs=500),
         token=TokenPolicy(7200.0, 4011),
     )
 
@@ -160,7 +160,7 @@ def test_what_a_world_writes_bare_or_grouped(tmp_path: Path) -> None:
     world = "pipelines: []\nlimits: {windows: [1_000/min], body: 2_048}\ntoken: {lifetime: 90}\n"
     (tmp_path / "world.yaml").write_text(world)
     loaded = load_world(tmp_path / "world.yaml")
-    assert loaded == World(limits=Limits((Rate(1000, 60.0),), body=2048), token=TokenPolicy(90.0))
+    assert loaded == World(limits=GatewayLimits((Rate(1000, 60.0),), body=2048), token=TokenPolicy(90.0))
 
 
 def test_nothing_in_a_world_comes_from_the_environment(tmp_path: Path) -> None:

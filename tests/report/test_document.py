@@ -30,7 +30,16 @@ def test_names_and_figures() -> None:
         "split": 0,
     }
     assert found["pairs"] == {"planned": 1_200_000, "deleted": 1_100_000}
-    assert found["verified"] == {"sampled": 2_000, "remaining": 3, "witnesses": 50, "witnesses_lost": 1}
+    assert found["verified"] == {
+        "sampled": 2_000,
+        "remaining": 3,
+        "witnesses": 50,
+        "witnesses_lost": 1,
+        "requests": 0,
+        "of_requests": 0,
+        "requests_remaining": 0,
+        "at_most": 0,
+    }
     assert found["requests_per_second"] == 25.0
     assert [stage["stage"] for stage in found["stages"]] == ["LastRecordAppender_01", "LatestRecordMerger_02"]
     assert found["stages"][1]["pairs"] == {"planned": 200_000, "deleted": 100_000}

@@ -40,7 +40,7 @@ LONGEST_FLIGHT: Final = 10.0
 """Seconds after which the rate no longer grows ever faster."""
 
 
-class Search:
+class Climb:
     """Doubles the rate until the first refusal; ever slower with more than `at_risk` calls under way."""
 
     blind = True

@@ -28,7 +28,7 @@ FIRST_DOUBT: Final = 60.0
 door whose wish is in doubt: without a call nobody would ever find out."""
 
 
-class Hearsay:
+class Headers:
     """Headers lie where all limits have calls left while a 429 comes, and where calls pass though none is left."""
 
     def __init__(self) -> None:

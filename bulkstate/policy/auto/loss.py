@@ -77,7 +77,7 @@ def tries(wish: float, believed: float, slack: float) -> Iterator[float]:
     yield last
 
 
-class Door:
+class LossWatch:
     """Watches a loss. `read_at` is when its first refusal was read; calls sent before that tell about it for free."""
 
     def __init__(self, sent_at: float, now: float) -> None:

@@ -1,7 +1,7 @@
 """The pilot: finds the limits of a gateway that doesn't tell them, and stays just below (`rate: auto`).
 
 Pure: the caller asks `ready_at`, and tells `sent`, `answered` and `lost`, each with the time. What holds a call back is
-the slower of the limit felt within a second (`short`) and every longer window (`quota`), and, after a refusal, a door.
+the slower of the limit felt within a second (`short`) and every longer window (`quota`), and, after a refusal, a watch.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Final
 from bulkstate.model import Told
 from bulkstate.policy.auto import headers
 from bulkstate.policy.auto.evidence import Budget, RoundTrip
-from bulkstate.policy.auto.headers import Hearsay
+from bulkstate.policy.auto.headers import Headers
 from bulkstate.policy.auto.learnt import LONGEST, NOTHING, Learnt, LearntQuota
-from bulkstate.policy.auto.loss import BELIEVED, Door, Loss
+from bulkstate.policy.auto.loss import BELIEVED, Loss, LossWatch
 from bulkstate.policy.auto.quota import Edge, Quota
-from bulkstate.policy.auto.random_refusals import Strays
-from bulkstate.policy.auto.second import SECOND, ShortLimit
+from bulkstate.policy.auto.random_refusals import RandomRefusals
+from bulkstate.policy.auto.second import SECOND, SecondLimit
 from bulkstate.policy.pacing import Metronome
 
 CATCH_UP: Final = 0.004
@@ -52,19 +52,19 @@ class Pilot:
     def __init__(self, share: float = 1.0, learnt: Learnt = NOTHING) -> None:
         self._budget = Budget()
         self._share = share
-        self._short = ShortLimit(self._budget, learnt.rate, share)
-        self._strays = Strays()
+        self._short = SecondLimit(self._budget, learnt.rate, share)
+        self._random = RandomRefusals()
         self._quotas = [Quota(q.limit, q.seconds, Edge(q.edge, q.edge), True, q.spent) for q in learnt.quotas]
         self._binder: Quota | None = None
         self._room_at = -inf
-        self._door: Door | None = None
+        self._watch: LossWatch | None = None
         self._round_trip = RoundTrip()
         self._pace = Metronome(catch_up=CATCH_UP)
         self._settled_at = -inf
         self._accepted_since_edge = 0
         self._believed = BELIEVED
         self._kept = 0
-        self._hearsay = Hearsay()
+        self._headers = Headers()
         self._heeded: list[Quota] = []
         self._sent_at = -inf
         self._pace.interval = 1.0 / self._short.rate
@@ -87,27 +87,27 @@ class Pilot:
 
     def ready_at(self, now: float) -> float:
         """The earliest time at which the next call may start: now or later, and later the longer a probe takes."""
-        if self._door is not None and self._door.shut:
-            return max(now, self._door.ready_at)
+        if self._watch is not None and self._watch.shut:
+            return max(now, self._watch.ready_at)
         ready = max(now, self._pace.ready_at(), self._room_at)
-        if self._heeded and ready > self._sent_at + self._hearsay.patience:
-            return max(now, self._sent_at + self._hearsay.patience)
+        if self._heeded and ready > self._sent_at + self._headers.patience:
+            return max(now, self._sent_at + self._headers.patience)
         return ready
 
     def sent(self, now: float) -> None:
         """A call starts now."""
         if self._heeded and now < max(self._pace.ready_at(), self._room_at) - CATCH_UP:
-            self._hearsay.tried()
+            self._headers.tried()
         self._sent_at = now
         self._budget.calls += 1
-        self._strays.sent(self.rate)
+        self._random.sent(self.rate)
         for quota in self._quotas:
             quota.spent += 1
-        if self._door is not None and self._door.shut:
-            if not self._door.open:
-                self._door.sent(now)
+        if self._watch is not None and self._watch.shut:
+            if not self._watch.open:
+                self._watch.sent(now)
                 return
-            self._conclude(now, self._door)
+            self._conclude(now, self._watch)
         if self._binder is None and now <= self._pace.ready_at() + max(CATCH_UP, 0.5 * self._pace.interval):
             self._short.advance(self._pace.interval, self._round_trip.seconds)
         self._pace.sent(now)
@@ -122,7 +122,7 @@ class Pilot:
             self._pause(now, retry_after, told)
         else:
             self._accepted(now, sent_at)
-        if told and self._hearsay.believed:
+        if told and self._headers.believed:
             self._heed(now, throttled, told)
 
     def binds(self, now: float) -> str:
@@ -134,70 +134,70 @@ class Pilot:
 
     def lost(self, now: float, sent_at: float) -> None:
         """A call will never be answered."""
-        if self._door is not None:
-            self._door.unanswered(sent_at, now)
+        if self._watch is not None:
+            self._watch.unanswered(sent_at, now)
 
     def _accepted(self, now: float, sent_at: float) -> None:
         self._round_trip.add(now - sent_at)
         self._short.accepted(sent_at)
-        self._strays.accepted(sent_at)
+        self._random.accepted(sent_at)
         self._accepted_since_edge += 1
         for quota in self._quotas:
             quota.accepted(sent_at)
         if self._heeded and any(quota.overspent for quota in self._heeded):
-            self._hearsay.refuted()
+            self._headers.refuted()
             self._forget_hearsay(now)
-        if self._door is not None:
-            self._door.passed(sent_at)
-            if sent_at >= self._door.read_at:
-                self._conclude(now, self._door)
+        if self._watch is not None:
+            self._watch.passed(sent_at)
+            if sent_at >= self._watch.read_at:
+                self._conclude(now, self._watch)
 
     def _refused(self, now: float, sent_at: float) -> None:
         self._budget.refused += 1
         for quota in self._quotas:
             quota.spent -= 1
-        if self._door is None:
-            if sent_at <= self._settled_at or self._strays.excuses():
+        if self._watch is None:
+            if sent_at <= self._settled_at or self._random.excuses():
                 return
-            self._door = Door(sent_at, now)
+            self._watch = LossWatch(sent_at, now)
         else:
-            self._door.failed(sent_at, now)
-        self._react(now, self._door)
+            self._watch.failed(sent_at, now)
+        self._react(now, self._watch)
 
-    def _react(self, now: float, door: Door) -> None:
-        if door.shut:
+    def _react(self, now: float, watch: LossWatch) -> None:
+        if watch.shut:
             return
         if self._short.blind:
             self._short.loses()
-            self._shut(now, door)
-        elif self._binder is not None or door.run:
-            self._shut(now, door)
-        elif door.read_at == now:
+            self._shut(now, watch)
+        elif self._binder is not None or watch.run:
+            self._shut(now, watch)
+        elif watch.read_at == now:
             self._short.loses()
             self._retime(now)
 
     def _pause(self, now: float, retry_after: float | None, told: Sequence[Told]) -> None:
         """A 429 said for how long. At first that is kept to the letter; but where it goes on, or is for long, only as
         far as it has proved honest, and not at all once it lied."""
-        seconds, door = _wish(retry_after, told), self._door
-        if seconds is None or self._believed <= 0.0 or door is None:
+        seconds, watch = _wish(retry_after, told), self._watch
+        if seconds is None or self._believed <= 0.0 or watch is None:
             return
-        to_the_letter = seconds <= LONGEST_KEPT and (door.kept or self._kept < KEPT)
-        if not door.shut and (to_the_letter or seconds > ROUNDED):
-            self._shut(now, door)
+        to_the_letter = seconds <= LONGEST_KEPT and (watch.kept or self._kept < KEPT)
+        if not watch.shut and (to_the_letter or seconds > ROUNDED):
+            self._shut(now, watch)
         if to_the_letter:
-            self._kept += not door.kept
-            door.keep(now, seconds)
+            self._kept += not watch.kept
+            watch.keep(now, seconds)
         elif seconds > ROUNDED:
-            door.hold(now, seconds, self._believed)
+            watch.hold(now, seconds, self._believed)
 
     def _heed(self, now: float, throttled: bool, told: Sequence[Told]) -> None:
         """Headers name windows: keep to them, and look over them as over any other. A limit told too high ends with the
         first loss. One told too low, by a gateway that never refuses, is found out, but no sooner: in a period of some
         seconds where it is felt within a second, else by a few whole windows, since what is told costs no refusal and a
         gateway may have its reasons. Who knows better configures a rate without `auto`."""
-        self._hearsay.heard(now, throttled, told)
-        if not self._hearsay.believed:
+        self._headers.heard(now, throttled, told)
+        if not self._headers.believed:
             self._forget_hearsay(now)
             return
         if (rate := headers.rate(told)) is not None:
@@ -222,24 +222,24 @@ class Pilot:
         self._pace.restart(now)
         self._retime(now)
 
-    def _shut(self, now: float, door: Door) -> None:
+    def _shut(self, now: float, watch: LossWatch) -> None:
         hints = tuple(hint for quota in self._quotas for hint in quota.hints)
         least_gap = max((quota.gap(now) for quota in self._quotas), default=0.0)
-        door.close(now, self._round_trip.seconds, hints, least_gap)
+        watch.close(now, self._round_trip.seconds, hints, least_gap)
 
-    def _conclude(self, now: float, door: Door) -> None:
-        self._door = None
+    def _conclude(self, now: float, watch: LossWatch) -> None:
+        self._watch = None
         self._settled_at = now
-        self._believed = door.trust(self._believed)
-        if door.shut:
+        self._believed = watch.trust(self._believed)
+        if watch.shut:
             self._pace.restart(now)
-        loss = door.loss(self._round_trip.seconds, self._round_trip.jitter)
+        loss = watch.loss(self._round_trip.seconds, self._round_trip.jitter)
         self._blame(loss)
         self._retime(now)
 
     def _blame(self, loss: Loss) -> None:
         """Find out which limit was hit, and tell it."""
-        innocent = self._strays.learns(loss, self._short.lost_at)
+        innocent = self._random.learns(loss, self._short.lost_at)
         if innocent is not None:
             self._short.search_again(innocent)
             self._quotas = [quota for quota in self._quotas if quota.known]

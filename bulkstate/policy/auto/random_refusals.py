@@ -31,7 +31,7 @@ RECOUNT: Final = 400
 """Calls after which it is seen whether they are still so many."""
 
 
-class Strays:
+class RandomRefusals:
     """Measures them, and excuses them. `share` is the part of all calls that they are, as far as that is known."""
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Final
 
-from bulkstate.policy.auto.climb import LOOK, PATIENCE, START, Cruise, Search
+from bulkstate.policy.auto.climb import LOOK, PATIENCE, START, Climb, Cruise
 from bulkstate.policy.auto.evidence import Accepted, Budget
 from bulkstate.policy.auto.loss import Loss
 
@@ -119,7 +119,7 @@ class Noise:
         return missed > 2.5 * self.depth + 0.06 or (deep and again)
 
 
-class ShortLimit:
+class SecondLimit:
     """Searches, cruises, and learns from losses. Given a `rate` learnt before, it starts with cruising. Of what it
     finds it leaves all but `share` to others."""
 
@@ -133,7 +133,7 @@ class ShortLimit:
         self._refused_a_loss = 1.2
         self._bracket = Bracket(0.0, inf)
         self._told: float | None = None
-        self._climb: Search | Cruise = Cruise(rate, SHORTEST_PERIOD) if rate else Search()
+        self._climb: Climb | Cruise = Cruise(rate, SHORTEST_PERIOD) if rate else Climb()
         self._losing = self._climb
 
     @property
@@ -156,7 +156,7 @@ class ShortLimit:
         """Calls a second, of which others have their share on the average: all of them in a look over the limit at the
         end of a period, and so many fewer before."""
         cruise = self._climb
-        if self._share >= 1.0 or isinstance(cruise, Search) or cruise.looking:
+        if self._share >= 1.0 or isinstance(cruise, Climb) or cruise.looking:
             return cruise.rate
         return (self._share - self._look) / (1.0 - self._look) * cruise.rate
 
@@ -199,7 +199,7 @@ class ShortLimit:
         """What was learnt from losses was wrong."""
         self._noise = Noise()
         self._bracket = Bracket(0.0, inf)
-        self._climb = Search(rate)
+        self._climb = Climb(rate)
 
     def lost(self, loss: Loss) -> None:
         """A loss is over, and it was this limit's."""
@@ -242,7 +242,7 @@ class ShortLimit:
         """What the loss says about the limit."""
         was = self._losing
         held = self._thinned(loss) if loss.thinned else self._second_before(loss)
-        if isinstance(was, Search) and not loss.thinned:
+        if isinstance(was, Climb) and not loss.thinned:
             return Bracket(held.low, max(held.high, min(self._through(loss), WIDEST * held.low + 2)))
         if isinstance(was, Cruise) and was.blind and self._noise.value < 0.3:
             sustained = self._sustained(loss)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkstate.policy.auto.loss import BELIEVED, BOLDER, COARSE, RAREST_TRY, Door, tries
+from bulkstate.policy.auto.loss import BELIEVED, BOLDER, COARSE, RAREST_TRY, LossWatch, tries
 
 ROUND_TRIP = 0.08
 SLACK = COARSE + ROUND_TRIP
@@ -25,15 +25,15 @@ def test_a_wish_is_tried_seldom_and_ever_more_seldom(wish: float, believed: floa
     assert not times or wish > believed
 
 
-def held(wish: float, believed: float = BELIEVED, hints: tuple[float, ...] = ()) -> Door:
+def held(wish: float, believed: float = BELIEVED, hints: tuple[float, ...] = ()) -> LossWatch:
     """A door at which a call was refused at 0, with that wish."""
-    door = Door(0.0, ROUND_TRIP)
+    door = LossWatch(0.0, ROUND_TRIP)
     door.close(ROUND_TRIP, ROUND_TRIP, hints, 0.0)
     door.hold(ROUND_TRIP, wish, believed)
     return door
 
 
-def probed(door: Door, opens_at: float, answered: bool = True) -> tuple[int, float]:
+def probed(door: LossWatch, opens_at: float, answered: bool = True) -> tuple[int, float]:
     """Try the door whenever it is due: how often in vain, and when a probe first passed."""
     for vain in range(1000):
         at = door.ready_at

@@ -7,22 +7,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkstate.policy.auto.loss import Loss
-from bulkstate.policy.auto.random_refusals import MOST, RECOUNT, Strays
+from bulkstate.policy.auto.random_refusals import MOST, RECOUNT, RandomRefusals
 
 SINGLE = Loss(0.0, 0.0, 0.1, 1, 1, thinned=False, run=False, round_trip=0.1)
 RUN = Loss(0.0, 0.5, 0.6, 1, 9, thinned=False, run=True, round_trip=0.1)
 
 
-def called(strays: Strays, rate: float, since: float, seconds: float) -> None:
+def called(strays: RandomRefusals, rate: float, since: float, seconds: float) -> None:
     """Calls that are all accepted."""
     for number in range(int(rate * seconds)):
         strays.sent(rate)
         strays.accepted(since + number / rate)
 
 
-def seen_at(peak: float) -> Strays:
+def seen_at(peak: float) -> RandomRefusals:
     """One that has seen so many calls a second accepted."""
-    strays = Strays()
+    strays = RandomRefusals()
     called(strays, peak, 0.0, 10.0)
     return strays
 
@@ -72,7 +72,7 @@ def test_one_in_hundreds_is_what_looking_for_a_limit_costs() -> None:
         assert strays.learns(SINGLE, 50.0) is None
 
 
-def learnt(share: float) -> Strays:
+def learnt(share: float) -> RandomRefusals:
     strays = seen_at(100.0)
     while strays.learns(SINGLE, 25.0) is None:
         called(strays, 25.0, 0.0, 1.0 / (25.0 * share))

@@ -1,0 +1,194 @@
+"""What to look at before anything is deleted: a few pairs from all over the plan, of every entry of every stage.
+
+A wrong prefix, a column for another, a stage of yesterday: whoever selected them finds nothing there. One read tells,
+if it reaches the entry that is wrong; so each stage is read once at least, and each entry as often as the plan can
+afford, three times at the most. Where there are fewer reads than entries, those of a stage share one: it asks about all
+their assets with all their points, and only pairs of the target count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from typing import Final
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from bulkstate.gateway import wire
+from bulkstate.model import Pair, Rectangle, Stage
+from bulkstate.pairs.relation import Relation, Selected
+
+MOST_READS: Final = 3
+"""Reads of one entry in one stage, at the most."""
+
+DEAREST: Final = 10
+"""One read a stage, and one for so many requests of the plan: that is what all spot checks may cost together."""
+
+_TRIES: Final = 8
+"""How often another corner of a block is drawn where all of one is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What one read may hold: so many pairs, and so many bytes of encoded body."""
+
+    pairs: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A target pair to be looked at, and the entry that selects it."""
+
+    entry: str
+    pair: Pair
+
+
+@dataclass(frozen=True, slots=True)
+class SpotCheck:
+    """One read: every asset with every point, to learn about the pairs of `spots`, which are among them."""
+
+    stage: Stage
+    assets: tuple[str, ...]
+    points: tuple[str, ...]
+    spots: tuple[Spot, ...]
+
+
+def spot_checks(
+    relations: Sequence[Relation], requests: int, pairs: int, room: Room, chance: Generator
+) -> tuple[SpotCheck, ...]:
+    """What to read of a plan of so many `requests`, to learn about `pairs` target pairs, more or less.
+
+    Half of what may be read is left for the same reads afterwards. An entry that is kept whole isn't looked at, nor one
+    that there is no room for.
+    """
+    entries = [len(relation.entries) for relation in relations]
+    reads = _reads(entries, requests)
+    plans = [_Rounds.of(*each) for each in zip(entries, reads, strict=True)]
+    share = max(1, pairs // max(1, sum(of.rounds * count for of, count in zip(plans, entries, strict=True))))
+    return tuple(
+        check
+        for relation, rounds in zip(relations, plans, strict=True)
+        for group in _groups(relation.entries, rounds.groups)
+        for check in _checks_of(relation, group, rounds.rounds, share, room, chance)
+    )
+
+
+def affordable_again(checks: Sequence[SpotCheck], stages: int, requests: int) -> int:
+    """How many of the checks may be read once more, when the run is over."""
+    return min(len(checks), max(0, stages + requests // DEAREST - len(checks)))
+
+
+def _reads(entries: Sequence[int], requests: int) -> list[int]:
+    """How many reads each stage gets, given how many entries it has."""
+    reads = [min(1, count) for count in entries]
+    left = requests // (2 * DEAREST)
+    open_stages = [index for index, count in enumerate(entries) if count]
+    for index in cycle(open_stages):
+        if left <= 0 or all(reads[each] >= MOST_READS * entries[each] for each in open_stages):
+            return reads
+        if reads[index] < MOST_READS * entries[index]:
+            reads[index] += 1
+            left -= 1
+    return reads
+
+
+@dataclass(frozen=True, slots=True)
+class _Rounds:
+    """How a stage's reads are spent: its entries in so many groups, each read in so many rounds."""
+
+    groups: int
+    rounds: int
+
+    @classmethod
+    def of(cls, entries: int, reads: int) -> _Rounds:
+        groups = min(entries, reads)
+        return cls(groups, min(MOST_READS, reads // groups) if groups else 0)
+
+
+def _groups(entries: Sequence[Selected], groups: int) -> Iterator[Sequence[Selected]]:
+    return (entries[number::groups] for number in range(groups))
+
+
+def _checks_of(
+    relation: Relation, group: Sequence[Selected], rounds: int, share: int, room: Room, chance: Generator
+) -> Iterator[SpotCheck]:
+    """A group's reads. One is enough where it holds all that there is."""
+    for _ in range(1 if all(entry.pairs <= share for entry in group) else rounds):
+        check = _check(relation, group, share, room, chance)
+        if check.spots:
+            yield check
+
+
+def _check(relation: Relation, group: Sequence[Selected], share: int, room: Room, chance: Generator) -> SpotCheck:
+    """One read of so many pairs of each entry; of fewer, and then of fewer entries, where there is no room for them."""
+    while True:
+        drawn = [_drawn(relation, entry, share, chance) for entry in group]
+        check = _spelt_out(relation, group, drawn)
+        if _fits(check, room) or (share == 1 and len(group) == 1):
+            return check
+        if share > 1:
+            share //= 2
+        else:
+            chosen = chance.choice(len(group), (len(group) + 1) // 2, replace=False)
+            group = [group[index] for index in sorted(chosen.tolist())]
+
+
+def _fits(check: SpotCheck, room: Room) -> bool:
+    """Whether the gateway may be asked about so much in one request."""
+    ids = (*check.assets, *check.points)
+    size = wire.frame_size(check.stage) - 2 + sum(wire.id_sizes(ids)) + len(ids)
+    return len(check.assets) * len(check.points) <= room.pairs and size <= room.bytes
+
+
+def _drawn(relation: Relation, entry: Selected, share: int, chance: Generator) -> NDArray[np.int64]:
+    """Codes of target pairs of an entry, about so many."""
+    for _ in range(_TRIES):
+        codes = (
+            _some(entry.codes, share, chance)
+            if entry.block is None
+            else _corner(entry.block, share, len(relation.points), chance)
+        )
+        wanted = _without(codes, relation.kept)
+        if len(wanted):
+            break
+    return wanted
+
+
+def _without(codes: NDArray[np.int64], kept: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Those of the codes that aren't among the kept ones, which are ascending, and may be many."""
+    if not len(kept):
+        return codes
+    places = np.minimum(np.searchsorted(kept, codes), len(kept) - 1)
+    left: NDArray[np.int64] = codes[kept[places] != codes]
+    return left
+
+
+def _corner(block: Rectangle, share: int, width: int, chance: Generator) -> NDArray[np.int64]:
+    """Some assets with some points, as many of one as of the other, as far as the block has them."""
+    points = min(len(block.points), max(int(share**0.5), -(-share // len(block.assets))))
+    assets = min(len(block.assets), max(1, share // points))
+    rows = _some(block.assets, assets, chance).astype(np.int64)
+    return (rows[:, None] * width + _some(block.points, points, chance)).ravel()
+
+
+def _some(among: NDArray[np.int64] | NDArray[np.int32], number: int, chance: Generator) -> NDArray[np.int64]:
+    """So many, each once, ascending; all, if there are no more."""
+    if number >= len(among):
+        return among.astype(np.int64)
+    return np.sort(among[chance.choice(len(among), number, replace=False)]).astype(np.int64)
+
+
+def _spelt_out(relation: Relation, group: Sequence[Selected], drawn: Sequence[NDArray[np.int64]]) -> SpotCheck:
+    width = len(relation.points)
+    spots = tuple(
+        Spot(entry.entry, Pair(relation.assets[code // width], relation.points[code % width]))
+        for entry, codes in zip(group, drawn, strict=True)
+        for code in codes.tolist()
+    )
+    assets = tuple(sorted({spot.pair.asset for spot in spots}))
+    points = tuple(sorted({spot.pair.point for spot in spots}))
+    return SpotCheck(relation.stage, assets, points, spots)
