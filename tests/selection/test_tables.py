@@ -106,16 +106,19 @@ def piped(what: str, data: bytes) -> str:
     return done.stdout.decode().strip()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 def test_pairs_from_standard_input(tmp_path: Path, name: str) -> None:
     assert piped("pairs", table(tmp_path / name).read_bytes()) == "3 a 風"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["x.csv.zst", "x.ndjson", "x.parquet", "x.txt", "x.txt.gz"])
 def test_lists_from_standard_input(tmp_path: Path, name: str) -> None:
     assert piped("list", table(tmp_path / name).read_bytes()) == "0 a 風"
 
 
+@pytest.mark.slow
 def test_mistakes_in_standard_input() -> None:
     assert piped("pairs", b"") == "c:1: pairs: standard input: the file is empty"
     assert piped("pairs", b"asset_id,point_id\n,p\n") == "standard input:2: pairs: the asset_id is empty"
@@ -133,6 +136,7 @@ def test_a_terminal_is_not_waited_for() -> None:
 # ── what is wrong ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS[:-1])
 def test_bad_ids_are_named_with_their_line(tmp_path: Path, name: str) -> None:
     rows = [(f"a{i}", "p") for i in range(100_000)]
