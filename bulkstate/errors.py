@@ -18,7 +18,8 @@
     │   ├── PipelineNotPaused   a pipeline runs, or is gone, while its state was being deleted
     │   ├── StatusUnread        the gateway doesn't say any more whether the pipelines are paused
     │   ├── StoppedByHand       somebody asked for it, with `bulkstate ctl`
-    │   └── JournalNotWritable  an outcome could not be put on disk
+    │   ├── JournalNotWritable  an outcome could not be put on disk
+    │   └── JournalDamaged      what was recorded isn't what was written
     ├── NothingThere      6   no pair that was looked at has state; nothing was sent
     ├── NotVerified       3   what a run deleted could not be read back
     └── Interrupted       130 SIGINT, 143 SIGTERM
@@ -189,6 +190,10 @@ class NothingThere(BulkstateError):
 
     exit_code = 6
     reason_code = "nothing_there"
+
+
+class JournalDamaged(Stopped):
+    """What a journal holds isn't what was written into it."""
 
 
 class NotVerified(BulkstateError):
