@@ -312,11 +312,16 @@ class PipelineStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """A row of List Pipelines. `status` is kept as sent: the gateway may know more of them than we do."""
+    """A row of List Pipelines. `status` is kept as sent: the gateway may know more of them than we do.
+
+    `updated` is its `updateTime`, as sent: it changes when the pipeline does. Empty, like `version`, if it wasn't told.
+    """
 
     id: str
     name: str
     status: str
+    version: str = ""
+    updated: str = ""
 
 
 @dataclass(frozen=True, slots=True)
