@@ -19,6 +19,11 @@ class Column:
         """The column of some of the rows."""
         return Column(self.ids, self.codes[rows])
 
+    def at(self, rows: NDArray[np.int64]) -> Column:
+        """The column of the rows at these places, with no IDs but theirs."""
+        codes, places = np.unique(self.codes[rows], return_inverse=True)
+        return Column([self.ids[code] for code in codes.tolist()], places.astype(np.uint32))
+
     def spelt_out(self) -> list[str]:
         """The ID of every row."""
         return list(map(self.ids.__getitem__, self.codes.tolist()))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bulkstate.errors import InputError, Problem
 from bulkstate.model import IndexArray, Pair, Rectangle, Stage
-from bulkstate.pairs.relation import Relation, Unlisted
+from bulkstate.pairs.relation import Relation, Selected, Unlisted
 from bulkstate.selection.column import Column
 from bulkstate.selection.inputs import Inputs
 from bulkstate.selection.lists import read_files, read_values, refuse_empty
@@ -21,6 +21,9 @@ from bulkstate.selection.sources import ASSET_ID, POINT_ID, BlockSource, Entry, 
 
 MOST_WITNESSES: Final = 100_000
 """Most pairs that `read_pairs` hands out: they are read back through the gateway, before the run and after it."""
+
+MOST_REMEMBERED: Final = 4_096
+"""Most single pairs of an entry that are remembered as its own, to be looked at."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,16 +154,42 @@ def _relation(stage: Stage, target: _Target, found: Mapping[Source, _Found]) -> 
     assets = _Dictionary([*(ids.assets for ids in blocks), *(ids.assets.ids for ids in singles)])
     points = _Dictionary([*(ids.points for ids in blocks), *(ids.points.ids for ids in singles)])
     pairs, repeated = _codes(singles, assets, points)
+    rectangles = [Rectangle(assets.side(ids.assets), points.side(ids.points)) for ids in blocks]
     return Relation(
         stage=stage,
         assets=assets.ids,
         points=points.ids,
-        blocks=tuple(Rectangle(assets.side(ids.assets), points.side(ids.points)) for ids in blocks),
+        blocks=tuple(rectangles),
         pairs=pairs,
         duplicates=repeated + sum(ids.duplicates for ids in blocks),
         kept=_codes([_nameable(ids, assets, points) for ids in _singles(kept)], assets, points)[0],
         unlisted=target.unlisted,
+        entries=tuple(_entries(target.where, selected, rectangles, assets, points)),
     )
+
+
+def _entries(
+    where: Sequence[Source],
+    selected: Sequence[_Found],
+    rectangles: Iterable[Rectangle],
+    assets: _Dictionary,
+    points: _Dictionary,
+) -> Iterator[Selected]:
+    """Which entry selects what: its block, or a few of its pairs, the same ones whenever it is read."""
+    blocks = iter(rectangles)
+    for source, found in zip(where, selected, strict=True):
+        if isinstance(found, _BlockIds):
+            yield Selected(source.entry, next(blocks))
+        else:
+            yield Selected(source.entry, codes=_codes([_a_few(found)], assets, points)[0])
+
+
+def _a_few(found: _PairIds) -> _PairIds:
+    """At most `MOST_REMEMBERED` of the rows, drawn at random."""
+    rows = np.arange(len(found.assets.codes))
+    if len(rows) > MOST_REMEMBERED:
+        rows = np.random.default_rng(len(rows)).choice(len(rows), MOST_REMEMBERED, replace=False)
+    return _PairIds(found.assets.at(rows), found.points.at(rows))
 
 
 def _blocks(found: Iterable[_Found]) -> list[_BlockIds]:

@@ -39,6 +39,11 @@ class BlockSource:
     assets: IdList
     points: IdList
 
+    @property
+    def entry(self) -> str:
+        """Which entry of `where` it is, for people."""
+        return _entry(self.assets)
+
 
 @dataclass(frozen=True, slots=True)
 class PairSource:
@@ -49,6 +54,15 @@ class PairSource:
     field: str
     asset_column: str = ASSET_ID
     point_column: str = POINT_ID
+
+    @property
+    def entry(self) -> str:
+        """Which entry of `where` it is, for people."""
+        return _entry(self)
+
+
+def _entry(source: IdList | PairSource) -> str:
+    return f"{source.field.rpartition('.')[0]} ({source.where})"
 
 
 Source: TypeAlias = BlockSource | PairSource

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from shutil import copyfile, rmtree
 
 import anyio
 import pytest
@@ -170,3 +171,24 @@ def test_a_commit_waits_for_the_disk(tmp_path: Path) -> None:
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.mark.parametrize("gone", ["removed", "moved", "replaced", "hidden"])
+def test_a_journal_that_is_gone_is_told(tmp_path: Path, gone: str) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    with Journal.create(folder, grid(4, 4, 2, 2), FACTS, hop=inline) as journal:
+        journal.begin(1.0)
+        journal.require_in_place()
+        if gone == "removed":
+            rmtree(folder)
+        elif gone == "moved":
+            folder.rename(tmp_path / "elsewhere")
+        elif gone == "replaced":
+            copyfile(folder / FILE_NAME, tmp_path / "copy")
+            (tmp_path / "copy").replace(folder / FILE_NAME)
+        else:
+            folder.rename(tmp_path / "elsewhere")
+            (tmp_path / "run").symlink_to(tmp_path)
+        with pytest.raises(JournalNotWritable, match="removed, moved or replaced"):
+            journal.require_in_place()

@@ -23,7 +23,7 @@ from bulkstate.disk.journal.tables import (
     transaction,
     writing,
 )
-from bulkstate.errors import InputError, Problem, RunExists
+from bulkstate.errors import InputError, JournalNotWritable, Problem, RunExists
 from bulkstate.model import Grant, Outcome, Pair, Part, Plan, Point, Stage, Use, Verification
 
 _TO_RESUME: Final = "To go on with it: bulkstate resume RUN_DIR. To start anew: name another run directory."
@@ -71,6 +71,7 @@ class Journal(Record):
         self._hop = hop
         self._session = 0
         self._one_at_a_time = Lock()
+        self._identity = _identity(path)
 
     @classmethod
     def create(cls, directory: Path, plan: Plan, facts: RunFacts, *, hop: Hop | None = None) -> Self:
@@ -131,6 +132,15 @@ class Journal(Record):
         """A session has started in this process."""
         return self._session > 0
 
+    def require_in_place(self) -> None:
+        """JournalNotWritable if the file isn't where it was any more: what is written then, nobody finds again.
+
+        Cheap enough to be asked every second. SQLite itself goes on writing into a file that was removed.
+        """
+        if self._identity != _identity(self.path):
+            hint = "Whatever was recorded before may be in a copy of the run directory: report it, and resume it."
+            raise JournalNotWritable(f"{self.path} was removed, moved or replaced", hint=hint)
+
     def settle_grants(self, at: float) -> None:
         """What the process before was granted and may have spent is settled, as all of it (law 5)."""
         last = self.grants(at)[-1:]
@@ -163,6 +173,15 @@ class Journal(Record):
         with self._one_at_a_time, writing(self.path), transaction(self._connection):
             for statement, rows in statements.items():
                 self._connection.executemany(statement, rows)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file a path names, None if it names none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def make_run_directory(directory: Path) -> None:
