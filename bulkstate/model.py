@@ -242,6 +242,19 @@ class Answer(StrEnum):
     GATEWAY_REFUSED = "gateway_refused"
 
 
+class Absence(StrEnum):
+    """How it came that there is no whole answer."""
+
+    LATE = "late"
+    """It took too long."""
+    SILENT = "silent"
+    """The connection was closed or reset before a byte of it came."""
+    STALE = "stale"
+    """So was one that had been kept: most likely it had ended before."""
+    BROKEN = "broken"
+    """It was cut off, isn't HTTP, or may be another request's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """What an answer's headers say of one of the gateway's limits: of `limit` calls in `seconds`, `remaining` are left
@@ -259,7 +272,9 @@ class Reply(Generic[T_co]):
 
     `status` is HTTP's and `code` the JSON's, None where there was none. `data` is the payload of an `OK` answer.
     `retry_after` is the gateway's wish in seconds from the answer, None if it named none. `limits` are what its headers
-    say of its limits, which may be anything but the truth.
+    say of its limits, which may be anything but the truth. `absence` says what became of the answer to a call that is
+    `UNANSWERED`, if that is known. `resent`: the call was made twice, and the first time, on a kept connection that
+    turned out to be dead, it may have arrived.
     """
 
     answer: Answer
@@ -270,6 +285,8 @@ class Reply(Generic[T_co]):
     data: T_co | None = None
     retry_after: float | None = None
     limits: tuple[Told, ...] = ()
+    absence: Absence | None = None
+    resent: bool = False
 
 
 def describe(reply: Reply[object]) -> str:

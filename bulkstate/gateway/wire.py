@@ -19,6 +19,7 @@ from urllib.parse import quote
 import orjson
 
 from bulkstate.model import Answer, Chunk, Pair, Pipeline, PipelinePage, Reply, Stage, Token
+from bulkstate.text import one_line, shortened
 
 T = TypeVar("T")
 
@@ -243,26 +244,6 @@ _APIM_STATUSES: Final = frozenset(ApimStatus)
 JsonObject = dict[str, Any]
 
 
-def one_line(text: str) -> str:
-    """One printable line of at most 200 characters: what a server sends ends up on terminals and in reports."""
-    return shortened(flat(text))
-
-
-def flat(text: str) -> str:
-    """`text` as one printable line, however long."""
-    if not text.isprintable():
-        text = "".join(character if character.isprintable() else " " for character in text)
-    return " ".join(text.split())
-
-
-def shortened(line: str) -> str:
-    """The first 200 characters of a line, the last of them an ellipsis if there are more."""
-    return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 1]}…"
-
-
-LONGEST_LINE: Final = 200
-
-
 def read_delete(status: int, body: bytes, clean: Clean = one_line) -> Reply[bool]:
     """What the answer to Delete Stage State means. Only 2xx, `code` 0 and `data` true are `OK`."""
     return _read(status, body, _STREAMING, _deleted, clean)
@@ -399,12 +380,17 @@ def _odd(body: bytes, excerpt: str) -> str:
 
 def _doubt(document: JsonObject, code: int | None, names: tuple[str, ...], message: str) -> str:
     """What keeps an answer that names no error from being a good one, and what else it says."""
-    if code is None:
-        given = [name for name in names if name in document]
-        wrong = f"its {given[0]} is {_kind(document[given[0]])}, not a number" if given else f"it holds no {names[0]}"
+    if code is not None:
+        wrong = f"{names[0]} {code}, but its data {_unlike_data(document.get('data'))}"
+    elif given := [name for name in names if name in document]:
+        wrong = f"its {given[0]} is {_kind(document[given[0]])}, not a number"
     else:
-        wrong = f"{names[0]} 0, but its data is {_kind(document.get('data'))}"
+        wrong = f"it holds no {names[0]}"
     return shortened(f"{wrong}: {message}" if message else wrong)
+
+
+def _unlike_data(data: object) -> str:
+    return "can't be read" if isinstance(data, dict | list) else f"is {_kind(data)}"
 
 
 def _kind(value: object) -> str:
