@@ -20,7 +20,7 @@ from bulkstate.disk import control
 from bulkstate.disk.journal import Journal, RunFacts, existing, make_run_directory
 from bulkstate.disk.locks import lock_run
 from bulkstate.disk.saved_plan import SavedPlan, refuse_to_overwrite, write
-from bulkstate.engine import checks
+from bulkstate.engine.pipelines import Finding, first_look
 from bulkstate.errors import GuardExceeded, InputError, JournalNotWritable, Problem, Refused
 from bulkstate.model import Pair, Plan, RunResult, Verdict
 from bulkstate.pairs.relation import Relation
@@ -163,12 +163,12 @@ def run_directory(plan: Plan) -> Path:
     return next(path for path in (Path("bulkstate-runs", each) for each in names) if not path.exists())
 
 
-async def check(settings: Settings, environ: Mapping[str, str], brake: Brake) -> tuple[checks.Finding, ...]:
+async def check(settings: Settings, environ: Mapping[str, str], brake: Brake) -> tuple[Finding, ...]:
     """Try the credentials and look at the pipelines of a configuration. Sends no delete."""
     pipelines = {entry.pipeline for entry in settings.delete}
     with brake.around():
         async with connect(settings, environ, None) as connection:
-            return await checks.look(connection.reads, pipelines, settings.safety.require_paused)
+            return await first_look(connection.reads, pipelines, settings.safety.require_paused)
 
 
 # ── the run ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -17,9 +17,9 @@ import structlog
 from bulkstate.config import AUTO, MOST_CONCURRENCY, Auto, ReportFiles, Sample, Settings
 from bulkstate.disk.journal import Ending, Journal
 from bulkstate.disk.locks import lock_pipelines
-from bulkstate.engine import checks, readback
-from bulkstate.engine.engine import Engine, Equipment, Heritage, Pace
-from bulkstate.engine.pipelines import Watch
+from bulkstate.engine import readback
+from bulkstate.engine.engine import Engine, Equipment, Pace
+from bulkstate.engine.pipelines import StatusWatch, first_look, require
 from bulkstate.engine.ports import Observer
 from bulkstate.engine.reads import ReadFailed
 from bulkstate.errors import BulkstateError, CheckFailed, Interrupted, JournalNotWritable, NotVerified, Stopped
@@ -157,7 +157,7 @@ async def carry_out(
 async def require_ready(session: Session) -> None:
     """CheckFailed unless the gateway lets us in and every pipeline is paused, where that is required."""
     if session.settings.safety.require_paused:
-        checks.require(await checks.look(session.connection.reads, _pipelines(session.journal.plan), True))
+        require(await first_look(session.connection.reads, _pipelines(session.journal.plan), True))
 
 
 async def keep_witnesses(session: Session, witnesses: Witnesses) -> None:
@@ -185,15 +185,16 @@ async def _with_state(session: Session, witnesses: Witnesses) -> Witnesses:
 async def _delete(session: Session, numbers: Sequence[int], audience: Audience) -> BulkstateError | None:
     settings, connection, journal = session.settings, session.connection, session.journal
     every = settings.safety.status_every if settings.safety.require_paused else None
-    workers, crew = _workers(settings.limits.concurrency, connection.pilot)
-    pace = Pace(workers, settings.retry, every)
-    watch = Watch(connection.reads, _pipelines(journal.plan))
+    workers, pilot = _workers(settings.limits.concurrency, connection.pilot)
+    pace = Pace(workers, settings.retry, pilot)
+    status = StatusWatch(connection.reads, _pipelines(journal.plan), every)
+    chunks = journal.chunks()
     gate, clock = connection.gate, connection.clock
     journal.begin(time.time())
-    with audience(journal.chunks(), numbers) as observer:
+    with audience(chunks, numbers) as observer:
         logbook = Logbook(observer, journal, journal.directory, gate, time.time, clock)
-        equipment = Equipment(connection.client, gate, watch, journal, logbook, random, time.time, clock, crew)
-        engine = Engine(equipment, pace, journal.plan, numbers, Heritage(journal.parts(), journal.sizing()))
+        equipment = Equipment(connection.client, gate, status, journal, logbook, random, time.time, clock)
+        engine = Engine(equipment, pace, chunks, numbers, journal.sizing(chunks))
         with session.brake.gently(engine), session.helm.steering(engine):
             async with _beside(partial(logbook.look, engine), LOGBOOK_SECONDS, session.brake):
                 ending = await engine.run()
@@ -241,9 +242,10 @@ async def _read_back_or_say(session: Session) -> str:
 
 def _sample(journal: Journal, sample: Sample) -> Iterator[Chunk]:
     """The parts of deleted chunks to read back."""
-    if sample == "all":
-        return map(journal.chunks().chunk, journal.deleted())
-    return readback.sample(journal.chunks(), journal.deleted(), sample, Random()) if sample else iter(())
+    if not sample:
+        return iter(())
+    chunks, deleted = journal.chunks(), journal.deleted()
+    return map(chunks.chunk, deleted) if sample == "all" else readback.sample(chunks, deleted, sample, Random())
 
 
 def _finish(journal: Journal, ending: BulkstateError | None, unread: str) -> Finished:

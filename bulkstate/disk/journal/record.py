@@ -189,11 +189,11 @@ class Record:
         with reading(self.path):
             return Chunks(self.plan, self.parts())
 
-    def sizing(self) -> Sizing:
-        """What the gateway has said so far of requests that were too large for it."""
+    def sizing(self, chunks: Chunks) -> Sizing:
+        """What the gateway has said so far of requests that were too large for it; `chunks` are the record's."""
         query = """SELECT chunk, status, code, body_bytes FROM outcome
             WHERE (code = ? OR status = 413) AND verdict IN ('split', 'refused') ORDER BY seq"""
-        chunks, sizing = self.chunks(), Sizing()
+        sizing = Sizing()
         with reading(self.path):
             for chunk, status, code, body_bytes in self._connection.execute(query, (Code.TOO_MANY_POINTS,)):
                 reply: Reply[bool] = Reply(Answer.TOO_LARGE, status, code)
@@ -213,8 +213,9 @@ class Record:
 
     def verdicts(self) -> NDArray[np.int8]:
         """Every chunk's last verdict, by number: a place in `tuple(Verdict)`, or -1 without a record."""
-        last = np.full(len(self.chunks()), _NO_RECORD, np.int8)
         with reading(self.path):
+            (parts,) = self._connection.execute("SELECT count(*) FROM part").fetchone()
+            last = np.full(self.plan.requests + parts, _NO_RECORD, np.int8)
             rows = self._connection.execute("SELECT chunk, verdict FROM outcome ORDER BY seq")
             numbered = ((chunk, _VERDICT_NUMBERS[verdict]) for chunk, verdict in rows)
             seen = np.fromiter(numbered, [("chunk", np.int64), ("verdict", np.int8)])

@@ -95,10 +95,13 @@ class Journal(Record):
     @classmethod
     def resume(cls, directory: Path, *, hop: Hop | None = None) -> Self:
         """The journal of the run in `directory`, to go on with. Raises what `open` does, and JournalNotWritable."""
-        Record.open(directory).close()
+        with Record.open(directory) as record:
+            plan = record.plan
         path = directory / FILE_NAME
         with writing(path):
-            return cls(connect_to_write(path), path, hop or WriterThread())
+            journal = cls(connect_to_write(path), path, hop or WriterThread())
+        journal.plan = plan  # what was just read and checked needn't be read again
+        return journal
 
     def close(self) -> None:
         """Leave one file behind, which can be moved, or read from a read-only disk."""
