@@ -411,6 +411,12 @@ class Outcome:
     last_answered_at: float | None = None
     parts: tuple[Part, ...] = ()
 
+    @property
+    def takes_back(self) -> bool:
+        """The chunk's record before this one said `deleted`, which has come into doubt: nothing was sent since."""
+        doubted = self.verdict is Verdict.UNKNOWN and self.first_sent_at is None and self.last_answered_at is not None
+        return doubted or self.verdict is Verdict.SUSPECT
+
 
 @dataclass(frozen=True, slots=True)
 class Grant:

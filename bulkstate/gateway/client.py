@@ -240,8 +240,7 @@ class Client:
 
     def _believed(self, received: Received, reply: Reply[T], chunk: int | None) -> Reply[T]:
         """An answer that may be another request's is none."""
-        settles = chunk is not None and reply.answer in _SETTLING
-        settled = Settled(chunk, reply.request_id) if chunk is not None and settles else None
+        settled = Settled(chunk, reply.request_id) if chunk is not None and reply.answer is Answer.OK else None
         in_order = self._order.answered(received.connection, received.at, settled)
         if in_order and not received.disturbed:
             return reply
@@ -251,9 +250,6 @@ class Client:
 async def _at_hand() -> None:
     """The turn for a call that has it already."""
 
-
-_SETTLING: Final = (Answer.OK, Answer.REFUSED)
-"""The answers to a delete that are a chunk's last word."""
 
 _OUT_OF_ORDER: Final = "the connection held more answers than requests: this one may be another's"
 _COMPRESSED: Final = "the gateway compressed its answer though it was asked not to"

@@ -20,6 +20,9 @@ SHORTEST_SILENCE: Final = 1.0
 SLOW: Final = 2.0
 """A connection is in step after a silence of so many times the slowest answer so far, at least the shortest one."""
 
+LAST_SILENCE: Final = 0.2
+"""That is the shortest in the end, when nothing more is asked: whoever waits for it has nothing else to do."""
+
 MOST_ANSWERS: Final = 1_000
 """So many answers of a connection may come into doubt at once: then it is listened to, and used no more."""
 
@@ -29,7 +32,7 @@ MOST_IDS: Final = 4_096
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The answer that settled a chunk, with the number that the gateway gave it, if it gave one."""
+    """The answer that said that a chunk is deleted, with the number that the gateway gave it, if it gave one."""
 
     chunk: int
     request_id: str | None
@@ -58,7 +61,10 @@ class ResponseOrder:
     @property
     def silence(self) -> float:
         """After so many seconds without a byte a connection is in step."""
-        return min(self._longest_silence, max(SHORTEST_SILENCE, SLOW * self._slowest))
+        return self._silence(SHORTEST_SILENCE)
+
+    def _silence(self, shortest: float) -> float:
+        return min(self._longest_silence, max(shortest, SLOW * self._slowest))
 
     def asked(self, connection: int, now: float) -> None:
         """A request is about to be sent."""
@@ -111,7 +117,7 @@ class ResponseOrder:
     def unsure_for(self, now: float) -> float:
         """Seconds until all that was settled is beyond doubt, if nothing is asked and nothing comes; 0 or more."""
         unsure = [state.at for state in self._connections.values() if state.settled]
-        return max(0.0, max(unsure) + self.silence - now) if unsure else 0.0
+        return max(0.0, max(unsure) + self._silence(LAST_SILENCE) - now) if unsure else 0.0
 
     def _notice_silence(self, state: _Connection, now: float) -> None:
         if not state.asked and now - state.at >= self.silence:

@@ -193,7 +193,9 @@ async def _delete(session: Session, numbers: Sequence[int], audience: Audience) 
     journal.begin(time.time())
     with audience(chunks, numbers) as observer:
         logbook = Logbook(observer, journal, journal.directory, gate, time.time, clock)
-        equipment = Equipment(connection.client, gate, status, journal, logbook, random, time.time, clock)
+        equipment = Equipment(
+            connection.client, gate, status, journal, logbook, random, time.time, clock, connection.order
+        )
         engine = Engine(equipment, pace, chunks, numbers, journal.sizing(chunks))
         with session.brake.gently(engine), session.helm.steering(engine):
             async with _beside(partial(logbook.look, engine), LOGBOOK_SECONDS, session.brake):

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -149,7 +154,7 @@ async def test_an_answer_sent_twice_is_not_the_next_chunks(numbered: bool) -> No
     async with gateway(answer) as server, Client(server.url, ORG, Bearer(TOKEN), Gate(), order=order) as api:
         replies = [(await api.delete(replace(CHUNK, number=number))).reply for number in (1, 2)]
         assert [reply.answer for reply in replies] == [Answer.OK, Answer.OK]
-        assert order.unsure_for(asyncio.get_running_loop().time()) > 0.5
+        assert order.unsure_for(asyncio.get_running_loop().time()) > 0.1
         await asyncio.sleep(0.2)
         assert sorted(order.take_doubted()) == [1, 2]
         assert (await api.delete(replace(CHUNK, number=3))).reply.answer is Answer.OK
@@ -169,3 +174,58 @@ async def test_two_answers_with_one_number_are_none() -> None:
         assert {1, 2} <= set(order.take_doubted())
         await api.delete(replace(CHUNK, number=4))
     assert server.connections == 2, "a connection that is out of step isn't used again"
+
+
+# ── in a run ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+CONFIGURATION = """\
+version: 1
+gateway: {{url: "{url}", org_id: o1, auth: {{bearer: "${{TOKEN}}"}}}}
+delete: [{{pipeline: p1, stages: [S], where: [{{assets: "a{{1..4}}", points: [b]}}]}}]
+limits: {{rate: 1000/s, pairs_per_request: 1, concurrency: 1}}
+safety: {{require_paused: false}}
+verify: {{sample: none}}
+"""
+
+
+async def bulkstate(folder: Path, *arguments: str) -> tuple[int, Any]:
+    command = Path(sys.executable).with_name("bulkstate")
+    environment = {**os.environ, "TOKEN": TOKEN, "XDG_STATE_HOME": str(folder / "state")}
+    process = await asyncio.create_subprocess_exec(
+        command, *arguments, "--json", cwd=folder, env=environment, stdout=PIPE, stderr=DEVNULL
+    )
+    out, _ = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, orjson.loads(out)
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.anyio
+async def test_a_run_reports_nothing_deleted_that_was_refused(tmp_path: Path) -> None:
+    """Of four chunks the second one's answer was no, and came after the first one's had been sent again."""
+    deleted: list[str] = []
+
+    async def answer(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        if "action=delete" not in seen.path:
+            writer.write(http(b'{"code":0,"data":{"count":0,"pipelines":[]}}'))
+            return
+        asset = orjson.loads(seen.body)["assetIds"]
+        if asset == "a2" and asset not in asked:
+            writer.write(told(True, ""))
+            await asyncio.sleep(0.05)
+            writer.write(told(False, ""))
+        else:
+            deleted.append(asset)
+            writer.write(told(True, ""))
+        asked.append(asset)
+
+    asked: list[str] = []
+    async with gateway(answer) as server:
+        (tmp_path / "config.yaml").write_text(CONFIGURATION.format(url=server.url))
+        code, report = await bulkstate(tmp_path, "run", "config.yaml", "--yes", "--run-dir", "run")
+        assert (code, report["result"]) == (3, "partial")
+        assert "a2" not in deleted
+        assert (report["chunks"]["deleted"], report["chunks"]["unknown"]) == (2, 2)
+        code, report = await bulkstate(tmp_path, "resume", "run")
+    assert (code, report["result"], report["chunks"]["deleted"]) == (0, "deleted", 4)
+    assert set(deleted) == {"a1", "a2", "a3", "a4"}
