@@ -139,7 +139,7 @@ class Transport:
         line = connection.protocol
         if not isinstance(line, Line) or not line.is_connected() or line.should_close:
             return False
-        return not line.asked or not (line.rested_at < self._found_dead_at or self._order.is_out_of_step(line.number))
+        return not line.asked or not (line.rested_at <= self._found_dead_at or self._order.is_out_of_step(line.number))
 
     async def exchange(
         self, connection: Connection, request: wire.Request, headers: Mapping[str, str], most_bytes: int
