@@ -19,7 +19,7 @@ from bulkstate.engine.ports import Observer
 from bulkstate.model import Attempt, Outcome
 from bulkstate.pairs.chunks import Chunks
 from bulkstate.policy.bottleneck import Holding
-from bulkstate.runs.host import Audience
+from bulkstate.runs.host import Audience, Silence
 
 MOST_WAITING: Final = 10_000
 """So many calls wait for a watcher at the most."""
@@ -124,7 +124,7 @@ class _Watched:
         self._chunks = chunks
         self._numbers = numbers
         self._shown: AbstractContextManager[Observer] | None = None
-        self._observer: Observer | None = None
+        self._observer: Observer = Silence()
 
     def enter(self) -> None:
         shown = self._audience(self._chunks, self._numbers)
@@ -137,26 +137,19 @@ class _Watched:
 
     def attempted(self, attempt: Attempt[bool]) -> None:
         """A delete was sent and answered, or was not."""
-        self._tell(lambda observer: observer.attempted(attempt))
+        self._aside.post(lambda: self._observer.attempted(attempt))
 
     def settled(self, outcome: Outcome, pairs: int) -> None:
         """A chunk of `pairs` pairs has an outcome, and it is on disk."""
-        self._tell(lambda observer: observer.settled(outcome, pairs))
+        self._aside.post(lambda: self._observer.settled(outcome, pairs))
 
     def paused(self, seconds: float, reason: str) -> None:
         """No call will start for so many seconds."""
-        self._tell(lambda observer: observer.paused(seconds, reason))
+        self._aside.post(lambda: self._observer.paused(seconds, reason))
 
     def held(self, holding: Holding) -> None:
         """This holds the run back now."""
-        self._tell(lambda observer: observer.held(holding))
-
-    def _tell(self, what: Callable[[Observer], None]) -> None:
-        self._aside.post(lambda: self._pass_on(what))
-
-    def _pass_on(self, what: Callable[[Observer], None]) -> None:
-        if self._observer is not None:
-            what(self._observer)
+        self._aside.post(lambda: self._observer.held(holding))
 
 
 @asynccontextmanager

@@ -12,6 +12,7 @@ import pytest
 
 from tests.cli.conftest import COMMAND, Bulkstate, ended
 from tests.cli.gateway import Answer, Call, Gateway, deleted
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +27,7 @@ class Halt:
     def __call__(self, call: Call, number: int) -> Answer:
         if number >= 3:
             self.arrived.set()
-            self.go_on.wait(20)
+            self.go_on.wait(PATIENCE)
         return deleted()
 
 
@@ -35,7 +36,7 @@ def test_a_terminal_that_goes_away_ends_the_run_gently(bulkstate: Bulkstate, gat
     gateway.answer = halt = Halt()
     bulkstate.configure(gateway.url, concurrency=2)
     process = bulkstate.start("run", "config.yaml", "--yes", "--run-dir", "r")
-    assert halt.arrived.wait(20)
+    assert halt.arrived.wait(PATIENCE)
     process.send_signal(signal.SIGHUP)
     process.send_signal(signal.SIGHUP)
     threading.Timer(0.3, halt.go_on.set).start()
@@ -63,7 +64,7 @@ def test_a_signal_that_was_ignored_at_the_start_stays_so(
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert halt.arrived.wait(20)
+    assert halt.arrived.wait(PATIENCE)
     process.send_signal(number)
     process.send_signal(number)
     halt.go_on.set()

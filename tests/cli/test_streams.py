@@ -10,6 +10,7 @@ import pytest
 
 from tests.cli.conftest import COMMAND, Bulkstate
 from tests.cli.gateway import Gateway, reply
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -21,7 +22,7 @@ def shell(bulkstate: Bulkstate, command: str, **more: str) -> subprocess.Complet
         env=bulkstate.environment(**more),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
 
 
@@ -64,7 +65,7 @@ def test_a_stderr_that_nobody_reads_holds_up_nobody(bulkstate: Bulkstate, gatewa
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=writing,
-        timeout=60,
+        timeout=PATIENCE,
     )
     os.close(reading)
     os.close(writing)

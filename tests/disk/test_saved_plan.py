@@ -222,6 +222,7 @@ def test_a_plan_is_stale_once_an_input_has_changed(tmp_path: Path) -> None:
     assert caught.value.exit_code == 4
 
 
+@pytest.mark.slow
 def test_a_billion_pairs_are_saved_and_read_in_little_more_room_than_their_ids(tmp_path: Path) -> None:
     plan = grid(1_000_000, 1_000, 1_000, 100)
     write(of(plan), tmp_path / "plan")
