@@ -22,7 +22,7 @@
     │   └── JournalDamaged      what was recorded isn't what was written
     ├── NothingThere      6   no pair that was looked at has state; nothing was sent
     ├── NotVerified       3   what a run deleted could not be read back
-    └── Interrupted       130 SIGINT, 143 SIGTERM
+    └── Interrupted       129 SIGHUP, 130 SIGINT, 143 SIGTERM
 
 A chunk's failure is never an exception: it is an `Outcome`. Exceptions end the run.
 """
@@ -204,7 +204,7 @@ class NotVerified(BulkstateError):
 
 
 class Interrupted(BulkstateError):
-    """A signal ended the run: 130 for SIGINT, 143 for SIGTERM."""
+    """A signal ended the run: 129 for SIGHUP, 130 for SIGINT, 143 for SIGTERM."""
 
     reason_code = "interrupted"
 
