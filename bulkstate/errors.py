@@ -195,6 +195,8 @@ class NothingThere(BulkstateError):
 class JournalDamaged(Stopped):
     """What a journal holds isn't what was written into it."""
 
+    reason_code = "damaged"
+
 
 class NotVerified(BulkstateError):
     """What a run deleted could not be read back."""
