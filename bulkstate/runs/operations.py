@@ -182,6 +182,7 @@ async def _carry_out(session: Session, numbers: Sequence[int]) -> Finished:
             await _delete(session, numbers)
             unread = await read_back_or_say(session)
             await session.connection.gate.settle()
+            session.journal.require_in_place()
     except (Stopped, Interrupted) as reason:
         ending = reason
     session.host.stopping.over()
