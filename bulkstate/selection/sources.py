@@ -32,6 +32,11 @@ class IdList:
     column: str | None = None
     literal: bool = False
 
+    @property
+    def place(self) -> str:
+        """Where it stands, for people."""
+        return _place(self)
+
 
 @dataclass(frozen=True, slots=True)
 class BlockSource:
@@ -50,7 +55,8 @@ class BlockSource:
 class PairSource:
     """A table of single pairs, by the names of its columns; `file` may be a directory of tables, or `STDIN`.
 
-    `literal` as in a list. One that `may_be_empty` needs no rows.
+    `literal` as in a list. One that `may_be_empty` needs no rows; one to keep that `must_match` names an asset or a
+    point that is selected.
     """
 
     file: Path
@@ -60,11 +66,21 @@ class PairSource:
     point_column: str = POINT_ID
     literal: bool = False
     may_be_empty: bool = False
+    must_match: bool = False
+
+    @property
+    def place(self) -> str:
+        """Where it stands, for people."""
+        return _place(self)
 
     @property
     def entry(self) -> str:
         """Which entry of `where` it is, for people."""
         return _entry(self)
+
+
+def _place(source: IdList | PairSource) -> str:
+    return f"{source.field} ({source.where})"
 
 
 def _entry(source: IdList | PairSource) -> str:
