@@ -110,16 +110,35 @@ class _Usual:
 
 
 @dataclass(frozen=True, slots=True)
+class _OnePair:
+    """A pair in place: `[asset, point]`."""
+
+    def read(self, at: Place) -> tuple[str, str]:
+        if not isinstance(at.node, nodes.Sequence) or len(at.node.items) != 2:
+            raise at.expected("a pair such as [WTG0001, WTG.GenSpd]")
+        asset, point = _IDS.read(at)
+        return asset, point
+
+    def schema(self) -> JsonObject:
+        return {"type": "array", "items": _ID.schema(), "minItems": 2, "maxItems": 2}
+
+
+_PAIRS: Final = ListOf(_OnePair(), "pairs")
+
+
+@dataclass(frozen=True, slots=True)
 class _PairsPath:
-    """Where a table of single pairs is read from."""
+    """Where a table of single pairs is read from, or the pairs themselves."""
 
     def read(self, at: Place) -> PairSource:
-        """The path and where it stands."""
+        """The pairs or their path, and where it stands."""
+        if isinstance(at.node, nodes.Sequence):
+            return PairSource(None, at.where, at.field, values=_PAIRS.read(at))
         return PairSource(InputPath().read(at), at.where, at.field)
 
     def schema(self) -> JsonObject:
-        """A path."""
-        return InputPath().schema()
+        """Either."""
+        return {"anyOf": [InputPath().schema(), _PAIRS.schema()]}
 
 
 _COLUMNS_KEY: TypeAlias = Annotated[

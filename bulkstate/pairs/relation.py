@@ -55,7 +55,7 @@ class Relation:
     `unlisted` says so. `assets` and `points` are the sorted dictionaries, without duplicates, of what is selected: a
     request names nothing else, so a kept pair with an ID that isn't there needs no code. `pairs` and `kept` are codes,
     ascending, each once. `duplicates` counts what was named more than once, and `remarks` say what does nothing, for
-    the user to see. `entries` remembers which entry selected what.
+    the user to see. `entries` remembers which entry selected what, `keepers` where what is kept stands.
     """
 
     stage: Stage
@@ -68,6 +68,7 @@ class Relation:
     unlisted: Unlisted = Unlisted.KEEP
     entries: tuple[Selected, ...] = ()
     remarks: tuple[Remark, ...] = ()
+    keepers: tuple[str, ...] = ()
 
     def holds(self, pair: Pair) -> bool:
         """Is this pair in the target?"""

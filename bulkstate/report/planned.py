@@ -106,6 +106,9 @@ def show_plan(plan: Plan, forecast: Forecast | None, console: Console) -> None:
 def _lines(plan: Plan, forecast: Forecast | None) -> Iterator[Text]:
     size = f"{plan.body_bytes / 1e6:,.1f} MB"
     yield Text(f"Plan {plan.digest[:8]}", "bold")
+    if not plan.requests:
+        yield Text("  nothing to delete: every table of the selection is empty")
+        return
     proof = f" (proof: {plan.stages[0].lower_bound.proof})" if len(plan.stages) == 1 else ""
     yield Text(f"  {_size(plan.pairs, plan.requests)}; at least {plan.lower_bound:,} are needed{proof}")
     if not plan.reproducible:

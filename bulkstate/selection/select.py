@@ -15,7 +15,7 @@ from bulkstate.errors import InputError, KeepUnmatched, Problem
 from bulkstate.model import IndexArray, Pair, Rectangle, Remark, Stage
 from bulkstate.pairs.relation import Relation, Selected, Unlisted
 from bulkstate.selection.column import Column
-from bulkstate.selection.ids import fault, literal_fault
+from bulkstate.selection.ids import Mistakes, fault, literal_fault
 from bulkstate.selection.inputs import Inputs
 from bulkstate.selection.lists import read_files, read_values, refuse_empty
 from bulkstate.selection.remarks import Rows, matches_nothing, repeated, repeated_blocks, repeated_ids, unmatched
@@ -67,15 +67,16 @@ class _Target:
 
 
 def select(entries: Iterable[Entry]) -> tuple[Relation, ...]:
-    """What the entries select and keep: one relation for each stage of each pipeline, sorted by stage.
+    """What the entries select and keep: one relation for each stage of each pipeline, sorted by stage; none for a stage
+    of which all tables are empty, and may be.
 
     Entries for the same stage are merged: what one of them keeps is kept, and unlisted pairs may be deleted only where
     all of them say so. A source of several stages is read once. InputError, with the mistakes of all sources at once,
-    if an ID can't be sent, a file can't be read, or a selection comes out empty.
+    if an ID can't be sent, a file can't be read, or a selection comes out empty; KeepUnmatched.
     """
     targets = _targets(entries)
     found = _read_all(dict.fromkeys(source for target in targets.values() for source in target.sources))
-    return tuple(_relations(targets, found))
+    return tuple(relation for relation in _relations(targets, found) if relation.assets)
 
 
 def read_pairs(source: PairSource) -> tuple[Pair, ...]:
@@ -83,7 +84,7 @@ def read_pairs(source: PairSource) -> tuple[Pair, ...]:
     with Inputs() as inputs:
         found = _read_pairs(source, inputs)
     if (rows := len(found.assets.codes)) > MOST_WITNESSES:
-        message = f"{source.file}: holds {rows:,} pairs, and each is read back: at most {MOST_WITNESSES:,}"
+        message = f"{source.name}: holds {rows:,} pairs, and each is read back: at most {MOST_WITNESSES:,}"
         raise InputError(Problem(message, source.where, source.field))
     return tuple(sorted(set(map(Pair, found.assets.spelt_out(), found.points.spelt_out()))))
 
@@ -144,6 +145,8 @@ def _read_list(source: IdList, inputs: Inputs, column: str) -> list[str]:
 
 
 def _read_pairs(source: PairSource, inputs: Inputs) -> _PairIds:
+    if source.values:
+        return _pairs_in_place(source)
     # Polars takes a fifth of a second to import, which a run without tables needn't wait for.
     from bulkstate.selection.tables import read_columns
 
@@ -151,8 +154,19 @@ def _read_pairs(source: PairSource, inputs: Inputs) -> _PairIds:
     found = _PairIds(*read_columns(inputs.tables(source), columns, literal_fault if source.literal else fault))
     if not len(found.assets.codes) and not source.may_be_empty:
         hint = "if that is as it should be, say `empty: allow` beside the source"
-        raise InputError(Problem(f"{source.file}: has no rows", source.where, source.field, hint))
+        raise InputError(Problem(f"{source.name}: has no rows", source.where, source.field, hint))
     return found
+
+
+def _pairs_in_place(source: PairSource) -> _PairIds:
+    mistakes, fault_of = Mistakes(), literal_fault if source.literal else fault
+    for position, pair in enumerate(source.values):
+        for id_ in pair:
+            if wrong := fault_of(id_):
+                mistakes.add(f"the ID {wrong}", source.where, f"{source.field}[{position}]")
+    mistakes.refuse()
+    assets, points = zip(*source.values, strict=True)
+    return _PairIds(Column.of(assets), Column.of(points))
 
 
 def _relations(targets: Mapping[Stage, _Target], found: Mapping[Source, _Found]) -> Iterator[Relation]:
@@ -181,6 +195,7 @@ def _relation(stage: Stage, target: _Target, found: Mapping[Source, _Found]) -> 
         kept=_codes([_nameable(ids, assets, points) for ids in _singles(kept)], assets, points)[0],
         unlisted=target.unlisted,
         entries=tuple(_entries(target.where, selected, rectangles, assets, points)),
+        keepers=tuple(f"{source.name} ({source.where})" for source in target.keep),
     )
     return replace(relation, remarks=tuple(_remarks(relation, target, found, assets, points)))
 
@@ -209,7 +224,7 @@ def _remarks(
         ids = found[source]
         if isinstance(ids, _PairIds):
             rows = _rows(source.place, ids, assets, points)
-            if source.must_match and matches_nothing(rows):
+            if source.must_match and relation.assets and matches_nothing(rows):
                 raise _keeps_nothing(relation.stage, source)
             if target.unlisted is Unlisted.KEEP:
                 yield from unmatched(rows, blocks, relation.pairs, width)
@@ -217,7 +232,7 @@ def _remarks(
 
 def _keeps_nothing(stage: Stage, source: PairSource) -> KeepUnmatched:
     return KeepUnmatched(
-        f"{source.place}: {source.file} names no asset and no point that is selected in {stage}",
+        f"{source.place}: {source.name} names no asset and no point that is selected in {stage}",
         hint="is it the right file? `keep_unmatched: allow` lets it pass",
     )
 

@@ -53,13 +53,14 @@ class BlockSource:
 
 @dataclass(frozen=True, slots=True)
 class PairSource:
-    """A table of single pairs, by the names of its columns; `file` may be a directory of tables, or `STDIN`.
+    """Single pairs: those of `values`, or a table's, by the names of its columns; `file` may be a directory of tables,
+    or `STDIN`.
 
     `literal` as in a list. One that `may_be_empty` needs no rows; one to keep that `must_match` names an asset or a
     point that is selected.
     """
 
-    file: Path
+    file: Path | None
     where: str
     field: str
     asset_column: str = ASSET_ID
@@ -67,6 +68,7 @@ class PairSource:
     literal: bool = False
     may_be_empty: bool = False
     must_match: bool = False
+    values: tuple[tuple[str, str], ...] = ()
 
     @property
     def place(self) -> str:
@@ -77,6 +79,11 @@ class PairSource:
     def entry(self) -> str:
         """Which entry of `where` it is, for people."""
         return _entry(self)
+
+    @property
+    def name(self) -> str:
+        """What is read, for people."""
+        return self.field if self.file is None else str(self.file)
 
 
 def _place(source: IdList | PairSource) -> str:

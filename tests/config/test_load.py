@@ -44,6 +44,16 @@ report: {json: out/report.json}
 """
 
 
+def test_pairs_may_stand_in_place(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, GOOD + 'verify: {witness: [[A1, P1], ["A 2", "0x1F"]]}\n')
+    witness = settings.verify.witness
+    assert witness is not None
+    assert (witness.file, witness.values) == (None, (("A1", "P1"), ("A 2", "0x1F")))
+    kept = config.from_document(config.to_document(settings), ENVIRON).verify.witness
+    assert kept is not None
+    assert (kept.file, kept.values) == (None, witness.values)
+
+
 def test_what_is_there_and_what_it_stands_for_where_it_is_not(tmp_path: Path) -> None:
     settings = loaded(tmp_path, GOOD)
     assert settings.gateway == Gateway(
