@@ -258,9 +258,8 @@ class _EntryKeys:
         usual = _Usual(self.columns, self.ids)
         where = tuple(each.source(usual) for each in self.where)
         keep = None if self.keep is None else self.keep.source(usual)
-        if keep is not None:
-            keep = replace(keep, must_match=self.keep_unmatched is _Unmatched.REFUSE)
-        return Entry(self.pipeline, self.stages, where, keep, self.unlisted)
+        must_match = keep is not None and self.keep_unmatched is _Unmatched.REFUSE
+        return Entry(self.pipeline, self.stages, where, keep, self.unlisted, must_match)
 
 
 def agreed_on_unlisted(found: Found) -> Iterator[Problem]:

@@ -60,6 +60,7 @@ class _Target:
     where: tuple[Source, ...]
     keep: tuple[PairSource, ...]
     unlisted: Unlisted
+    must_match: frozenset[PairSource]
 
     @property
     def sources(self) -> tuple[Source, ...]:
@@ -106,7 +107,8 @@ def _target(entries: Sequence[Entry]) -> _Target:
     where = dict.fromkeys(chain.from_iterable(entry.where for entry in entries))
     keep = dict.fromkeys(entry.keep for entry in entries if entry.keep is not None)
     strict = any(entry.unlisted is Unlisted.KEEP for entry in entries)
-    return _Target(tuple(where), tuple(keep), Unlisted.KEEP if strict else Unlisted.MAY_DELETE)
+    must_match = frozenset(entry.keep for entry in entries if entry.keep is not None and entry.keep_must_match)
+    return _Target(tuple(where), tuple(keep), Unlisted.KEEP if strict else Unlisted.MAY_DELETE, must_match)
 
 
 def _read_all(sources: Iterable[Source]) -> dict[Source, _Found]:
@@ -224,7 +226,7 @@ def _remarks(
         ids = found[source]
         if isinstance(ids, _PairIds):
             rows = _rows(source.place, ids, assets, points)
-            if source.must_match and relation.assets and matches_nothing(rows):
+            if source in target.must_match and relation.assets and matches_nothing(rows):
                 raise _keeps_nothing(relation.stage, source)
             if target.unlisted is Unlisted.KEEP:
                 yield from unmatched(rows, blocks, relation.pairs, width)

@@ -56,8 +56,7 @@ class PairSource:
     """Single pairs: those of `values`, or a table's, by the names of its columns; `file` may be a directory of tables,
     or `STDIN`.
 
-    `literal` as in a list. One that `may_be_empty` needs no rows; one to keep that `must_match` names an asset or a
-    point that is selected.
+    `literal` as in a list. One that `may_be_empty` needs no rows.
     """
 
     file: Path | None
@@ -67,7 +66,6 @@ class PairSource:
     point_column: str = POINT_ID
     literal: bool = False
     may_be_empty: bool = False
-    must_match: bool = False
     values: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -99,13 +97,17 @@ Source: TypeAlias = BlockSource | PairSource
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of `delete`: what `where` selects, in each of `stages` of one pipeline, without the pairs of `keep`."""
+    """One entry of `delete`: what `where` selects, in each of `stages` of one pipeline, without the pairs of `keep`.
+
+    What is kept has to name an asset or a point that is selected, if `keep_must_match`.
+    """
 
     pipeline: str
     stages: tuple[str, ...]
     where: tuple[Source, ...]
     keep: PairSource | None = None
     unlisted: Unlisted = Unlisted.KEEP
+    keep_must_match: bool = False
 
     @property
     def sources(self) -> tuple[Source, ...]:

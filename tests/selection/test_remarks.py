@@ -104,17 +104,18 @@ def test_between_the_selected_pairs_a_kept_one_is_no_stranger(write: Write) -> N
 
 @pytest.mark.parametrize("unlisted", Unlisted)
 def test_what_is_kept_of_something_else_is_refused(write: Write, unlisted: Unlisted) -> None:
-    keep = replace(pairs(write("keep.csv", "asset_id,point_id\nx,y\n")), must_match=True)
+    keep = pairs(write("keep.csv", "asset_id,point_id\nx,y\n"))
+    entry = Entry("p", ("s",), (block("a", "p"),), keep, unlisted, keep_must_match=True)
     with pytest.raises(KeepUnmatched, match="names no asset and no point that is selected in p/s"):
-        select([Entry("p", ("s",), (block("a", "p"),), keep, unlisted)])
-    (relation,) = select([Entry("p", ("s",), (block("a", "p"),), replace(keep, must_match=False))])
+        select([entry])
+    (relation,) = select([replace(entry, keep_must_match=False, unlisted=Unlisted.KEEP)])
     assert told(relation.remarks) == {(keep.place, RemarkKind.NO_ASSET): 1}
 
 
 @pytest.mark.parametrize("row", ["a,y", "x,p"])
 def test_an_asset_or_a_point_in_common_is_enough(write: Write, row: str) -> None:
-    keep = replace(pairs(write("keep.csv", f"asset_id,point_id\n{row}\nx,y\n")), must_match=True)
-    (relation,) = select([Entry("p", ("s",), (block("a", "p"),), keep)])
+    keep = pairs(write("keep.csv", f"asset_id,point_id\n{row}\nx,y\n"))
+    (relation,) = select([Entry("p", ("s",), (block("a", "p"),), keep, keep_must_match=True)])
     assert sum(remark.count for remark in relation.remarks) == 2
 
 
