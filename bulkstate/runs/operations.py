@@ -79,7 +79,7 @@ async def check(settings: Settings, host: Host) -> tuple[Finding, ...]:
             return await first_look(connection.reads, pipelines, settings.safety.require_paused)
 
 
-def nothing_to_delete(prepared: Prepared) -> Finished:
+async def nothing_to_delete(prepared: Prepared) -> Finished:
     """How a run ends whose selection is empty, and may be: nobody is asked or called, and nothing is left on disk."""
     plan = prepared.plan
     report = Report(
@@ -100,7 +100,8 @@ def nothing_to_delete(prepared: Prepared) -> Finished:
         failures=(),
         remarks=plan.remarks,
     )
-    return _keep_report(Finished(report, 0), prepared.settings.report)
+    await _keep_report(report, prepared.settings.report)
+    return Finished(report, 0)
 
 
 async def start(prepared: Prepared, directory: Path, host: Host) -> Finished:
