@@ -177,19 +177,45 @@ class StagePlan:
         return Chunk(number, self.stage, assets, points)
 
 
+class RemarkKind(StrEnum):
+    """What in an entry of the selection does nothing."""
+
+    NO_ASSET = "no_selected_asset"
+    """Rows to keep or to look at, of assets that aren't selected."""
+    NO_POINT = "no_selected_point"
+    """Rows of selected assets, with points that aren't."""
+    NO_PAIR = "no_selected_pair"
+    """Rows of a selected asset and a selected point that aren't selected together."""
+    REPEATED = "selected_more_than_once"
+    NOTHING_NEW = "selects_nothing_new"
+    """All that the entry selects is selected by others as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What does nothing in one entry: `count` `of` its rows, IDs or pairs. `entry` is where it stands."""
+
+    entry: str
+    kind: RemarkKind
+    count: int
+    of: int
+    examples: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """Everything that is going to be sent: chunks 0 to `requests` - 1, in stage order.
 
     `digest` is the SHA-256 (hex) of the canonical chunks: equal digests delete the same pairs by the same requests.
     `body_bytes` is the size of all request bodies together, in bytes. A plan whose search was bound by time, not by
-    steps, isn't `reproducible`.
+    steps, isn't `reproducible`. `remarks` say what in the selection does nothing.
     """
 
     stages: tuple[StagePlan, ...]
     digest: str
     body_bytes: int
     reproducible: bool = True
+    remarks: tuple[Remark, ...] = ()
 
     @cached_property
     def _ends(self) -> tuple[int, ...]:
@@ -258,6 +284,19 @@ class Answer(StrEnum):
     GATEWAY_REFUSED = "gateway_refused"
 
 
+class Absence(StrEnum):
+    """How it came that there is no whole answer."""
+
+    LATE = "late"
+    """It took too long."""
+    SILENT = "silent"
+    """The connection was closed or reset before a byte of it came."""
+    STALE = "stale"
+    """So was one that had been kept: most likely it had ended before."""
+    BROKEN = "broken"
+    """It was cut off, isn't HTTP, or may be another request's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """What an answer's headers say of one of the gateway's limits: of `limit` calls in `seconds`, `remaining` are left
@@ -275,7 +314,9 @@ class Reply(Generic[T_co]):
 
     `status` is HTTP's and `code` the JSON's, None where there was none. `data` is the payload of an `OK` answer.
     `retry_after` is the gateway's wish in seconds from the answer, None if it named none. `limits` are what its headers
-    say of its limits, which may be anything but the truth.
+    say of its limits, which may be anything but the truth. `absence` says what became of the answer to a call that is
+    `UNANSWERED`, if that is known. `resent`: the call was made twice, and the first time, on a kept connection that
+    turned out to be dead, it may have arrived.
     """
 
     answer: Answer
@@ -286,6 +327,8 @@ class Reply(Generic[T_co]):
     data: T_co | None = None
     retry_after: float | None = None
     limits: tuple[Told, ...] = ()
+    absence: Absence | None = None
+    resent: bool = False
 
 
 def describe(reply: Reply[object]) -> str:
@@ -328,11 +371,16 @@ class PipelineStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """A row of List Pipelines. `status` is kept as sent: the gateway may know more of them than we do."""
+    """A row of List Pipelines. `status` is kept as sent: the gateway may know more of them than we do.
+
+    `updated` is its `updateTime`, as sent: it changes when the pipeline does. Empty, like `version`, if it wasn't told.
+    """
 
     id: str
     name: str
     status: str
+    version: str = ""
+    updated: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,6 +452,12 @@ class Outcome:
     first_sent_at: float | None = None
     last_answered_at: float | None = None
     parts: tuple[Part, ...] = ()
+
+    @property
+    def takes_back(self) -> bool:
+        """The chunk's record before this one said `deleted`, which has come into doubt: nothing was sent since."""
+        doubted = self.verdict is Verdict.UNKNOWN and self.first_sent_at is None and self.last_answered_at is not None
+        return doubted or self.verdict is Verdict.SUSPECT
 
 
 @dataclass(frozen=True, slots=True)
@@ -548,7 +602,8 @@ class Report:
     """A whole run, folded from its journal. `seconds` run from the first call to the last answer of each session.
 
     `unlisted_pairs` were planned to be deleted though nobody selected them. `held` says what held the run back,
-    most of the time first; `uses` what was asked of it while it ran, in order.
+    most of the time first; `uses` what was asked of it while it ran, in order; `remarks` what in the selection does
+    nothing.
     """
 
     run: str
@@ -569,6 +624,7 @@ class Report:
     unlisted_pairs: int = 0
     held: tuple[Held, ...] = ()
     uses: tuple[Use, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
     @property
     def requests_per_second(self) -> float:

@@ -16,7 +16,7 @@ from bulkstate.errors import InputError
 from bulkstate.model import Pair, Stage
 from bulkstate.selection import Entry, read_pairs, select
 from tests.selection.conftest import Write
-from tests.selection.spoken import FIELD, WHERE, block, complaints, ids, one, pairs, target
+from tests.selection.spoken import FIELD, WHERE, block, complaints, ids, one, pairs, pairs_in_place, target
 
 PAIRS = "asset_id,point_id\na,p\nb,q\na,p\n"
 
@@ -37,6 +37,15 @@ def test_blocks_and_pairs_of_one_stage_share_dictionaries(write: Write) -> None:
     assert target(relation) == {("b", "p"), ("a", "p"), ("b", "q"), ("c", "q"), ("a", "q")}
     assert relation.pairs.tolist() == [0, 3]
     assert relation.duplicates == 1
+
+
+def test_pairs_in_place_are_those_of_a_table(write: Write) -> None:
+    in_place = one(pairs_in_place(("a", "p"), ("b", "q"), ("a", "p")))
+    table = one(pairs(write("pairs.csv", PAIRS)))
+    assert (in_place.assets, in_place.points, in_place.duplicates) == (table.assets, table.points, table.duplicates)
+    assert target(in_place) == target(table) == {("a", "p"), ("b", "q")}
+    assert target(one(pairs_in_place(("a*", "p"), literal=True))) == {("a*", "p")}
+    assert read_pairs(pairs_in_place(("b", "q"), ("a", "p"))) == (Pair("a", "p"), Pair("b", "q"))
 
 
 def test_entries_for_one_stage_are_merged_and_stages_sorted() -> None:
@@ -180,6 +189,14 @@ def test_bad_ids_in_place(id_: str, why: str) -> None:
     assert line.startswith(f"{WHERE}: {FIELD}.assets[1]: the ID ")
     assert why in line
     assert len(line) < 300
+
+
+def test_bad_pairs_in_place() -> None:
+    assert complaints(pairs_in_place(("a", "p"), ("b,c", "p"), ("d", "q*"))) == [
+        f"{WHERE}: {FIELD}.pairs[1]: the ID 'b,c' holds a comma, by which the gateway separates IDs",
+        f"{WHERE}: {FIELD}.pairs[2]: the ID 'q*' holds * or ?, and there are no wildcards "
+        "(if it is meant, say `ids: literal` beside the source)",
+    ]
 
 
 def test_all_mistakes_of_all_sources_are_told(write: Write) -> None:
