@@ -202,6 +202,14 @@ class Remark:
     examples: tuple[str, ...] = ()
 
 
+class Effort(StrEnum):
+    """How hard fewer requests are looked for, in steps: the same effort makes the same plan on every machine."""
+
+    QUICK = "quick"
+    NORMAL = "normal"
+    THOROUGH = "thorough"
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """Everything that is going to be sent: chunks 0 to `requests` - 1, in stage order.
@@ -216,6 +224,7 @@ class Plan:
     body_bytes: int
     reproducible: bool = True
     remarks: tuple[Remark, ...] = ()
+    effort: Effort | None = None
 
     @cached_property
     def _ends(self) -> tuple[int, ...]:

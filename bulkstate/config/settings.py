@@ -18,7 +18,7 @@ from bulkstate.forms.sections import Found, Made, Maybe, OneOrMore, Section
 from bulkstate.forms.single import AutoOr, Choice, Duration, FilePath, Flag, JsonObject, RateOf, ShareOf, Size, Whole
 from bulkstate.forms.values import A_FIFTH, AUTO, WHOLE, Auto, Share
 from bulkstate.gateway.wire import PAIRS_PER_REQUEST
-from bulkstate.planner.effort import Effort
+from bulkstate.model import Effort
 from bulkstate.policy.retry import RetryPolicy
 from bulkstate.rates import Rate
 from bulkstate.selection import Entry, PairSource

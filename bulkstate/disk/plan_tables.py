@@ -1,14 +1,15 @@
 """A plan as SQLite tables: the part of a journal that says what was going to be sent.
 
 IDs are stored once, as a JSON list that SQLite's own `json_each` can read. Chunks are index ranges: tiles of a grid
-share their sets of positions, so each distinct set is stored once, as runs of consecutive positions.
+share their sets of positions, so each distinct set is stored once, as runs of consecutive positions. So is what stages
+of one selection share, their *cover*. Version 1, which earlier releases wrote, stored a cover with each stage.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice, pairwise, starmap
 from typing import Final
 
@@ -17,18 +18,32 @@ import orjson
 from numpy.typing import NDArray
 
 from bulkstate.disk.database import check_rows
-from bulkstate.model import Evidence, IndexArray, LowerBound, Plan, Rectangle, Remark, RemarkKind, Stage, StagePlan
+from bulkstate.model import (
+    Argument,
+    Effort,
+    Evidence,
+    IndexArray,
+    LowerBound,
+    Plan,
+    Rectangle,
+    Remark,
+    RemarkKind,
+    Stage,
+    StagePlan,
+)
 
-SCHEMA: Final = (
+_DICTIONARY: Final = """CREATE TABLE dictionary (
+        id INTEGER PRIMARY KEY,
+        ids TEXT NOT NULL                -- a JSON list, in the order that positions count
+    )"""
+
+_SCHEMA_1: Final = (
     """CREATE TABLE plan (
         digest TEXT NOT NULL,
         body_bytes INTEGER NOT NULL,
         reproducible INTEGER NOT NULL    -- 0 if the search was bound by time
     )""",
-    """CREATE TABLE dictionary (
-        id INTEGER PRIMARY KEY,
-        ids TEXT NOT NULL                -- a JSON list, in the order that positions count
-    )""",
+    _DICTIONARY,
     """CREATE TABLE stage (
         id INTEGER PRIMARY KEY,          -- from 0, in the plan's order
         pipeline TEXT NOT NULL,
@@ -48,6 +63,38 @@ SCHEMA: Final = (
         sets BLOB NOT NULL,              -- int32 per chunk of the stage: its set
         PRIMARY KEY (stage, kind)
     )""",
+)
+_SCHEMA_2: Final = (
+    """CREATE TABLE plan (
+        digest TEXT NOT NULL,
+        body_bytes INTEGER NOT NULL,
+        reproducible INTEGER NOT NULL,   -- 0 if the search was bound by time
+        effort TEXT NOT NULL             -- how hard fewer requests were looked for
+    )""",
+    _DICTIONARY,
+    """CREATE TABLE cover (
+        id INTEGER PRIMARY KEY,
+        pairs INTEGER NOT NULL,
+        kept_pairs INTEGER NOT NULL,
+        bound INTEGER NOT NULL,
+        proof TEXT NOT NULL,
+        evidence TEXT NOT NULL           -- JSON: [load, how many blocks, their weights, argument] of each
+    )""",
+    """CREATE TABLE stage (
+        id INTEGER PRIMARY KEY,          -- from 0, in the plan's order
+        pipeline TEXT NOT NULL,
+        name TEXT NOT NULL,
+        cover INTEGER NOT NULL REFERENCES cover
+    )""",
+    """CREATE TABLE side (
+        cover INTEGER NOT NULL REFERENCES cover,
+        kind TEXT NOT NULL,              -- assets or points: of chunks, of unlisted rectangles, of evidence
+        dictionary INTEGER NOT NULL REFERENCES dictionary,
+        runs BLOB NOT NULL,              -- pairs of int32, little-endian: first position, how many follow each other
+        ends BLOB NOT NULL,              -- int32 per set: the runs of set i end before run ends[i]
+        sets BLOB NOT NULL,              -- int32 per chunk of the cover: its set
+        PRIMARY KEY (cover, kind)
+    )""",
     """CREATE TABLE remark (
         entry TEXT NOT NULL,             -- where it stands in the configuration
         kind TEXT NOT NULL,
@@ -56,7 +103,42 @@ SCHEMA: Final = (
         examples TEXT NOT NULL           -- a JSON list
     )""",
 )
-"""Statements that make the tables, to be run once in an empty file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A version of the tables: what makes them, to be run once in an empty file, their names, and how to read them."""
+
+    schema: tuple[str, ...]
+    tables: tuple[str, ...]
+    plan: str
+    covers: str
+    stages: str
+    side: str
+    remarks: str | None
+
+
+LAYOUTS: Final = {
+    1: Layout(
+        _SCHEMA_1,
+        ("plan", "dictionary", "stage", "side"),
+        "SELECT digest, body_bytes, reproducible, '' FROM plan",
+        "SELECT id, pairs, kept_pairs, bound, proof, evidence FROM stage",
+        "SELECT pipeline, name, id FROM stage ORDER BY id",
+        "SELECT dictionary, runs, ends, sets FROM side WHERE stage = ? AND kind = ?",
+        None,
+    ),
+    2: Layout(
+        _SCHEMA_2,
+        ("plan", "dictionary", "cover", "stage", "side", "remark"),
+        "SELECT digest, body_bytes, reproducible, effort FROM plan",
+        "SELECT id, pairs, kept_pairs, bound, proof, evidence FROM cover",
+        "SELECT pipeline, name, cover FROM stage ORDER BY id",
+        "SELECT dictionary, runs, ends, sets FROM side WHERE cover = ? AND kind = ?",
+        "SELECT entry, kind, count, total, examples FROM remark ORDER BY rowid",
+    ),
+}
+"""The versions that can be read; the last one is written."""
 
 MOST_POSITIONS: Final = 1 << 27
 """Positions that the sets of one side name together: a plan of a million requests has a tenth."""
@@ -75,42 +157,54 @@ class _Side:
 
 
 def write(connection: sqlite3.Connection, plan: Plan) -> None:
-    """Put `plan` into the empty tables of `SCHEMA`, within the connection's transaction."""
-    connection.execute("INSERT INTO plan VALUES (?, ?, ?)", (plan.digest, plan.body_bytes, plan.reproducible))
-    dictionaries: dict[str, int] = {}
+    """Put `plan` into the empty tables of the newest layout, within the connection's transaction."""
+    facts = (plan.digest, plan.body_bytes, plan.reproducible, plan.effort or "")
+    connection.execute("INSERT INTO plan VALUES (?, ?, ?, ?)", facts)
+    writer = _Writer(connection)
     for number, stage in enumerate(plan.stages):
-        _write_stage(connection, number, stage, dictionaries)
-    connection.executemany("INSERT INTO dictionary (ids, id) VALUES (?, ?)", dictionaries.items())
+        row = (number, stage.stage.pipeline, stage.stage.name, writer.cover(stage))
+        connection.execute("INSERT INTO stage VALUES (?, ?, ?, ?)", row)
     remarks = ((r.entry, r.kind, r.count, r.of, orjson.dumps(r.examples).decode()) for r in plan.remarks)
     connection.executemany("INSERT INTO remark VALUES (?, ?, ?, ?, ?)", remarks)
 
 
-def _write_stage(connection: sqlite3.Connection, number: int, plan: StagePlan, dictionaries: dict[str, int]) -> None:
-    bound = plan.lower_bound
-    connection.execute(
-        "INSERT INTO stage VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            number,
-            plan.stage.pipeline,
-            plan.stage.name,
-            plan.pairs,
-            plan.kept_pairs,
-            bound.requests,
-            bound.proof,
-            orjson.dumps([[each.load, len(each.blocks), each.weights] for each in bound.evidence]).decode(),
-        ),
-    )
-    assets = dictionaries.setdefault(orjson.dumps(plan.assets).decode(), len(dictionaries))
-    points = dictionaries.setdefault(orjson.dumps(plan.points).decode(), len(dictionaries))
-    for of, rectangles in zip(_RECTANGLES, _rectangles(plan), strict=True):
-        sides = (
-            ("assets", assets, [each.assets for each in rectangles]),
-            ("points", points, [each.points for each in rectangles]),
-        )
-        for kind, dictionary, arrays in sides:
-            side = _encode(arrays)
-            row = (number, f"{of}{kind}", dictionary, side.runs, side.ends, side.sets)
-            connection.execute("INSERT INTO side VALUES (?, ?, ?, ?, ?, ?)", row)
+class _Writer:
+    """Writes covers and dictionaries, each once."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._covers: dict[tuple[int, ...], int] = {}
+        self._dictionaries: dict[str, int] = {}
+
+    def cover(self, plan: StagePlan) -> int:
+        """The number of the cover of a stage. Stages that were planned once share all of it."""
+        shared = tuple(map(id, (plan.assets, plan.points, plan.rectangles, plan.unlisted, plan.lower_bound)))
+        if shared not in self._covers:
+            self._covers[shared] = len(self._covers)
+            self._write_cover(self._covers[shared], plan)
+        return self._covers[shared]
+
+    def _write_cover(self, number: int, plan: StagePlan) -> None:
+        bound = plan.lower_bound
+        evidence = [[each.load, len(each.blocks), each.weights, each.argument] for each in bound.evidence]
+        row = (number, plan.pairs, plan.kept_pairs, bound.requests, bound.proof, orjson.dumps(evidence).decode())
+        self._connection.execute("INSERT INTO cover VALUES (?, ?, ?, ?, ?, ?)", row)
+        assets, points = self._dictionary(plan.assets), self._dictionary(plan.points)
+        for of, rectangles in zip(_RECTANGLES, _rectangles(plan), strict=True):
+            self._write_side(number, f"{of}assets", assets, [each.assets for each in rectangles])
+            self._write_side(number, f"{of}points", points, [each.points for each in rectangles])
+
+    def _write_side(self, cover: int, kind: str, dictionary: int, arrays: Sequence[IndexArray]) -> None:
+        side = _encode(arrays)
+        row = (cover, kind, dictionary, side.runs, side.ends, side.sets)
+        self._connection.execute("INSERT INTO side VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    def _dictionary(self, ids: tuple[str, ...]) -> int:
+        text = orjson.dumps(ids).decode()
+        if text not in self._dictionaries:
+            self._dictionaries[text] = len(self._dictionaries)
+            self._connection.execute("INSERT INTO dictionary VALUES (?, ?)", (self._dictionaries[text], text))
+        return self._dictionaries[text]
 
 
 _RECTANGLES: Final = "", "unlisted ", "evidence "
@@ -121,26 +215,30 @@ def _rectangles(plan: StagePlan) -> tuple[Sequence[Rectangle], ...]:
     return plan.rectangles, plan.unlisted, [block for each in plan.lower_bound.evidence for block in each.blocks]
 
 
-def read(connection: sqlite3.Connection) -> Plan:
-    """The plan that `write` put there.
+def read(connection: sqlite3.Connection, version: int) -> Plan:
+    """The plan that `write` put there, or that of an earlier release did, by the version of its layout.
 
     Whoever calls checks the digest. ValueError, IndexError or sqlite3.Error where the tables hold something else.
     """
-    check_rows(connection, "plan", "dictionary", "stage", "side", "remark")
-    found = connection.execute("SELECT digest, body_bytes, reproducible FROM plan").fetchone()
+    layout = LAYOUTS[version]
+    check_rows(connection, *layout.tables)
+    found = connection.execute(layout.plan).fetchone()
     if found is None:
         raise ValueError("it holds no plan")
-    plan_digest, body_bytes, reproducible = found
+    plan_digest, body_bytes, reproducible, effort = found
     dictionaries = {id_: _ids(text) for id_, text in connection.execute("SELECT id, ids FROM dictionary")}
-    rows = connection.execute("SELECT * FROM stage ORDER BY id").fetchall()
-    stages = tuple(_read_stage(connection, row, dictionaries) for row in rows)
-    return Plan(stages, plan_digest, body_bytes, bool(reproducible), _remarks(connection))
+    covers = {row[0]: _read_cover(connection, layout, row, dictionaries) for row in connection.execute(layout.covers)}
+    stages = tuple(
+        replace(covers[cover], stage=Stage(pipeline, name))
+        for pipeline, name, cover in connection.execute(layout.stages)
+    )
+    remarks = _remarks(connection.execute(layout.remarks)) if layout.remarks else ()
+    return Plan(stages, plan_digest, body_bytes, bool(reproducible), remarks, Effort(effort) if effort else None)
 
 
-def _remarks(connection: sqlite3.Connection) -> tuple[Remark, ...]:
-    found = connection.execute("SELECT entry, kind, count, total, examples FROM remark ORDER BY rowid")
+def _remarks(rows: Iterable[tuple[str, str, int, int, str]]) -> tuple[Remark, ...]:
     return tuple(
-        Remark(entry, RemarkKind(kind), count, total, _texts(examples)) for entry, kind, count, total, examples in found
+        Remark(entry, RemarkKind(kind), count, total, _texts(examples)) for entry, kind, count, total, examples in rows
     )
 
 
@@ -160,20 +258,25 @@ def _ids(text: str) -> tuple[str, ...]:
     return tuple(ids)
 
 
-def _read_stage(
+_NOWHERE: Final = Stage("", "")
+
+
+def _read_cover(
     connection: sqlite3.Connection,
-    row: tuple[int, str, str, int, int, int, str, str],
+    layout: Layout,
+    row: tuple[int, int, int, int, str, str],
     dictionaries: dict[int, tuple[str, ...]],
 ) -> StagePlan:
-    number, pipeline, name, pairs, kept_pairs, bound, proof, evidence = row
+    """A cover, as the plan of a stage without a name."""
+    number, pairs, kept_pairs, bound, proof, evidence = row
     found = []
     for of in _RECTANGLES:
-        assets, asset_sets = _read_side(connection, number, f"{of}assets", dictionaries)
-        points, point_sets = _read_side(connection, number, f"{of}points", dictionaries)
+        assets, asset_sets = _read_side(connection, layout, number, f"{of}assets", dictionaries)
+        points, point_sets = _read_side(connection, layout, number, f"{of}points", dictionaries)
         found.append(tuple(starmap(Rectangle, zip(asset_sets, point_sets, strict=True))))
     rectangles, unlisted, blocks = found
     lower_bound = LowerBound(bound, proof, _evidence(orjson.loads(evidence), blocks))
-    return StagePlan(Stage(pipeline, name), assets, points, rectangles, pairs, lower_bound, unlisted, kept_pairs)
+    return StagePlan(_NOWHERE, assets, points, rectangles, pairs, lower_bound, unlisted, kept_pairs)
 
 
 def _evidence(parts: object, blocks: tuple[Rectangle, ...]) -> tuple[Evidence, ...]:
@@ -186,18 +289,18 @@ def _evidence(parts: object, blocks: tuple[Rectangle, ...]) -> tuple[Evidence, .
 
 def _piece_of_evidence(part: object, blocks: Iterator[Rectangle]) -> Evidence:
     match part:
-        case [int(load), int(count), list(weights)] if load >= 0 and all(isinstance(each, int) for each in weights):
-            return Evidence(tuple(islice(blocks, count)), load, tuple(weights))
+        case [int(load), int(count), list(weights), *rest] if load >= 0 and all(isinstance(w, int) for w in weights):
+            argument = Argument(str(rest[0])) if rest else Argument.WEIGHTS if weights else Argument.PAIRS
+            return Evidence(tuple(islice(blocks, count)), load, tuple(weights), argument)
     raise ValueError("its evidence isn't such")
 
 
 def _read_side(
-    connection: sqlite3.Connection, stage: int, kind: str, dictionaries: dict[int, tuple[str, ...]]
+    connection: sqlite3.Connection, layout: Layout, cover: int, kind: str, dictionaries: dict[int, tuple[str, ...]]
 ) -> tuple[tuple[str, ...], list[IndexArray]]:
-    query = "SELECT dictionary, runs, ends, sets FROM side WHERE stage = ? AND kind = ?"
-    found = connection.execute(query, (stage, kind)).fetchone()
+    found = connection.execute(layout.side, (cover, kind)).fetchone()
     if found is None or found[0] not in dictionaries:
-        raise ValueError(f"stage {stage} has no {kind}")
+        raise ValueError(f"cover {cover} has no {kind}")
     ids = dictionaries[found[0]]
     return ids, _decode(_Side(*found[1:]), len(ids))
 

@@ -19,13 +19,13 @@ from uuid import uuid4
 
 from bulkstate.disk import plan_tables
 from bulkstate.disk.database import Foreign, Format, check_rows, connect_to_read
+from bulkstate.disk.plan_tables import LAYOUTS
 from bulkstate.errors import InputError, PlanAltered, PlanStale, Problem
 from bulkstate.model import Pair, Plan, Stage
 from bulkstate.pairs.digest import digest
 from bulkstate.selection import Fingerprint
 
-_SCHEMA: Final = (
-    *plan_tables.SCHEMA,
+_TABLES: Final = (
     """CREATE TABLE saved (
         made_at REAL NOT NULL,           -- UNIX seconds
         version TEXT NOT NULL,           -- of bulkstate
@@ -35,19 +35,10 @@ _SCHEMA: Final = (
     "CREATE TABLE witness (pipeline TEXT NOT NULL, stage TEXT NOT NULL, asset TEXT NOT NULL, point TEXT NOT NULL)",
     "CREATE TABLE seal (sha256 TEXT NOT NULL)",
 )
-FORMAT: Final = Format("a saved plan", 0x424B5350, {1: _SCHEMA})
-"""SQLite's header calls it BKSP."""
-
-_SEALED: Final = (
-    "SELECT * FROM plan",
-    "SELECT * FROM dictionary ORDER BY rowid",
-    "SELECT * FROM stage ORDER BY rowid",
-    "SELECT * FROM side ORDER BY rowid",
-    "SELECT * FROM remark ORDER BY rowid",
-    "SELECT * FROM saved",
-    "SELECT * FROM input ORDER BY rowid",
-    "SELECT * FROM witness ORDER BY rowid",
+FORMAT: Final = Format(
+    "a saved plan", 0x424B5350, {version: (*layout.schema, *_TABLES) for version, layout in LAYOUTS.items()}
 )
+"""SQLite's header calls it BKSP. Its versions are those of the plan's tables."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +76,7 @@ def write(saved: SavedPlan, path: Path) -> None:
         connection.execute("BEGIN")
         FORMAT.make(connection)
         _insert(connection, saved)
-        connection.execute("INSERT INTO seal VALUES (?)", (_seal(connection),))
+        connection.execute("INSERT INTO seal VALUES (?)", (_seal(connection, FORMAT.newest),))
         connection.execute("COMMIT")
 
 
@@ -133,8 +124,7 @@ def read(path: Path) -> SavedPlan:
             hint = "bulkstate plan CONFIG -o PLAN makes one"
             raise InputError(Problem("isn't a saved plan", where=str(path), hint=hint))
         with closing(connect_to_read(path)) as connection:
-            FORMAT.version_of(connection)
-            return _read(connection)
+            return _read(connection, FORMAT.version_of(connection))
     except OSError as error:
         raise InputError(Problem(f"can't be read: {error.strerror}", where=str(path))) from error
     except Foreign as error:
@@ -152,15 +142,15 @@ def refuse_stale(saved: SavedPlan) -> None:
         raise PlanStale(message, hint="make the plan anew, or say --even-if-stale")
 
 
-def _read(connection: sqlite3.Connection) -> SavedPlan:
+def _read(connection: sqlite3.Connection, version: int) -> SavedPlan:
     check_rows(connection, "saved", "input", "witness", "seal")
     (seal,) = connection.execute("SELECT sha256 FROM seal").fetchone()
-    if seal != _seal(connection):
+    if seal != _seal(connection, version):
         raise ValueError("its seal is broken")
-    plan = plan_tables.read(connection)
+    plan = plan_tables.read(connection, version)
     if plan.digest != digest(plan.stages):
         raise ValueError("its chunks aren't those of its digest")
-    made_at, version, configuration = connection.execute("SELECT made_at, version, configuration FROM saved").fetchone()
+    made_at, by, configuration = connection.execute("SELECT made_at, version, configuration FROM saved").fetchone()
     inputs = connection.execute("SELECT path, size, sha256 FROM input ORDER BY rowid")
     witnesses = connection.execute("SELECT pipeline, stage, asset, point FROM witness ORDER BY rowid")
     return SavedPlan(
@@ -169,14 +159,21 @@ def _read(connection: sqlite3.Connection) -> SavedPlan:
         witnesses=tuple((Stage(pipeline, stage), Pair(asset, point)) for pipeline, stage, asset, point in witnesses),
         inputs=tuple(Fingerprint(Path(path), size, sha256) for path, size, sha256 in inputs),
         made_at=made_at,
-        version=version,
+        version=by,
     )
 
 
-def _seal(connection: sqlite3.Connection) -> str:
+def _sealed(version: int) -> Iterator[str]:
+    """Statements that read every table but the seal, row by row. Tables of one row aren't put in order."""
+    single = ("plan", "saved")
+    for table in (*LAYOUTS[version].tables, "saved", "input", "witness"):
+        yield f"SELECT * FROM {table}" + ("" if table in single else " ORDER BY rowid")  # noqa: S608 - our own tables
+
+
+def _seal(connection: sqlite3.Connection, version: int) -> str:
     """SHA-256, in hex, of every value in the sealed tables, each with its type and length."""
     total = sha256()
-    for query in _SEALED:
+    for query in _sealed(version):
         total.update(f"{query}\n".encode())
         for value in chain.from_iterable(connection.execute(query)):
             content = value if isinstance(value, bytes) else str(value).encode()

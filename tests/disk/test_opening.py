@@ -58,7 +58,7 @@ SPOILT: dict[str, tuple[Callable[[Path], None], str]] = {
     "a set before the first": (with_sql("UPDATE side SET sets = x'00000000010000000100000ffffffff0'"), "journal"),
     "a chunk without a side": (with_sql("UPDATE side SET sets = x'00000000' WHERE kind = 'assets'"), "journal"),
     "positions twice": (with_sql("UPDATE side SET runs = x'00000000020000000100000001000000'"), "ascending|end where"),
-    "negative counts": (with_sql("UPDATE stage SET pairs = -5"), "table stage"),
+    "negative counts": (with_sql("UPDATE cover SET pairs = -5"), "table cover"),
     "a digest that is no text": (with_sql("UPDATE plan SET digest = x'00'"), "table plan"),
     "an ID that is two": (with_sql("""UPDATE dictionary SET ids = '["A,B","C"]' WHERE id = 0"""), "list of IDs"),
     "IDs twice": (with_sql("""UPDATE dictionary SET ids = '["A","A","B","C"]' WHERE id = 0"""), "in order"),
@@ -79,7 +79,7 @@ SPOILT: dict[str, tuple[Callable[[Path], None], str]] = {
         with_sql("ALTER TABLE run ADD COLUMN more GENERATED ALWAYS AS (zeroblob(2000000000))"),
         "tables aren't those of its format",
     ),
-    "evidence that is none": (with_sql("""UPDATE stage SET evidence = '[{"load": 1}]'"""), "evidence"),
+    "evidence that is none": (with_sql("""UPDATE cover SET evidence = '[{"load": 1}]'"""), "evidence"),
     "more positions than anybody can hold": (
         with_sql(
             """UPDATE dictionary SET ids = (WITH RECURSIVE n(i) AS (SELECT 100000 UNION ALL SELECT i + 1 FROM n

@@ -133,8 +133,8 @@ ALTERED = {
     "input": "UPDATE input SET sha256 = 'cd'",
     "no input": "DELETE FROM input",
     "stage": "UPDATE stage SET name = 'Stage_02'",
-    "pairs": "UPDATE stage SET pairs = 1",
-    "proof": "UPDATE stage SET proof = 'trust me'",
+    "pairs": "UPDATE cover SET pairs = 1",
+    "proof": "UPDATE cover SET proof = 'trust me'",
     "IDs": "UPDATE dictionary SET ids = replace(ids, 'WTG', 'WTX')",
     "chunks": "UPDATE side SET sets = x'00000000' || sets",
     "digest": "UPDATE plan SET digest = 'abc'",
@@ -165,7 +165,7 @@ def test_the_digest_of_the_chunks_is_checked_beside_the_seal(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (sql("PRAGMA user_version = 2"), "plan: its format is version 2, and this bulkstate knows version 1"),
+        (sql("PRAGMA user_version = 3"), "plan: its format is version 3, and this bulkstate knows version 1 and 2"),
         (sql("PRAGMA application_id = 7"), "isn't a saved plan"),
         (lambda path: path.write_bytes(b""), "isn't a saved plan"),
         (lambda path: path.write_bytes(b"version: 1\n" * 20), "isn't a saved plan"),

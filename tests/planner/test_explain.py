@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkstate.model import Plan
+from bulkstate.model import Effort, Plan
 from bulkstate.pairs.relation import Unlisted
 from bulkstate.planner import plan
-from bulkstate.planner.effort import Effort
 from bulkstate.report.explained import explanation_to_json
 from tests.planner.test_law_one import Selection, relation, selections
 

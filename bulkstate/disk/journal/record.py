@@ -18,7 +18,7 @@ from bulkstate.disk import plan_tables
 from bulkstate.disk.database import check_rows, closed_on_error, connect_to_read
 from bulkstate.disk.journal import chain
 from bulkstate.disk.journal.chain import Head
-from bulkstate.disk.journal.tables import CHAINED, FORMAT, existing, reading, tables_of
+from bulkstate.disk.journal.tables import CHAINED, FORMAT, PLANS, existing, reading, tables_of
 from bulkstate.gateway.wire import Code
 from bulkstate.model import (
     Answer,
@@ -188,7 +188,7 @@ class Record:
     def plan(self) -> Plan:
         """The plan, as it was agreed to."""
         with reading(self.path):
-            return plan_tables.read(self._connection)
+            return plan_tables.read(self._connection, PLANS[self.format])
 
     @property
     def head(self) -> Head | None:
