@@ -301,6 +301,20 @@ class Pair:
     point: str
 
 
+@dataclass(frozen=True, slots=True)
+class LookedAt:
+    """A target pair that was looked at, in which stage, by which read, and by which entry of `where` it is selected.
+
+    `state` says whether it had any, None where the read failed.
+    """
+
+    read: int
+    stage: Stage
+    entry: str
+    pair: Pair
+    state: bool | None
+
+
 class PipelineStatus(StrEnum):
     """What List Pipelines can say of a pipeline (enos-api: the only documented source of a status)."""
 

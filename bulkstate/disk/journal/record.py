@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -15,14 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bulkstate.disk import plan_tables
-from bulkstate.disk.journal.tables import check_format, closed_on_error, connect_to_read, existing, reading
+from bulkstate.disk.journal.tables import check_format, closed_on_error, connect_to_read, existing, has_table, reading
 from bulkstate.gateway.wire import Code
 from bulkstate.model import (
     Answer,
     Grant,
+    LookedAt,
     Outcome,
     Pair,
     Part,
+    PipelineSeen,
     Plan,
     Point,
     Reply,
@@ -65,12 +67,18 @@ class RunFacts:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a session ended; `exit_code` is what its process said to whoever started it."""
+    """How a session ended; `exit_code` is what its process said to whoever started it.
+
+    `reason_code` names what ended it early, empty if it went to its end; `unread` says why what is left could not be
+    read back.
+    """
 
     at: float
     result: RunResult
     reason: str
     exit_code: int
+    reason_code: str = ""
+    unread: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +160,33 @@ class Record:
         query = """SELECT id, started_at, at, result, reason, exit
             FROM session LEFT JOIN ending ON session = id ORDER BY id"""
         with reading(self.path):
-            return tuple(map(_session, self._connection.execute(query)))
+            reasons = {session: rest for session, *rest in self._added("SELECT * FROM {}", "ending_reason")}
+            return tuple(_session(row, reasons.get(row[0], ())) for row in self._connection.execute(query))
+
+    def looked_at(self, *, after: bool = False) -> tuple[LookedAt, ...]:
+        """What was looked at before the first delete, or last after it."""
+        query = "SELECT read, pipeline, stage, entry, asset, point, state, at FROM {} WHERE after = ? ORDER BY seq"
+        with reading(self.path):
+            rows = list(self._added(query, "look", after))
+            latest = max((row[-1] for row in rows), default=0.0)
+            return tuple(_looked_at(*row) for *row, at in rows if at == latest)
+
+    def pipelines_seen(self) -> tuple[PipelineSeen, ...]:
+        """What the run saw of its pipelines, by ID: their state before it, and now."""
+        seen: dict[str, PipelineSeen] = {}
+        with reading(self.path):
+            for at, id_, name, status in self._added(
+                "SELECT at, id, name, status FROM {} ORDER BY seq", "pipeline_seen"
+            ):
+                first = seen.get(id_)
+                seen[id_] = PipelineSeen(id_, name, first.before if first else status, status, at)
+        return tuple(seen[id_] for id_ in sorted(seen))
+
+    def _added(self, query: str, table: str, *values: object) -> Iterable[Sequence[Any]]:
+        """Rows of a table that came later: an earlier version's journal doesn't have it, and says nothing of it."""
+        if not has_table(self._connection, table):
+            return ()
+        return self._connection.execute(query.format(table), values)
 
     @property
     def ending(self) -> tuple[RunResult, str]:
@@ -271,10 +305,14 @@ class Record:
     @property
     def verification(self) -> Verification | None:
         """What the last reading back found, None if there was none."""
-        query = "SELECT sampled, remaining, witnesses, witnesses_lost FROM verification ORDER BY seq DESC LIMIT 1"
+        query = "SELECT seq, sampled, remaining, witnesses, witnesses_lost FROM verification ORDER BY seq DESC LIMIT 1"
+        requests = "SELECT requests, of_requests, requests_remaining, at_most FROM {} WHERE verification = ?"
         with reading(self.path):
             found = self._connection.execute(query).fetchone()
-            return Verification(*found) if found else None
+            if found is None:
+                return None
+            number, *pairs = found
+            return Verification(*pairs, *chain.from_iterable(self._added(requests, "requests_read", number)))
 
     def _check_plan(self) -> None:
         (digest,) = self._connection.execute("SELECT digest FROM run").fetchone()
@@ -309,7 +347,11 @@ def _outcome(values: list[Any], chunks: int) -> Outcome:
     return Outcome(chunk, Verdict(verdict), *rest)
 
 
-def _session(row: tuple[int, float, float | None, str, str, int]) -> Session:
+def _looked_at(read: int, pipeline: str, stage: str, entry: str, asset: str, point: str, state: int | None) -> LookedAt:
+    return LookedAt(read, Stage(pipeline, stage), entry, Pair(asset, point), None if state is None else bool(state))
+
+
+def _session(row: tuple[int, float, float | None, str, str, int], reasons: Sequence[str]) -> Session:
     number, started_at, at, result, reason, exit_code = row
-    ending = None if at is None else Ending(at, RunResult(result), reason, exit_code)
+    ending = None if at is None else Ending(at, RunResult(result), reason, exit_code, *reasons)
     return Session(number, started_at, ending)

@@ -38,11 +38,19 @@ _TABLES: Final = {
     "call_grant": "seq INTEGER PRIMARY KEY, at REAL NOT NULL, calls INTEGER NOT NULL, spent INTEGER NOT NULL",
     "witness": """pipeline TEXT NOT NULL, stage TEXT NOT NULL, asset TEXT NOT NULL, point TEXT NOT NULL,
         PRIMARY KEY (pipeline, stage, asset, point)""",
+    "look": """seq INTEGER PRIMARY KEY, at REAL NOT NULL, after INTEGER NOT NULL, read INTEGER NOT NULL,
+        pipeline TEXT NOT NULL, stage TEXT NOT NULL, entry TEXT NOT NULL, asset TEXT NOT NULL, point TEXT NOT NULL,
+        state INTEGER""",
+    "pipeline_seen": """seq INTEGER PRIMARY KEY, at REAL NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL,
+        status TEXT NOT NULL""",
+    "ending_reason": "session INTEGER PRIMARY KEY REFERENCES session, code TEXT NOT NULL, unread TEXT NOT NULL",
+    "requests_read": """verification INTEGER PRIMARY KEY REFERENCES verification, requests INTEGER NOT NULL,
+        of_requests INTEGER NOT NULL, requests_remaining INTEGER NOT NULL, at_most INTEGER NOT NULL""",
     "verification": """seq INTEGER PRIMARY KEY, at REAL NOT NULL, sampled INTEGER NOT NULL, remaining INTEGER NOT NULL,
         witnesses INTEGER NOT NULL, witnesses_lost INTEGER NOT NULL""",
 }
-"""Times are UNIX seconds. A part's positions count among those of its parent. SQLite itself refuses to change or remove
-a row of any of these."""
+"""Times are UNIX seconds. A part's positions count among those of its parent. A look was made before the first delete,
+or after the last one. SQLite itself refuses to change or remove a row of any of these."""
 
 _APPEND_ONLY: Final = """CREATE TRIGGER {table}_{action} BEFORE {action} ON {table}
     BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END"""
@@ -133,10 +141,23 @@ def make_tables(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
     for statement in plan_tables.SCHEMA:
         connection.execute(statement)
+    add_missing_tables(connection)
+
+
+def add_missing_tables(connection: sqlite3.Connection) -> None:
+    """The tables that an earlier version's journal doesn't have: later ones only add some."""
+    there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     for table, columns in _TABLES.items():
-        connection.execute(f"CREATE TABLE {table} ({columns})")
-        for action in ("UPDATE", "DELETE"):
-            connection.execute(_APPEND_ONLY.format(table=table, action=action))
+        if table not in there:
+            connection.execute(f"CREATE TABLE {table} ({columns})")
+            for action in ("UPDATE", "DELETE"):
+                connection.execute(_APPEND_ONLY.format(table=table, action=action))
+
+
+def has_table(connection: sqlite3.Connection, name: str) -> bool:
+    """Whether the journal was written by a version that knew this table."""
+    query = "SELECT EXISTS (SELECT * FROM sqlite_master WHERE type = 'table' AND name = ?)"
+    return bool(connection.execute(query, (name,)).fetchone()[0])
 
 
 def check_format(connection: sqlite3.Connection) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple
 from pathlib import Path
 from sqlite3 import Connection
@@ -16,6 +16,7 @@ from bulkstate.disk import plan_tables
 from bulkstate.disk.journal.record import Ending, Record, RunFacts
 from bulkstate.disk.journal.tables import (
     FILE_NAME,
+    add_missing_tables,
     closed_on_error,
     connect_to_write,
     end_log,
@@ -24,7 +25,7 @@ from bulkstate.disk.journal.tables import (
     writing,
 )
 from bulkstate.errors import InputError, Problem, RunExists
-from bulkstate.model import Grant, Outcome, Pair, Part, Plan, Point, Stage, Use, Verification
+from bulkstate.model import Grant, LookedAt, Outcome, Pair, Part, Pipeline, Plan, Point, Stage, Use, Verification
 
 _TO_RESUME: Final = "To go on with it: bulkstate resume RUN_DIR. To start anew: name another run directory."
 _INSERT_OUTCOME: Final = "INSERT INTO outcome VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -97,7 +98,10 @@ class Journal(Record):
         Record.open(directory).close()
         path = directory / FILE_NAME
         with writing(path):
-            return cls(connect_to_write(path), path, hop or WriterThread())
+            connection = connect_to_write(path)
+            with closed_on_error(connection), transaction(connection):
+                add_missing_tables(connection)
+            return cls(connection, path, hop or WriterThread())
 
     def close(self) -> None:
         """Leave one file behind, which can be moved, or read from a read-only disk."""
@@ -144,17 +148,41 @@ class Journal(Record):
     def finish(self, ending: Ending) -> None:
         """The session ends."""
         row = (self._session, ending.at, ending.result, ending.reason, ending.exit_code)
-        self._insert("INSERT INTO ending VALUES (?, ?, ?, ?, ?)", [row])
+        self._insert_all(
+            {
+                "INSERT INTO ending VALUES (?, ?, ?, ?, ?)": [row],
+                "INSERT INTO ending_reason VALUES (?, ?, ?)": [(self._session, ending.reason_code, ending.unread)],
+            }
+        )
 
     def keep_witnesses(self, witnesses: Sequence[tuple[Stage, Pair]]) -> None:
         """These pairs outside the target have state, before the first delete."""
         rows = [(stage.pipeline, stage.name, pair.asset, pair.point) for stage, pair in witnesses]
         self._insert("INSERT OR IGNORE INTO witness VALUES (?, ?, ?, ?)", rows)
 
+    def keep_look(self, at: float, looked_at: Sequence[LookedAt], *, after: bool = False) -> None:
+        """So much was looked at, before the first delete or after the last one."""
+        rows = [
+            (at, after, each.read, each.stage.pipeline, each.stage.name, each.entry, *astuple(each.pair), each.state)
+            for each in looked_at
+        ]
+        self._insert("INSERT INTO look VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def saw_pipelines(self, at: float, pipelines: Iterable[Pipeline]) -> None:
+        """The pipelines were in these states."""
+        rows = [(at, pipeline.id, pipeline.name, pipeline.status) for pipeline in pipelines]
+        self._insert("INSERT INTO pipeline_seen VALUES (NULL, ?, ?, ?, ?)", rows)
+
     def verified(self, at: float, found: Verification) -> None:
         """Something was read back."""
         row = (at, found.sampled, found.remaining, found.witnesses, found.witnesses_lost)
-        self._insert("INSERT INTO verification VALUES (NULL, ?, ?, ?, ?, ?)", [row])
+        requests = (found.requests, found.of_requests, found.requests_remaining, found.at_most)
+        self._insert_all(
+            {
+                "INSERT INTO verification VALUES (NULL, ?, ?, ?, ?, ?)": [row],
+                "INSERT INTO requests_read SELECT max(seq), ?, ?, ?, ? FROM verification": [requests],
+            }
+        )
 
     def _insert(self, statement: str, rows: Rows) -> None:
         self._insert_all({statement: rows})
