@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from bulkstate.engine.reads import ReadFailed, Reads
@@ -26,7 +26,12 @@ async def look(reads: Reads, pipelines: Collection[str], require_paused: bool) -
     except ReadFailed as failure:
         return (Finding("gateway", False, str(failure)),)
     entry = Finding("gateway", True, "it answers, and accepts the credentials")
-    return (entry, *(_of_pipeline(name, found.get(name), require_paused) for name in sorted(set(pipelines))))
+    return (entry, *of_pipelines(found, pipelines, require_paused))
+
+
+def of_pipelines(found: Mapping[str, Pipeline], wanted: Collection[str], require_paused: bool) -> tuple[Finding, ...]:
+    """Whether each of the wanted pipelines is as a run needs it, given what the gateway lists."""
+    return tuple(_of_pipeline(name, found.get(name), require_paused) for name in sorted(set(wanted)))
 
 
 def _of_pipeline(name: str, found: Pipeline | None, require_paused: bool) -> Finding:

@@ -12,7 +12,7 @@ import anyio
 from bulkstate.engine.reads import ReadFailed, Reads
 from bulkstate.errors import BulkstateError
 from bulkstate.model import Chunk, Pair, Stage
-from bulkstate.pairs.chunks import Pieces
+from bulkstate.pairs.chunks import Chunks
 from bulkstate.policy.sampling import Sample, Stratum, drawn
 
 READERS: Final = 8
@@ -30,19 +30,19 @@ class Draw:
     strata: tuple[Stratum, ...]
 
 
-def draw(pieces: Pieces, deleted: Sequence[int], wanted: Sample, random: Random) -> Draw:
+def draw(chunks: Chunks, deleted: Sequence[int], wanted: Sample, random: Random) -> Draw:
     """As many of the deleted requests as are wanted, without replacement, from each stage its share."""
     stages: dict[Stage, list[int]] = {}
     for number in deleted:
-        stages.setdefault(pieces.place(number)[0].stage, []).append(number)
+        stages.setdefault(chunks.place(number)[0].stage, []).append(number)
     parts = drawn(wanted, list(map(len, stages.values())))
-    chunks = [
+    drawn_ones = [
         number
         for numbers, part in zip(stages.values(), parts, strict=True)
         for number in sorted(random.sample(numbers, part))
     ]
     strata = (Stratum(len(numbers), part) for numbers, part in zip(stages.values(), parts, strict=True))
-    return Draw(tuple(chunks), tuple(strata))
+    return Draw(tuple(drawn_ones), tuple(strata))
 
 
 async def read_all(reads: Reads, chunks: Sequence[Chunk] | Iterator[Chunk], heard: Heard) -> None:

@@ -54,6 +54,9 @@ class Presence:
         return f"{of}; assets without any: {self.assets_without:,} of {self.assets:,}, e.g. {', '.join(self.without)}"
 
 
+NOTHING_LOOKED_AT: Final = Presence()
+
+
 def presence(looked_at: Sequence[LookedAt]) -> Presence:
     """What a look found, summed up."""
     read = [each for each in looked_at if each.state is not None]

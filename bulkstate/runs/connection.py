@@ -20,7 +20,6 @@ from bulkstate.emulator.app import serve
 from bulkstate.emulator.world import default_world
 from bulkstate.engine.gate import Gate
 from bulkstate.engine.reads import Reads
-from bulkstate.gateway.address import one_spelling
 from bulkstate.gateway.client import Client
 from bulkstate.gateway.credentials import AppKey, Auth
 from bulkstate.model import Grant
@@ -28,7 +27,6 @@ from bulkstate.policy.auto.learnt import NOTHING, Learnt
 from bulkstate.policy.auto.pilot import Pilot
 from bulkstate.policy.bottleneck import SHORTEST_PAUSE
 from bulkstate.policy.pacing import Pacer
-from bulkstate.rates import Rate
 
 log = structlog.get_logger()
 
@@ -65,22 +63,6 @@ class Connection:
         return None if self.pilot is None else self.pilot.learnt().shifted(time.time() - self.clock())
 
 
-def windows(settings: Settings) -> tuple[Rate, ...]:
-    """The configured limits, as the pacer takes them."""
-    return tuple(Rate(rate.calls, rate.seconds) for rate in settings.limits.windows)
-
-
-def identity(settings: Settings, directory: Path) -> tuple[str, str]:
-    """Which gateway and organisation a run works on, however they are spelt.
-
-    Every run directory has an embedded gateway of its own.
-    """
-    gateway = settings.gateway
-    if isinstance(gateway, Embedded):
-        return f"embedded:{directory.resolve()}", ""
-    return one_spelling(gateway.url), gateway.org_id
-
-
 @asynccontextmanager
 async def connect(
     settings: Settings,
@@ -97,7 +79,7 @@ async def connect(
     """
     clock = asyncio.get_running_loop().time
     pilot = _pilot(settings, learnt.shifted(clock() - time.time()).not_after(clock()))
-    pacer, retry = Pacer(windows(settings), _history(grants, clock())), settings.retry
+    pacer, retry = Pacer(settings.limits.windows, _history(grants, clock())), settings.retry
     gate = Gate(pacer, time.time, clock, pilot, retry)
     async with (
         _address(settings.gateway, environ, directory) as address,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -19,8 +20,10 @@ from bulkstate.disk.journal.tables import check_format, closed_on_error, connect
 from bulkstate.gateway.wire import Code
 from bulkstate.model import (
     Answer,
+    Ended,
     Grant,
     LookedAt,
+    Origin,
     Outcome,
     Pair,
     Part,
@@ -41,6 +44,7 @@ from bulkstate.policy.bottleneck import By
 from bulkstate.policy.sizing import Sizing
 
 _NO_RECORD: Final = -1
+_VARIABLE: Final = re.compile(r"(?<!\$)\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _VERDICT_NUMBERS: Final = {verdict.value: number for number, verdict in enumerate(Verdict)}
 
 RESUMED: Final = frozenset({Verdict.NOT_SENT, Verdict.UNKNOWN, Verdict.SUSPECT})
@@ -200,6 +204,35 @@ class Record:
         doubts = self.doubts()
         return (RunResult.PARTIAL if doubts else RunResult.DELETED), doubts
 
+    @property
+    def ended(self) -> Ended:
+        """How the last session ended, and what was seen of the pipelines."""
+        seen = self.pipelines_seen()
+        last = self.sessions[-1].ending if self.sessions else None
+        if last is None:
+            return Ended(None, self._heard_of(), "", seen)
+        unread = "" if self._verified_since(last.at) else last.unread
+        return Ended(last.reason_code, last.at, unread, seen)
+
+    def _heard_of(self) -> float | None:
+        with reading(self.path):
+            query = """SELECT max(at) FROM (SELECT last_answered_at AS at FROM outcome
+                UNION ALL SELECT started_at FROM session)"""
+            at: float | None = self._connection.execute(query).fetchone()[0]
+            return at
+
+    @property
+    def origin(self) -> Origin:
+        """Where the run came from."""
+        facts, sessions = self.facts, self.sessions
+        return Origin(
+            facts.gateway,
+            facts.organisation,
+            tuple(dict.fromkeys(_VARIABLE.findall(facts.configuration))),
+            sessions[0].started_at if sessions else None,
+            facts.version,
+        )
+
     def doubts(self) -> str:
         """Why a run that went to its end isn't a full success, in words; empty if it is."""
         left = len(self.undeleted())
@@ -273,6 +306,12 @@ class Record:
         done = [_VERDICT_NUMBERS[Verdict.DELETED], _VERDICT_NUMBERS[Verdict.SPLIT]]
         chunks: list[int] = np.flatnonzero(~np.isin(self.verdicts(), done)).tolist()
         return chunks
+
+    def once_suspect(self) -> frozenset[int]:
+        """The chunks that a record calls suspect, be it the last one or not."""
+        with reading(self.path):
+            rows = self._connection.execute("SELECT DISTINCT chunk FROM outcome WHERE verdict = 'suspect'")
+            return frozenset(chunk for (chunk,) in rows)
 
     def uses(self) -> tuple[Use, ...]:
         """What somebody asked of the run while it ran, in order."""
