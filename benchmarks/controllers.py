@@ -20,11 +20,12 @@ from botocore.retries.standard import ExponentialBackoff, RetryContext, RetryEve
 from botocore.retries.throttling import CubicCalculator
 from gateway_sim import Caller, Job
 
-from bulkstate.engine.gate import Follower, Gate
+from bulkstate.engine.gate import Gate
 from bulkstate.gateway.api import StageStateApi
 from bulkstate.model import Answer, Attempt, Chunk, Told
 from bulkstate.policy.pacing import CATCH_UP, Pacer
 from bulkstate.policy.retry import RetryPolicy
+from bulkstate.policy.turns import Follower
 
 WORKERS: Final = 32
 """Calls under way at the most, for all of them."""

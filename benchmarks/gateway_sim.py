@@ -24,7 +24,7 @@ from trio.testing import MockClock
 
 from bulkstate.engine.engine import Engine, Equipment, Pace
 from bulkstate.engine.gate import Gate
-from bulkstate.engine.pipelines import Watch
+from bulkstate.engine.pipelines import StatusWatch
 from bulkstate.engine.reads import Reads
 from bulkstate.gateway.api import StageStateApi
 from bulkstate.model import (
@@ -46,6 +46,7 @@ from bulkstate.model import (
     Told,
     Verdict,
 )
+from bulkstate.pairs.chunks import Chunks
 from bulkstate.policy.concurrency import ConcurrencyPilot
 from bulkstate.policy.retry import RetryPolicy
 from bulkstate.rates import Rate
@@ -399,13 +400,14 @@ async def _do(job: Job, seed: str, contestant: Contestant) -> Taken:
     caller = contestant.caller(job, random)
     simulated = SimulatedApi(job.world, seed, caller.gate)
     api = caller.between(simulated)
-    watch = Watch(Reads(api, caller.gate, PATIENT, random.random), [PIPELINE])
+    status = StatusWatch(Reads(api, caller.gate, PATIENT, random.random), [PIPELINE])
     journal = Memory()
     now = trio.current_time
-    equipment = Equipment(api, caller.gate, watch, journal, Nobody(), random.random, now, now, caller.crew)
+    equipment = Equipment(api, caller.gate, status, journal, Nobody(), random.random, now, now)
     await caller.gate.keep(journal)
     with trio.fail_after(FOR_EVER):
-        ending = await Engine(equipment, Pace(caller.workers, PATIENT), a_plan(job.calls), range(job.calls)).run()
+        pace = Pace(caller.workers, PATIENT, caller.crew)
+        ending = await Engine(equipment, pace, Chunks(a_plan(job.calls)), range(job.calls)).run()
     if ending is not None:
         raise ending
     caller.done()

@@ -1,11 +1,15 @@
-"""Outcomes on their way to the recorder: two batches at the most, so that a slow disk holds back the network."""
+"""Outcomes on their way to disk, and their recorder: two batches at the most, so that a slow disk holds back the
+network."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import anyio
 
+from bulkstate.engine.ports import Journal
+from bulkstate.errors import JournalNotWritable
 from bulkstate.model import Outcome
 
 BATCH: Final = 256
@@ -14,9 +18,20 @@ BATCH_SECONDS: Final = 0.1
 
 
 class Outbox:
-    """One reader, many writers. An anyio stream would do the same, at ten times the cost an outcome."""
+    """One recorder, many who put. An anyio stream would do the same, at ten times the cost an outcome.
 
-    def __init__(self) -> None:
+    `recorded` is told of each outcome that is on disk, `failed` if one can't be put there: it shall end the run.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        recorded: Callable[[Outcome], None],
+        failed: Callable[[JournalNotWritable], None],
+    ) -> None:
+        self._journal = journal
+        self._recorded = recorded
+        self._failed = failed
         self._waiting: list[Outcome] = []
         self._closed = False
         self._begun = anyio.Event()
@@ -39,7 +54,17 @@ class Outbox:
         if len(self._waiting) == BATCH:
             self._full.set()
 
-    async def batch(self) -> list[Outcome]:
+    async def record(self) -> None:
+        """Put on disk whatever is handed over, until the outbox is closed. Whoever waits for it can't be cancelled, so
+        it can't be either: it ends with those who put."""
+        with anyio.CancelScope(shield=True):
+            try:
+                while batch := await self._batch():
+                    await self._write(batch)
+            finally:
+                self.close()
+
+    async def _batch(self) -> list[Outcome]:
         """The next outcomes to be put on disk, at least one; none once the outbox is closed and empty."""
         await self._begun.wait()
         with anyio.move_on_after(BATCH_SECONDS):
@@ -50,6 +75,15 @@ class Outbox:
         taken, self._taken = self._taken, anyio.Event()
         taken.set()
         return batch
+
+    async def _write(self, batch: list[Outcome]) -> None:
+        try:
+            await self._journal.record(batch)
+        except JournalNotWritable as reason:
+            self._failed(reason)
+            return
+        for outcome in batch:
+            self._recorded(outcome)
 
     def close(self) -> None:
         """Nobody puts anything any more, or nobody takes it: whoever waits is let go."""

@@ -80,7 +80,7 @@ class Health(Protocol):
         ...
 
 
-class _Fresh:
+class _Unsent:
     """The numbers of chunks that were never sent, in their order, or from far away."""
 
     def __init__(self, numbers: Sequence[int]) -> None:
@@ -118,7 +118,7 @@ class _Fresh:
         return self._numbers[index]
 
 
-class Work:
+class JobQueue:
     """Hands out jobs: those that the gateway throttled first, then retries that are due, then parts of chunks that were
     split, the latest first, then fresh chunks in order.
 
@@ -139,14 +139,16 @@ class Work:
         self._budget = budget
         self._health = health
         self._spell_out = spell_out
-        self._fresh = _Fresh(numbers)
+        self._unsent = _Unsent(numbers)
         self._first: deque[Job] = deque()
         self._waiting: list[tuple[float, int, Job]] = []
         self._parts: list[Job] = []
         self._order = count()
         self._repeated = False
-        self._under_way = 0
-        self._most = ANY_NUMBER
+        self.under_way = 0
+        """How many jobs were taken and not yet put back or down."""
+        self.most = ANY_NUMBER
+        """How many may be under way at once."""
         self._idle = 0
         self._closed = False
         self._changed = anyio.Event()
@@ -154,12 +156,12 @@ class Work:
     async def take(self) -> Job | None:
         """The next job, as soon as there is one; None once nothing is left, after `close`, or if so many are under way
         as may be: then there is one worker too many."""
-        while not self._closed and self._under_way < self._most:
+        while not self._closed and self.under_way < self.most:
             job = self._next()
             if job is not None:
-                self._under_way += 1
+                self.under_way += 1
                 return job
-            if not self._under_way and not self._waiting:
+            if not self.under_way and not self._waiting:
                 break
             await self._wait()
         self._announce()
@@ -186,7 +188,7 @@ class Work:
             return None
         if self._parts:
             return self._parts.pop()
-        number = self._fresh.elsewhere() if self._health.failing else self._fresh.next()
+        number = self._unsent.elsewhere() if self._health.failing else self._unsent.next()
         return None if number is None else Job(self._spell_out(number))
 
     async def _wait(self) -> None:
@@ -217,7 +219,7 @@ class Work:
 
     def put_down(self) -> None:
         """A job that was taken is out of a worker's hands: put back, divided, or at its outcome."""
-        self._under_way -= 1
+        self.under_way -= 1
         self._announce()
 
     def _announce(self) -> None:
@@ -228,26 +230,16 @@ class Work:
     @property
     def at_hand(self) -> bool:
         """Whether there may be a chunk that could be sent now."""
-        return bool(self._first or self._parts) or (self._fresh.left and len(self._waiting) < MOST_WAITING)
+        return bool(self._first or self._parts) or (self._unsent.left and len(self._waiting) < MOST_WAITING)
 
     @property
     def untried(self) -> bool:
         """There are chunks that were never sent."""
-        return bool(self._parts) or self._fresh.left
-
-    @property
-    def under_way(self) -> int:
-        """How many jobs were taken and not yet put back or down."""
-        return self._under_way
-
-    @property
-    def most(self) -> int:
-        """How many may be under way at once."""
-        return self._most
+        return bool(self._parts) or self._unsent.left
 
     def allow(self, most: int) -> None:
         """Let so many be under way at once, from the next one on."""
-        self._most = most
+        self.most = most
         self._announce()
 
     def close(self) -> None:

@@ -78,7 +78,7 @@ class Reads:
             tries = tries.after(attempt.reply)
             match decide(self._retry, tries, attempt.reply, self._random()):
                 case Yield():
-                    self._paused(self._gate.wait, "the gateway's rate limit")
+                    self._paused(self._gate.throttled_for, "the gateway's rate limit")
                 case Renew():
                     await self._api.renew(attempt.sent_at)
                     tries = replace(tries, renewed=True)

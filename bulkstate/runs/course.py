@@ -161,13 +161,13 @@ class Course:
     async def _plot(self, moment: Moment, now: float) -> None:
         stretch, self._since_point = self._since_point, _Stretch(now)
         self._plotted = True
-        await self._journal.plot(stretch.point(now, self._wall(), self._gate.rate, moment.in_flight))
+        await self._journal.plot(stretch.point(now, self._wall(), self._gate.admission.rate, moment.in_flight))
 
     def _tell(self, moment: Moment, now: float) -> None:
         stretch, self._since_status = self._since_status, _Stretch(now)
         self._calls += stretch.calls
         self._refused += stretch.refused
-        point = stretch.point(now, self._wall(), self._gate.rate, moment.in_flight)
+        point = stretch.point(now, self._wall(), self._gate.admission.rate, moment.in_flight)
         if self._pace is None or point.seconds >= STATUS_EVERY:  # the last fraction of a second has no pace
             self._pace = point
         status = Status(

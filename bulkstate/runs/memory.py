@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 import structlog
 
@@ -15,6 +14,7 @@ from bulkstate.config import AUTO, Embedded, Settings
 from bulkstate.disk.gateway_file import StateFile, default_path
 from bulkstate.disk.journal import Journal, sent_history
 from bulkstate.errors import Refused
+from bulkstate.gateway.address import one_spelling
 from bulkstate.model import Grant
 from bulkstate.policy.auto.learnt import NOTHING, VERSION, Learnt
 from bulkstate.rates import Rate
@@ -38,9 +38,7 @@ def identity(settings: Settings, directory: Path) -> tuple[str, str]:
     gateway = settings.gateway
     if isinstance(gateway, Embedded):
         return f"embedded:{directory.resolve()}", ""
-    parts = urlsplit(gateway.url)
-    port = parts.port or {"https": 443, "http": 80}[parts.scheme]
-    return f"{parts.scheme}://{parts.hostname}:{port}{parts.path.rstrip('/')}", gateway.org_id
+    return one_spelling(gateway.url), gateway.org_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,8 @@ from bulkstate.config import AUTO, MOST_CONCURRENCY, Auto, ReportFiles, Sample, 
 from bulkstate.disk import control
 from bulkstate.disk.journal import Ending, Journal, RunFacts, existing, make_run_directory
 from bulkstate.disk.locks import lock_run
-from bulkstate.engine import checks
-from bulkstate.engine.engine import Engine, Equipment, Heritage, Pace
-from bulkstate.engine.pipelines import Watch
+from bulkstate.engine.engine import Engine, Equipment, Pace
+from bulkstate.engine.pipelines import Finding, StatusWatch, findings, first_look, require
 from bulkstate.engine.reads import ReadFailed
 from bulkstate.errors import BulkstateError, CheckFailed, Interrupted, JournalNotWritable, Refused, Stopped
 from bulkstate.model import Pipeline, Plan, Report, RunResult, Verdict
@@ -68,12 +67,12 @@ def run_directory(plan: Plan) -> Path:
 # ── what can be done ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def check(settings: Settings, host: Host) -> tuple[checks.Finding, ...]:
+async def check(settings: Settings, host: Host) -> tuple[Finding, ...]:
     """Try the credentials and look at the pipelines of a configuration. Sends no delete."""
     pipelines = {entry.pipeline for entry in settings.delete}
     with host.stopping.cancels():
         async with connect(settings, host.environ, None) as connection:
-            return await checks.look(connection.reads, pipelines, settings.safety.require_paused)
+            return await first_look(connection.reads, pipelines, settings.safety.require_paused)
 
 
 async def start(prepared: Prepared, directory: Path, host: Host) -> Finished:
@@ -173,7 +172,7 @@ async def _require_ready(session: Session) -> None:
         found = await session.connection.reads.pipelines(session.pipelines)
     except ReadFailed as failure:
         raise CheckFailed(f"gateway {failure}", hint="put that right and start again: nothing was deleted") from failure
-    checks.require(checks.of_pipelines(found, session.pipelines, True))
+    require(findings(found, session.pipelines, True))
     session.journal.saw_pipelines(time.time(), found.values())
 
 
@@ -213,13 +212,14 @@ async def _delete(session: Session, numbers: Sequence[int]) -> None:
     settings, connection, journal = session.settings, session.connection, session.journal
     host, gate, clock = session.host, connection.gate, connection.clock
     every = settings.safety.status_every if settings.safety.require_paused else None
-    workers, crew = _workers(settings.limits.concurrency, connection.pilot)
-    pace = Pace(workers, settings.retry, every)
-    watch = Watch(connection.reads, session.pipelines)
-    with host.audience(journal.chunks(), numbers) as observer:
+    workers, pilot = _workers(settings.limits.concurrency, connection.pilot)
+    pace = Pace(workers, settings.retry, pilot)
+    status = StatusWatch(connection.reads, session.pipelines, every)
+    chunks = journal.chunks()
+    with host.audience(chunks, numbers) as observer:
         course = Course(observer, journal, journal.directory, gate, time.time, clock)
-        equipment = Equipment(connection.client, gate, watch, journal, course, random, time.time, clock, crew)
-        engine = Engine(equipment, pace, journal.plan, numbers, Heritage(journal.parts(), journal.sizing()))
+        equipment = Equipment(connection.client, gate, status, journal, course, random, time.time, clock)
+        engine = Engine(equipment, pace, chunks, numbers, journal.sizing(chunks))
         with host.stopping.drains(engine), session.by_hand.sets(engine):
             async with again_and_again(partial(course.look, engine), COURSE_SECONDS, host.stopping):
                 ending = await engine.run()

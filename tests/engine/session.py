@@ -16,14 +16,15 @@ from trio.testing import MockClock
 
 from bulkstate.disk.journal import RESUMED, Journal, Record, RunFacts, inline, sent_history
 from bulkstate.engine.engine import Engine, Equipment, Pace
-from bulkstate.engine.gate import Follower, Gate
-from bulkstate.engine.pipelines import Watch
+from bulkstate.engine.gate import Gate
+from bulkstate.engine.pipelines import StatusWatch
 from bulkstate.engine.reads import Reads
 from bulkstate.errors import BulkstateError
 from bulkstate.model import Attempt, LowerBound, Outcome, Plan, Rectangle, Stage, StagePlan, Verdict
 from bulkstate.pairs.digest import digest
 from bulkstate.policy.pacing import Pacer
 from bulkstate.policy.retry import RetryPolicy
+from bulkstate.policy.turns import Follower
 from bulkstate.rates import Rate
 
 from .gateway import ScriptedApi, World, pipelines_of
@@ -126,12 +127,12 @@ def assemble(
     gate = Gate(Pacer(settings.windows, history), wall, follower=follower, retry=settings.retry)
     api = ScriptedApi(world, gate)
     random = Random(settings.seed).random
-    watch = Watch(Reads(api, gate, settings.retry, random), pipelines_of(world.plan))
+    status = StatusWatch(Reads(api, gate, settings.retry, random), pipelines_of(world.plan), settings.status_every)
     witness = Witness()
-    equipment = Equipment(api, gate, watch, journal, witness, random, wall)
-    pace = Pace(settings.workers, settings.retry, settings.status_every)
+    equipment = Equipment(api, gate, status, journal, witness, random, wall)
+    pace = Pace(settings.workers, settings.retry)
     wanted = range(world.plan.requests) if numbers is None else numbers
-    return Session(Engine(equipment, pace, world.plan, wanted), gate, witness)
+    return Session(Engine(equipment, pace, journal.chunks(), wanted, journal.sizing(journal.chunks())), gate, witness)
 
 
 def create(directory: Path, plan: Plan, hop: Callable[..., Any] = inline) -> Journal:

@@ -10,7 +10,7 @@ import anyio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkstate.engine.queue import MOST_WAITING, Job, Work
+from bulkstate.engine.queue import MOST_WAITING, Job, JobQueue
 from bulkstate.model import Answer, Outcome
 from bulkstate.policy.retry import RESERVE, RetryBudget, RetryPolicy
 from bulkstate.rates import Rate
@@ -39,8 +39,8 @@ class Gateway:
     failing: bool = False
 
 
-def work_of(chunks: int, doubtful: bool = False, failing: bool = False) -> Work:
-    return Work(range(chunks), a_plan(chunks).chunk, RetryBudget(RetryPolicy()), Gateway(doubtful, failing))
+def work_of(chunks: int, doubtful: bool = False, failing: bool = False) -> JobQueue:
+    return JobQueue(range(chunks), a_plan(chunks).chunk, RetryBudget(RetryPolicy()), Gateway(doubtful, failing))
 
 
 def test_while_the_gateway_is_in_doubt_those_that_failed_and_those_that_never_did_take_turns() -> None:
@@ -68,7 +68,7 @@ def test_while_it_is_down_those_that_never_failed_come_from_all_over_the_plan() 
 def test_every_chunk_is_handed_out_once_however_often_it_fails(failing: list[bool], chunks: int) -> None:
     async def main() -> list[int]:
         gateway = Gateway()
-        work = Work(range(chunks), a_plan(max(chunks, 1)).chunk, RetryBudget(RetryPolicy()), gateway)
+        work = JobQueue(range(chunks), a_plan(max(chunks, 1)).chunk, RetryBudget(RetryPolicy()), gateway)
         numbers = []
         for gateway.failing in failing[:chunks]:
             numbers.append((await taken(work)).chunk.number)
@@ -83,7 +83,7 @@ def test_repeats_that_the_budget_cannot_afford_let_others_go_first_and_then_wait
         budget = RetryBudget(RetryPolicy(first_delay=1.0))
         for _ in range(int(RESERVE)):
             budget.repeats(0.0)
-        work = Work(range(4), a_plan(4).chunk, budget, Gateway())
+        work = JobQueue(range(4), a_plan(4).chunk, budget, Gateway())
         budget.repeats(anyio.current_time())
         for job in [await taken(work) for _ in range(3)]:
             work.put_back(job, anyio.current_time())
@@ -93,7 +93,7 @@ def test_repeats_that_the_budget_cannot_afford_let_others_go_first_and_then_wait
     assert virtually(main) == [(3, 0.0), (0, 0.2), (1, 0.4), (2, 0.6)]
 
 
-async def taken(work: Work) -> Job:
+async def taken(work: JobQueue) -> Job:
     job = await work.take()
     assert job is not None
     return job

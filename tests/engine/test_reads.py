@@ -13,9 +13,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bulkstate.engine.checks import look, require
 from bulkstate.engine.gate import Gate
-from bulkstate.engine.pipelines import Watch
+from bulkstate.engine.pipelines import StatusWatch, first_look, require
 from bulkstate.engine.readback import read_back, sample
 from bulkstate.engine.reads import ReadFailed, Reads
 from bulkstate.errors import CheckFailed
@@ -81,10 +80,10 @@ def test_one_look_answers_all_who_ask_also_one_that_fails(said: list[Say]) -> No
     world = World(PLAN, reads=said)
 
     async def ask(reads: Reads) -> None:
-        watch = Watch(reads, NAMES)
+        status = StatusWatch(reads, NAMES)
         async with anyio.create_task_group() as tasks:
             for _ in range(20):
-                tasks.start_soon(watch.look, anyio.current_time())
+                tasks.start_soon(status.look, anyio.current_time())
 
     reading(world, ask)
     assert len(world.calls) == (3 if said else 2)
@@ -92,15 +91,15 @@ def test_one_look_answers_all_who_ask_also_one_that_fails(said: list[Say]) -> No
 
 def test_a_pipeline_that_runs_is_a_finding() -> None:
     world = World(PLAN, running=[(0.0, 100.0)])
-    findings = reading(world, lambda reads: look(reads, NAMES, True))
+    findings = reading(world, lambda reads: first_look(reads, NAMES, True))
     assert [finding.passed for finding in findings] == [True, False, False]
     with pytest.raises(CheckFailed, match="pipeline0 is RUNNING"):
         require(findings)
-    require(reading(World(PLAN), lambda reads: look(reads, NAMES, True)))
+    require(reading(World(PLAN), lambda reads: first_look(reads, NAMES, True)))
 
 
 def test_a_gateway_that_does_not_answer_is_a_finding() -> None:
-    (finding,) = reading(World(PLAN, reads=[DOWN] * 9), lambda reads: look(reads, NAMES, True))
+    (finding,) = reading(World(PLAN, reads=[DOWN] * 9), lambda reads: first_look(reads, NAMES, True))
     assert not finding.passed
 
 

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkstate.disk.journal import Journal, Record
-from bulkstate.engine.engine import Engine, Equipment, Heritage, Pace
+from bulkstate.engine.engine import Engine, Equipment, Pace
 from bulkstate.engine.gate import Gate
-from bulkstate.engine.pipelines import Watch
+from bulkstate.engine.pipelines import StatusWatch
 from bulkstate.engine.reads import Reads
 from bulkstate.errors import Interrupted
 from bulkstate.gateway import wire
@@ -84,10 +84,10 @@ class Api:
 def an_engine(gateway: Capped, journal: Journal, workers: int, policy: RetryPolicy) -> Engine:
     gate = Gate(Pacer([Rate(1000, 1.0)]), wall)
     api = Api(gateway, gate)
-    watch = Watch(Reads(api, gate, policy, lambda: 0.5), ())
-    equipment = Equipment(api, gate, watch, journal, Witness(), lambda: 0.5, wall)
-    heritage = Heritage(journal.parts(), journal.sizing())
-    return Engine(equipment, Pace(workers, policy), journal.plan, journal.pending(), heritage)
+    status = StatusWatch(Reads(api, gate, policy, lambda: 0.5), ())
+    equipment = Equipment(api, gate, status, journal, Witness(), lambda: 0.5, wall)
+    chunks = journal.chunks()
+    return Engine(equipment, Pace(workers, policy), chunks, journal.pending(), journal.sizing(chunks))
 
 
 async def whole_run(

@@ -15,7 +15,7 @@ from bulkstate.disk import control
 from bulkstate.disk.journal import Record
 from bulkstate.engine.engine import Engine, Equipment, Pace
 from bulkstate.engine.gate import Gate
-from bulkstate.engine.pipelines import Watch
+from bulkstate.engine.pipelines import StatusWatch
 from bulkstate.engine.reads import Reads
 from bulkstate.model import Answer, Point
 from bulkstate.policy.bottleneck import By, Holding
@@ -45,10 +45,10 @@ async def followed(world: World, settings: Settings, directory: Path, audience: 
     api = ScriptedApi(world, gate)
     with create(directory, world.plan) as journal:
         course = Course(audience, journal, directory, gate, wall, anyio.current_time)
-        watch = Watch(Reads(api, gate, settings.retry, lambda: 0.5), pipelines_of(world.plan))
-        equipment = Equipment(api, gate, watch, journal, course, lambda: 0.5, wall)
+        status = StatusWatch(Reads(api, gate, settings.retry, lambda: 0.5), pipelines_of(world.plan))
+        equipment = Equipment(api, gate, status, journal, course, lambda: 0.5, wall)
         pace = Pace(settings.workers, settings.retry)
-        engine = Engine(equipment, pace, world.plan, range(world.plan.requests))
+        engine = Engine(equipment, pace, journal.chunks(), range(world.plan.requests))
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(look, course, engine)
             assert await engine.run() is None

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bulkstate.disk import plan_tables
-from bulkstate.disk.journal.tables import check_format, closed_on_error, connect_to_read, existing, has_table, reading
+from bulkstate.disk.database import check_rows, closed_on_error, connect_to_read
+from bulkstate.disk.journal.tables import FORMAT, TABLES, existing, has_table, reading
 from bulkstate.gateway.wire import Code
 from bulkstate.model import (
     Answer,
@@ -111,8 +112,9 @@ class Record:
         with reading(path):
             connection = connect_to_read(path)
             with closed_on_error(connection):
-                check_format(connection)
+                version = FORMAT.version_of(connection)
                 record = cls(connection, path)
+                check_rows(connection, *(table for table in TABLES[version] if table != "outcome"))
                 record._check_plan()
         return record
 
@@ -256,11 +258,11 @@ class Record:
         with reading(self.path):
             return Chunks(self.plan, self.parts())
 
-    def sizing(self) -> Sizing:
-        """What the gateway has said so far of requests that were too large for it."""
+    def sizing(self, chunks: Chunks) -> Sizing:
+        """What the gateway has said so far of requests that were too large for it; `chunks` are the record's."""
         query = """SELECT chunk, status, code, body_bytes FROM outcome
             WHERE (code = ? OR status = 413) AND verdict IN ('split', 'refused') ORDER BY seq"""
-        chunks, sizing = self.chunks(), Sizing()
+        sizing = Sizing()
         with reading(self.path):
             for chunk, status, code, body_bytes in self._connection.execute(query, (Code.TOO_MANY_POINTS,)):
                 reply: Reply[bool] = Reply(Answer.TOO_LARGE, status, code)
@@ -272,6 +274,7 @@ class Record:
         parts = {parent: tuple(parts) for parent, parts in groupby(self.parts(), lambda part: part.parent)}
         chunks = self.plan.requests + sum(map(len, parts.values()))
         with reading(self.path):
+            check_rows(self._connection, "outcome")
             for _, session, *values in self._connection.execute("SELECT * FROM outcome ORDER BY seq"):
                 outcome = _outcome(values, chunks)
                 if outcome.verdict is Verdict.SPLIT:
@@ -280,8 +283,9 @@ class Record:
 
     def verdicts(self) -> NDArray[np.int8]:
         """Every chunk's last verdict, by number: a place in `tuple(Verdict)`, or -1 without a record."""
-        last = np.full(len(self.chunks()), _NO_RECORD, np.int8)
         with reading(self.path):
+            (parts,) = self._connection.execute("SELECT count(*) FROM part").fetchone()
+            last = np.full(self.plan.requests + parts, _NO_RECORD, np.int8)
             rows = self._connection.execute("SELECT chunk, verdict FROM outcome ORDER BY seq")
             numbered = ((chunk, _VERDICT_NUMBERS[verdict]) for chunk, verdict in rows)
             seen = np.fromiter(numbered, [("chunk", np.int64), ("verdict", np.int8)])

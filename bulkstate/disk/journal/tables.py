@@ -1,25 +1,19 @@
-"""The journal's file: its tables, how it is opened, and what SQLite's errors mean to people."""
+"""The journal's file: its tables, where it is, and what SQLite's errors mean to people."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from shutil import copyfile
-from tempfile import TemporaryDirectory
 from typing import Final
 
 from bulkstate.disk import plan_tables
+from bulkstate.disk.database import Format
 from bulkstate.errors import InputError, JournalNotWritable, Problem
 
 FILE_NAME: Final = "journal.sqlite"
-FORMAT_VERSION: Final = 2
-
-_APPLICATION_ID: Final = 0x424B5354
-"""What SQLite's header calls the application: BKST."""
-
-_TABLES: Final = {
+_SECOND: Final = {
     "run": """name TEXT NOT NULL, created_at REAL NOT NULL, gateway TEXT NOT NULL, organisation TEXT NOT NULL,
         configuration TEXT NOT NULL, version TEXT NOT NULL, digest TEXT NOT NULL""",
     "agreement": "at REAL NOT NULL",
@@ -38,6 +32,10 @@ _TABLES: Final = {
     "call_grant": "seq INTEGER PRIMARY KEY, at REAL NOT NULL, calls INTEGER NOT NULL, spent INTEGER NOT NULL",
     "witness": """pipeline TEXT NOT NULL, stage TEXT NOT NULL, asset TEXT NOT NULL, point TEXT NOT NULL,
         PRIMARY KEY (pipeline, stage, asset, point)""",
+    "verification": """seq INTEGER PRIMARY KEY, at REAL NOT NULL, sampled INTEGER NOT NULL, remaining INTEGER NOT NULL,
+        witnesses INTEGER NOT NULL, witnesses_lost INTEGER NOT NULL""",
+}
+_ADDED: Final = {
     "look": """seq INTEGER PRIMARY KEY, at REAL NOT NULL, after INTEGER NOT NULL, read INTEGER NOT NULL,
         pipeline TEXT NOT NULL, stage TEXT NOT NULL, entry TEXT NOT NULL, asset TEXT NOT NULL, point TEXT NOT NULL,
         state INTEGER""",
@@ -46,14 +44,30 @@ _TABLES: Final = {
     "ending_reason": "session INTEGER PRIMARY KEY REFERENCES session, code TEXT NOT NULL, unread TEXT NOT NULL",
     "requests_read": """verification INTEGER PRIMARY KEY REFERENCES verification, requests INTEGER NOT NULL,
         of_requests INTEGER NOT NULL, requests_remaining INTEGER NOT NULL, at_most INTEGER NOT NULL""",
-    "verification": """seq INTEGER PRIMARY KEY, at REAL NOT NULL, sampled INTEGER NOT NULL, remaining INTEGER NOT NULL,
-        witnesses INTEGER NOT NULL, witnesses_lost INTEGER NOT NULL""",
 }
-"""Times are UNIX seconds. A part's positions count among those of its parent. A look was made before the first delete,
-or after the last one. SQLite itself refuses to change or remove a row of any of these."""
+TABLES: Final = {2: _SECOND, 3: {**_SECOND, **_ADDED}}
+"""The tables of each format version: a later one only adds some.
+
+Times are UNIX seconds. A part's positions count among those of its parent. A look was made before the first delete, or
+after the last one. SQLite itself refuses to change or remove a row of any of these."""
 
 _APPEND_ONLY: Final = """CREATE TRIGGER {table}_{action} BEFORE {action} ON {table}
     BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END"""
+
+
+def _statements(tables: Mapping[str, str]) -> Iterator[str]:
+    for table, columns in tables.items():
+        yield f"CREATE TABLE {table} ({columns})"
+        for action in ("UPDATE", "DELETE"):
+            yield _APPEND_ONLY.format(table=table, action=action)
+
+
+FORMAT: Final = Format(
+    "a journal of bulkstate",
+    0x424B5354,
+    {version: (*plan_tables.SCHEMA, *_statements(tables)) for version, tables in TABLES.items()},
+)
+"""SQLite's header calls it BKST."""
 
 _ADVICE: Final = {
     "FULL": "Free some space on that disk, then resume the run.",
@@ -73,101 +87,10 @@ def existing(directory: Path) -> Path:
     return path
 
 
-def connect_to_read(path: Path) -> sqlite3.Connection:
-    """A connection that sees the journal as it is now, whatever a writer adds later."""
-    try:
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
-        with closed_on_error(connection):
-            connection.execute("PRAGMA trusted_schema = OFF")
-            connection.execute("BEGIN")
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.OperationalError:
-        connection = _copied(path)
-    return connection
-
-
-def _copied(path: Path) -> sqlite3.Connection:
-    """A copy in memory. After a kill -9 SQLite must fold the log into the file, and on a read-only disk it can't."""
-    copy = sqlite3.connect(":memory:", isolation_level=None)
-    with closed_on_error(copy), TemporaryDirectory(prefix="bulkstate-") as folder:
-        file = Path(folder, FILE_NAME)
-        copyfile(path, file)
-        log = path.with_name(f"{FILE_NAME}-wal")
-        if log.exists():
-            copyfile(log, file.with_name(log.name))
-        with closing(sqlite3.connect(file)) as source:
-            source.backup(copy)
-    return copy
-
-
-def connect_to_write(path: Path) -> sqlite3.Connection:
-    """A connection for the one writer, who may use it from one thread after another.
-
-    A commit is on disk when it returns, and readers neither wait for it nor hold it up.
-    """
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    with closed_on_error(connection):
-        connection.execute("PRAGMA trusted_schema = OFF")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-    return connection
-
-
-@contextmanager
-def closed_on_error(connection: sqlite3.Connection) -> Iterator[None]:
-    """The connection is closed if this ends badly, and left open if it ends well."""
-    try:
-        yield
-    except BaseException:
-        connection.close()
-        raise
-
-
-def end_log(connection: sqlite3.Connection) -> None:
-    """Fold the log into the file, so that one file can be moved, or read from a read-only disk.
-
-    Where somebody reads it just now, or the disk is full, the log stays beside the file: nothing is lost.
-    """
-    try:
-        connection.execute("PRAGMA busy_timeout = 0")
-        connection.execute("PRAGMA journal_mode = DELETE")
-    except sqlite3.OperationalError:
-        return
-
-
-def make_tables(connection: sqlite3.Connection) -> None:
-    """All tables of a new journal, the plan's too, within the connection's transaction."""
-    connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
-    for statement in plan_tables.SCHEMA:
-        connection.execute(statement)
-    add_missing_tables(connection)
-
-
-def add_missing_tables(connection: sqlite3.Connection) -> None:
-    """The tables that an earlier version's journal doesn't have: later ones only add some."""
-    there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    for table, columns in _TABLES.items():
-        if table not in there:
-            connection.execute(f"CREATE TABLE {table} ({columns})")
-            for action in ("UPDATE", "DELETE"):
-                connection.execute(_APPEND_ONLY.format(table=table, action=action))
-
-
 def has_table(connection: sqlite3.Connection, name: str) -> bool:
     """Whether the journal was written by a version that knew this table."""
     query = "SELECT EXISTS (SELECT * FROM sqlite_master WHERE type = 'table' AND name = ?)"
     return bool(connection.execute(query, (name,)).fetchone()[0])
-
-
-def check_format(connection: sqlite3.Connection) -> None:
-    """ValueError if the file isn't a journal, or one of another version."""
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if application != _APPLICATION_ID:
-        raise ValueError("it isn't a journal of bulkstate")
-    if version != FORMAT_VERSION:
-        raise ValueError(f"its format is version {version}, and this bulkstate knows version {FORMAT_VERSION}")
 
 
 @contextmanager
@@ -192,16 +115,3 @@ def writing(path: Path) -> Iterator[None]:
         raise JournalNotWritable(f"{path} can't be written: {error}", hint=advice) from error
     except OSError as error:
         raise JournalNotWritable(f"{path} can't be written: {error.strerror}") from error
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All or nothing; on disk when it ends well."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise

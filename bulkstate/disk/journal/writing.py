@@ -12,19 +12,11 @@ from typing import Final, Protocol, Self, TypeAlias
 import anyio
 import anyio.to_thread
 
-from bulkstate.disk import plan_tables
+from bulkstate.disk import plan_tables, small_file
+from bulkstate.disk.database import closed_on_error, connect_to_write, end_log, transaction
 from bulkstate.disk.journal.record import Ending, Record, RunFacts
-from bulkstate.disk.journal.tables import (
-    FILE_NAME,
-    add_missing_tables,
-    closed_on_error,
-    connect_to_write,
-    end_log,
-    make_tables,
-    transaction,
-    writing,
-)
-from bulkstate.errors import InputError, Problem, RunExists
+from bulkstate.disk.journal.tables import FILE_NAME, FORMAT, writing
+from bulkstate.errors import InputError, JournalNotWritable, Problem, RunExists
 from bulkstate.model import Grant, LookedAt, Outcome, Pair, Part, Pipeline, Plan, Point, Stage, Use, Verification
 
 _TO_RESUME: Final = "To go on with it: bulkstate resume RUN_DIR. To start anew: name another run directory."
@@ -72,6 +64,7 @@ class Journal(Record):
         self._hop = hop
         self._session = 0
         self._one_at_a_time = Lock()
+        self._identity = _identity(path)
 
     @classmethod
     def create(cls, directory: Path, plan: Plan, facts: RunFacts, *, hop: Hop | None = None) -> Self:
@@ -85,7 +78,7 @@ class Journal(Record):
             _claim(path)
             connection = connect_to_write(path)
             with closed_on_error(connection), transaction(connection):
-                make_tables(connection)
+                FORMAT.make(connection)
                 connection.execute("INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?)", (*astuple(facts), plan.digest))
                 plan_tables.write(connection, plan)
         journal = cls(connection, path, hop or WriterThread())
@@ -95,13 +88,16 @@ class Journal(Record):
     @classmethod
     def resume(cls, directory: Path, *, hop: Hop | None = None) -> Self:
         """The journal of the run in `directory`, to go on with. Raises what `open` does, and JournalNotWritable."""
-        Record.open(directory).close()
+        with Record.open(directory) as record:
+            plan = record.plan
         path = directory / FILE_NAME
         with writing(path):
             connection = connect_to_write(path)
             with closed_on_error(connection), transaction(connection):
-                add_missing_tables(connection)
-            return cls(connection, path, hop or WriterThread())
+                FORMAT.bring_up(connection)
+            journal = cls(connection, path, hop or WriterThread())
+        journal.plan = plan  # what was just read and checked needn't be read again
+        return journal
 
     def close(self) -> None:
         """Leave one file behind, which can be moved, or read from a read-only disk."""
@@ -134,6 +130,15 @@ class Journal(Record):
     def begun(self) -> bool:
         """A session has started in this process."""
         return self._session > 0
+
+    def require_in_place(self) -> None:
+        """JournalNotWritable if the file isn't where it was any more: what is written then, nobody finds again.
+
+        Cheap enough to be asked every second. SQLite itself goes on writing into a file that was removed.
+        """
+        if self._identity != _identity(self.path):
+            hint = "Whatever was recorded before may be in a copy of the run directory: report it, and resume it."
+            raise JournalNotWritable(f"{self.path} was removed, moved or replaced", hint=hint)
 
     def settle_grants(self, at: float) -> None:
         """What the process before was granted and may have spent is settled, as all of it (law 5)."""
@@ -193,10 +198,19 @@ class Journal(Record):
                 self._connection.executemany(statement, rows)
 
 
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file a path names, None if it names none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def make_run_directory(directory: Path) -> None:
     """A new directory for a run, nobody else's to read. RunExists if it is there already; InputError if it can't be."""
     try:
-        directory.mkdir(0o700, parents=True)
+        small_file.make_folder(directory, exist_ok=False)
     except FileExistsError:
         raise RunExists(f"{directory} exists already", hint=_TO_RESUME) from None
     except OSError as error:
