@@ -21,7 +21,7 @@ from bulkstate.forms.values import A_FIFTH, AUTO, WHOLE, Auto, Share
 from bulkstate.gateway.wire import PAIRS_PER_REQUEST
 from bulkstate.planner.effort import Effort
 from bulkstate.policy.retry import RetryPolicy
-from bulkstate.policy.sampling import Sample
+from bulkstate.policy.sampling import Sample, parse_sample
 from bulkstate.rates import Rate
 from bulkstate.selection import Entry, PairSource
 
@@ -36,21 +36,16 @@ RequireState: TypeAlias = Literal["any", "none"] | Share
 class SampleOf:
     """`auto`, a number, a share, `all` or `none`."""
 
-    _number: ClassVar = Whole(0, 1_000_000_000, "auto, a number, a share such as 5%, all or none")
-
     def read(self, at: Place) -> Sample:
         """What to draw; 0 for `none`."""
-        text = at.resolved(at.scalar(self._number.what).text)
-        match text:
-            case "all" | "auto":
-                return text
-            case "none":
-                return 0
-        return ShareOf().read(at) if text.endswith("%") else self._number.read(at)
+        try:
+            return parse_sample(at.resolved(at.scalar("auto, a number, a share such as 5%, all or none").text))
+        except ValueError as error:
+            raise at.expected(str(error)) from None
 
     def schema(self) -> JsonObject:
         """The words, a share or a number."""
-        return {"anyOf": [{"enum": ["auto", "all", "none"]}, ShareOf().schema(), self._number.schema()]}
+        return {"anyOf": [{"enum": ["auto", "all", "none"]}, ShareOf().schema(), Whole(0, 10**12).schema()]}
 
 
 @dataclass(frozen=True, slots=True)
