@@ -84,6 +84,7 @@ def _heading(report: Report) -> _Paragraph:
     chunks = _chunks(report.chunks)
     lines = (
         _where(report),
+        _when(report),
         f"{_of(report.pairs_deleted, report.pairs_planned, 'pair')} deleted, in {chunks}",
         f"these chunks held {counted(report.unlisted_pairs, 'more pair')} that nobody listed"
         * bool(report.unlisted_pairs),
@@ -97,11 +98,15 @@ def _heading(report: Report) -> _Paragraph:
 
 
 def _where(report: Report) -> str:
-    """Which gateway, whose pipelines, and when."""
-    origin, at = report.origin, report.ended.at if report.ended.by is not None else None
-    place = " as ".join(printable(part) for part in (origin.gateway, origin.organisation) if part)
-    times = " to ".join(_moment(each) for each in (origin.started, at) if each is not None)
-    return ", ".join(part for part in (place, times) if part)
+    """Which gateway, and whose pipelines."""
+    parts = (report.origin.gateway, report.origin.organisation)
+    return " as ".join(printable(part) for part in parts if part)
+
+
+def _when(report: Report) -> str:
+    """From when to when."""
+    ended = report.ended.at if report.ended.by is not None else None
+    return " to ".join(_moment(at) for at in (report.origin.started, ended) if at is not None)
 
 
 def _moment(at: float) -> str:

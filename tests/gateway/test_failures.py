@@ -10,7 +10,7 @@ import tracemalloc
 
 import anyio
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkstate.errors import InputError
@@ -32,6 +32,7 @@ from tests.gateway.servers import (
     saying,
     then_closing,
 )
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.anyio
 
@@ -94,13 +95,14 @@ UNANSWERED: dict[str, tuple[Answering, str]] = {
 async def test_no_whole_answer_leaves_the_delete_unanswered(kind: str) -> None:
     answer, message = UNANSWERED[kind]
     gate = Gate()
-    async with gateway(answer) as server, client(server.url, gate=gate, timeout=0.4) as api:
+    timeout = 0.4 if message == LATE else PATIENCE
+    async with gateway(answer) as server, client(server.url, gate=gate, timeout=timeout) as api:
         attempt = await api.delete(CHUNK)
     reply = attempt.reply
     assert (reply.answer, reply.status, reply.code, reply.data) == (Answer.UNANSWERED, None, None, None)
     assert reply.message == message
     assert (len(server.seen), gate.passed) == (1, 1)
-    assert attempt.seconds < 2
+    assert attempt.seconds < 4
 
 
 async def test_after_a_failure_the_next_call_has_a_new_connection() -> None:
@@ -133,7 +135,6 @@ async def test_a_dead_kept_connection_is_never_tried_again_in_secret(call: str) 
 
 
 @given(data=st.data())
-@settings(max_examples=50)
 def test_no_bytes_whatever_make_a_call_raise(data: st.DataObject) -> None:
     """A good answer with some of its bytes replaced, and cut in two."""
     good = data.draw(st.sampled_from([http(DELETED), chunked(DELETED, b""), b"HTTP/1.0 200 OK\r\n\r\n" + DELETED]))
@@ -197,7 +198,6 @@ async def test_a_connection_that_never_stands_is_unreached() -> None:
             for peer in waiting:
                 peer.close()
     assert (attempt.reply.answer, attempt.reply.message) == (Answer.UNREACHED, "no connection in time")
-    assert attempt.seconds < 2
 
 
 async def test_plain_http_where_tls_was_expected_is_unreached() -> None:
@@ -221,7 +221,7 @@ class Flood:
         self.size = size
         self.head = head
         self.taken = 0
-        self.cut = False
+        self.cut = asyncio.Event()
 
     async def answer(self, seen: Seen, writer: asyncio.StreamWriter) -> None:
         writer.write(self.head)
@@ -232,7 +232,7 @@ class Flood:
                 await writer.drain()
                 self.taken += len(piece)
         except ConnectionError:
-            self.cut = True
+            self.cut.set()
             raise
 
 
@@ -248,8 +248,7 @@ async def test_a_delete_reply_is_read_up_to_one_mebibyte(in_chunks: bool) -> Non
         reply = (await api.delete(CHUNK)).reply
         assert reply.answer is Answer.UNAVAILABLE
         assert reply.message == "the answer is over 1 MiB; the rest was not read"
-        await asyncio.sleep(0.2)
-    assert endless.cut
+        await asyncio.wait_for(endless.cut.wait(), PATIENCE)
     assert endless.taken < 16 * MEBIBYTE  # one, and what the kernel keeps between two sockets
 
 
@@ -345,16 +344,19 @@ async def test_an_answer_without_a_length_ends_with_its_connection() -> None:
 
 async def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next() -> None:
     """Out of step by one, a chunk that was refused would be counted as deleted."""
+    said_again = asyncio.Event()
 
     async def answer(seen: Seen, writer: asyncio.StreamWriter) -> None:
         writer.write(http(DELETED))
         await writer.drain()
         await asyncio.sleep(0.05)
         writer.write(http(DELETED))
+        said_again.set()
 
     async with gateway(answer) as server, client(server.url) as api:
         assert (await api.delete(CHUNK)).reply.answer is Answer.OK
-        await asyncio.sleep(0.2)
+        await said_again.wait()
+        await asyncio.sleep(0.05)
         reply = (await api.delete(CHUNK)).reply
         assert (reply.answer, len(server.seen)) == (Answer.UNREACHED, 1)
         assert reply.message == "not sent: the connection held an answer to something else"

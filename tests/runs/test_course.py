@@ -117,6 +117,7 @@ def test_the_last_word_tells_no_pace_of_a_moment() -> None:
     assert status.rate > 0, "there was no second before"
 
 
+@pytest.mark.slow
 def test_a_long_run_has_few_points() -> None:
     slow = replace(Say(Answer.OK, 1.0, 0, True), seconds=60.0)
     points, *_ = course(World(a_plan(100), say=slow), Settings(workers=1))
