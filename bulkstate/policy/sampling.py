@@ -46,7 +46,7 @@ def parse_sample(text: str) -> Sample:
     if text.endswith("%"):
         return parse_share(text)
     if not re.fullmatch(r"[0-9][0-9_]{0,11}", text):
-        raise ValueError("auto, a number of requests, a share such as 5%, all or none")
+        raise ValueError("auto, a number, a share such as 5%, all or none")
     return int(text)
 
 
