@@ -126,7 +126,7 @@ class Course:
 
     def settled(self, outcome: Outcome, pairs: int) -> None:
         """A chunk of `pairs` pairs has an outcome, and it is on disk."""
-        self._settled += 1
+        self._settled += not outcome.takes_back
         self._not_deleted += outcome.verdict not in (Verdict.DELETED, Verdict.SPLIT)
         self._observer.settled(outcome, pairs)
 

@@ -218,7 +218,9 @@ async def _delete(session: Session, numbers: Sequence[int]) -> None:
     chunks = journal.chunks()
     with host.audience(chunks, numbers) as observer:
         course = Course(observer, journal, journal.directory, gate, time.time, clock)
-        equipment = Equipment(connection.client, gate, status, journal, course, random, time.time, clock)
+        equipment = Equipment(
+            connection.client, gate, status, journal, course, random, time.time, clock, connection.order
+        )
         engine = Engine(equipment, pace, chunks, numbers, journal.sizing(chunks))
         with host.stopping.drains(engine), session.by_hand.sets(engine):
             async with again_and_again(partial(course.look, engine), COURSE_SECONDS, host.stopping):
