@@ -145,19 +145,20 @@ def test_verification_that_finds_state_is_not_a_success(bulkstate: Bulkstate, ga
     bulkstate.configure(gateway.url, verify="{sample: all, settle: 10ms}")
     done = bulkstate("run", "config.yaml", "--yes", "--run-dir", "r", "--json")
     assert done.exit_code == 3
-    assert done.document["chunks"]["deleted"] == 10
+    assert (done.document["chunks"]["deleted"], done.document["chunks"]["suspect"]) == (9, 1)
     assert (done.document["verified"]["sampled"], done.document["verified"]["remaining"]) == (100, 1)
     gateway.left = set()
-    assert bulkstate("verify", "r", "--sample", "all").exit_code == 0
+    assert bulkstate("verify", "r", "--sample", "all").exit_code == 3, "it isn't deleted until that is answered"
+    assert bulkstate("resume", "r").exit_code == 0
     assert bulkstate("report", "r", "--format", "json").document["result"] == "deleted"
 
 
 def test_a_witness_that_loses_its_state_is_not_a_success(bulkstate: Bulkstate, gateway: Gateway) -> None:
     def lose_the_witness(call: Call, number: int) -> Answer:
-        gateway.left = set()
+        gateway.gone.add(("S_01", "A99", "P1"))
         return deleted()
 
-    gateway.left, gateway.answer = {("S_01", "A99", "P1")}, lose_the_witness
+    gateway.nothing, gateway.answer = {("S_01", "A98", "P1")}, lose_the_witness
     (bulkstate.folder / "witness.csv").write_text("asset_id,point_id\nA99,P1\nA98,P1\n")
     bulkstate.configure(gateway.url, verify="{before: none, sample: none, witness: witness.csv}")
     done = bulkstate("run", "config.yaml", "--yes", "--json")
