@@ -63,14 +63,6 @@ class Format:
         for statement in self.versions[self.newest]:
             connection.execute(statement)
 
-    def bring_up(self, connection: sqlite3.Connection) -> None:
-        """Make a file of an earlier version one of the newest, which only adds tables, within the transaction."""
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        for statement in self.versions[self.newest]:
-            if statement not in self.versions[version]:
-                connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {self.newest}")
-
     def claimed_by(self, path: Path) -> bool:
         """Whether a file's header says that it is of this format, in whatever version. OSError."""
         start = _start(path)

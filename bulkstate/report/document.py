@@ -8,7 +8,7 @@ from typing import Final
 
 import orjson
 
-from bulkstate.model import ChunkCounts, Held, Report, StageReport, Use, Verification
+from bulkstate.model import ChunkCounts, Held, Remark, Report, StageReport, Use, Verification
 from bulkstate.policy.presence import presence
 from bulkstate.report.conclusion import Safe, StartAdvice, concluded, start_advice
 from bulkstate.report.failures import FailureKind, kinds
@@ -122,6 +122,7 @@ class _Document:
     failures: tuple[_Failures, ...]
     held: tuple[Held, ...]
     uses: tuple[Use, ...]
+    remarks: tuple[Remark, ...]
 
 
 def to_json(report: Report) -> bytes:
@@ -160,6 +161,7 @@ def _document(report: Report) -> _Document:
         failures=tuple(map(_failures, kinds(report.failures))),
         held=tuple(replace(held, share=round(held.share, 4)) for held in report.held),
         uses=report.uses,
+        remarks=report.remarks,
     )
 
 

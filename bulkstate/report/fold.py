@@ -165,6 +165,7 @@ def fold(record: RunRecord) -> Report:
         origin=record.origin,
         before=tuple(record.looked_at()),
         after=tuple(record.looked_at(after=True)),
+        remarks=plan.remarks,
     )
 
 
