@@ -12,7 +12,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from itertools import chain
+from itertools import chain, groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -23,9 +24,10 @@ from bulkstate.disk.plan_tables import LAYOUTS
 from bulkstate.errors import InputError, PlanAltered, PlanStale, Problem
 from bulkstate.model import Pair, Plan, Stage
 from bulkstate.pairs.digest import digest
+from bulkstate.policy.spot_checks import Spot, SpotCheck, spot_check
 from bulkstate.selection import Fingerprint
 
-_TABLES: Final = (
+_TABLES_1: Final = (
     """CREATE TABLE saved (
         made_at REAL NOT NULL,           -- UNIX seconds
         version TEXT NOT NULL,           -- of bulkstate
@@ -35,10 +37,20 @@ _TABLES: Final = (
     "CREATE TABLE witness (pipeline TEXT NOT NULL, stage TEXT NOT NULL, asset TEXT NOT NULL, point TEXT NOT NULL)",
     "CREATE TABLE seal (sha256 TEXT NOT NULL)",
 )
+_TABLES_2: Final = (
+    *_TABLES_1,
+    """CREATE TABLE spot (
+        read INTEGER NOT NULL, pipeline TEXT NOT NULL, stage TEXT NOT NULL, entry TEXT NOT NULL,
+        asset TEXT NOT NULL, point TEXT NOT NULL
+    )""",
+)
 FORMAT: Final = Format(
-    "a saved plan", 0x424B5350, {version: (*layout.schema, *_TABLES) for version, layout in LAYOUTS.items()}
+    "a saved plan", 0x424B5350, {1: (*LAYOUTS[1].schema, *_TABLES_1), 2: (*LAYOUTS[2].schema, *_TABLES_2)}
 )
 """SQLite's header calls it BKSP. Its versions are those of the plan's tables."""
+
+_OWN: Final = {1: ("saved", "input", "witness"), 2: ("saved", "input", "witness", "spot")}
+"""The tables beside the plan's and the seal. Since version 2: what is looked at before the first delete."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +59,7 @@ class SavedPlan:
 
     `configuration` is a JSON document, with secrets as references; `witnesses` are pairs outside the target that must
     outlive the run; `inputs` is what the plan was made of; `made_at` is in UNIX seconds, `version` that of bulkstate.
+    `spot_checks` are looked at before the first delete.
     """
 
     plan: Plan
@@ -55,6 +68,7 @@ class SavedPlan:
     inputs: tuple[Fingerprint, ...]
     made_at: float
     version: str
+    spot_checks: tuple[SpotCheck, ...] = ()
 
 
 # ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -87,6 +101,12 @@ def _insert(connection: sqlite3.Connection, saved: SavedPlan) -> None:
     connection.executemany("INSERT INTO input VALUES (?, ?, ?)", inputs)
     witnesses = [(stage.pipeline, stage.name, pair.asset, pair.point) for stage, pair in saved.witnesses]
     connection.executemany("INSERT INTO witness VALUES (?, ?, ?, ?)", witnesses)
+    spots = [
+        (read, check.stage.pipeline, check.stage.name, spot.entry, spot.pair.asset, spot.pair.point)
+        for read, check in enumerate(saved.spot_checks)
+        for spot in check.spots
+    ]
+    connection.executemany("INSERT INTO spot VALUES (?, ?, ?, ?, ?, ?)", spots)
 
 
 @contextmanager
@@ -143,14 +163,14 @@ def refuse_stale(saved: SavedPlan) -> None:
 
 
 def _read(connection: sqlite3.Connection, version: int) -> SavedPlan:
-    check_rows(connection, "saved", "input", "witness", "seal")
+    check_rows(connection, *_OWN[version], "seal")
     (seal,) = connection.execute("SELECT sha256 FROM seal").fetchone()
     if seal != _seal(connection, version):
         raise ValueError("its seal is broken")
     plan = plan_tables.read(connection, version)
     if plan.digest != digest(plan.stages):
         raise ValueError("its chunks aren't those of its digest")
-    made_at, by, configuration = connection.execute("SELECT made_at, version, configuration FROM saved").fetchone()
+    made_at, made_by, configuration = connection.execute("SELECT made_at, version, configuration FROM saved").fetchone()
     inputs = connection.execute("SELECT path, size, sha256 FROM input ORDER BY rowid")
     witnesses = connection.execute("SELECT pipeline, stage, asset, point FROM witness ORDER BY rowid")
     return SavedPlan(
@@ -159,14 +179,23 @@ def _read(connection: sqlite3.Connection, version: int) -> SavedPlan:
         witnesses=tuple((Stage(pipeline, stage), Pair(asset, point)) for pipeline, stage, asset, point in witnesses),
         inputs=tuple(Fingerprint(Path(path), size, sha256) for path, size, sha256 in inputs),
         made_at=made_at,
-        version=by,
+        version=made_by,
+        spot_checks=tuple(_spot_checks(connection)) if version > 1 else (),
     )
+
+
+def _spot_checks(connection: sqlite3.Connection) -> Iterator[SpotCheck]:
+    rows = connection.execute("SELECT read, pipeline, stage, entry, asset, point FROM spot ORDER BY rowid")
+    for (_, pipeline, stage), of_read in groupby(rows, key=itemgetter(0, 1, 2)):
+        yield spot_check(
+            Stage(pipeline, stage), (Spot(entry, Pair(asset, point)) for *_, entry, asset, point in of_read)
+        )
 
 
 def _sealed(version: int) -> Iterator[str]:
     """Statements that read every table but the seal, row by row. Tables of one row aren't put in order."""
     single = ("plan", "saved")
-    for table in (*LAYOUTS[version].tables, "saved", "input", "witness"):
+    for table in (*LAYOUTS[version].tables, *_OWN[version]):
         yield f"SELECT * FROM {table}" + ("" if table in single else " ORDER BY rowid")  # noqa: S608 - our own tables
 
 
