@@ -35,14 +35,16 @@ _SCHEMA: Final = (
     "CREATE TABLE witness (pipeline TEXT NOT NULL, stage TEXT NOT NULL, asset TEXT NOT NULL, point TEXT NOT NULL)",
     "CREATE TABLE seal (sha256 TEXT NOT NULL)",
 )
-FORMAT: Final = Format("a saved plan", 0x424B5350, {1: _SCHEMA})
+FORMAT: Final = Format("a saved plan", 0x424B5350, {2: _SCHEMA})
 """SQLite's header calls it BKSP."""
 
 _SEALED: Final = (
     "SELECT * FROM plan",
     "SELECT * FROM dictionary ORDER BY rowid",
+    "SELECT * FROM evidence ORDER BY rowid",
     "SELECT * FROM stage ORDER BY rowid",
     "SELECT * FROM side ORDER BY rowid",
+    "SELECT * FROM stage_side ORDER BY rowid",
     "SELECT * FROM remark ORDER BY rowid",
     "SELECT * FROM saved",
     "SELECT * FROM input ORDER BY rowid",
