@@ -611,6 +611,23 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class Chain:
+    """How a run's journal is chained: the version of its `format`, how many `links`, and the last of them, its `head`.
+
+    Without links (format 2) nobody can tell whether the journal was changed.
+    """
+
+    format: int
+    links: int = 0
+    head: str = ""
+
+    def __str__(self) -> str:
+        if not self.links:
+            return f"journal of format {self.format}, without a chain"
+        return f"journal {self.links:,} links to {self.head[:16]}"
+
+
+@dataclass(frozen=True, slots=True)
 class Origin:
     """What a run's journal says of where it came from: which gateway, whose pipelines, begun when, by which version."""
 
@@ -620,6 +637,7 @@ class Origin:
     """Names of environment variables."""
     started: float | None = None
     version: str = ""
+    chain: Chain | None = None
 
 
 @dataclass(frozen=True, slots=True)

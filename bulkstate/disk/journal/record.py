@@ -23,6 +23,7 @@ from bulkstate.disk.journal.tables import CHAINED, FORMAT, existing, reading, ta
 from bulkstate.gateway.wire import Code
 from bulkstate.model import (
     Answer,
+    Chain,
     Ended,
     Grant,
     LookedAt,
@@ -311,13 +312,14 @@ class Record:
     @property
     def origin(self) -> Origin:
         """Where the run came from."""
-        facts, sessions = self.facts, self.sessions
+        facts, sessions, head = self.facts, self.sessions, self.head
         return Origin(
             facts.gateway,
             facts.organisation,
             tuple(dict.fromkeys(_VARIABLE.findall(facts.configuration))),
             sessions[0].started_at if sessions else None,
             facts.version,
+            Chain(self.format) if head is None else Chain(self.format, head.count, head.link),
         )
 
     def doubts(self) -> str:
