@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from bulkstate.disk.database import check_rows
 from bulkstate.model import Evidence, IndexArray, LowerBound, Plan, Rectangle, Remark, RemarkKind, Stage, StagePlan
 
-SCHEMA: Final = (
+FIRST_SCHEMA: Final = (
     """CREATE TABLE plan (
         digest TEXT NOT NULL,
         body_bytes INTEGER NOT NULL,
@@ -48,6 +48,11 @@ SCHEMA: Final = (
         sets BLOB NOT NULL,              -- int32 per chunk of the stage: its set
         PRIMARY KEY (stage, kind)
     )""",
+)
+"""The tables of the first formats of journals and saved plans, which had no remarks."""
+
+SCHEMA: Final = (
+    *FIRST_SCHEMA,
     """CREATE TABLE remark (
         entry TEXT NOT NULL,             -- where it stands in the configuration
         kind TEXT NOT NULL,
@@ -126,7 +131,7 @@ def read(connection: sqlite3.Connection) -> Plan:
 
     Whoever calls checks the digest. ValueError, IndexError or sqlite3.Error where the tables hold something else.
     """
-    check_rows(connection, "plan", "dictionary", "stage", "side", "remark")
+    check_rows(connection, "plan", "dictionary", "stage", "side")
     found = connection.execute("SELECT digest, body_bytes, reproducible FROM plan").fetchone()
     if found is None:
         raise ValueError("it holds no plan")
@@ -138,6 +143,9 @@ def read(connection: sqlite3.Connection) -> Plan:
 
 
 def _remarks(connection: sqlite3.Connection) -> tuple[Remark, ...]:
+    if not connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'remark'").fetchone()[0]:
+        return ()
+    check_rows(connection, "remark")
     found = connection.execute("SELECT entry, kind, count, total, examples FROM remark ORDER BY rowid")
     return tuple(
         Remark(entry, RemarkKind(kind), count, total, _texts(examples)) for entry, kind, count, total, examples in found

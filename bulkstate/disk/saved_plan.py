@@ -7,7 +7,7 @@ over every row tells a plan that was altered since. It is no signature: whoever 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,10 +22,9 @@ from bulkstate.disk.database import Foreign, Format, check_rows, connect_to_read
 from bulkstate.errors import InputError, PlanAltered, PlanStale, Problem
 from bulkstate.model import Pair, Plan, Stage
 from bulkstate.pairs.digest import digest
-from bulkstate.selection import Fingerprint
+from bulkstate.selection import STDIN, Fingerprint, Standing
 
 _SCHEMA: Final = (
-    *plan_tables.SCHEMA,
     """CREATE TABLE saved (
         made_at REAL NOT NULL,           -- UNIX seconds
         version TEXT NOT NULL,           -- of bulkstate
@@ -35,7 +34,9 @@ _SCHEMA: Final = (
     "CREATE TABLE witness (pipeline TEXT NOT NULL, stage TEXT NOT NULL, asset TEXT NOT NULL, point TEXT NOT NULL)",
     "CREATE TABLE seal (sha256 TEXT NOT NULL)",
 )
-FORMAT: Final = Format("a saved plan", 0x424B5350, {1: _SCHEMA})
+FORMAT: Final = Format(
+    "a saved plan", 0x424B5350, {1: (*plan_tables.FIRST_SCHEMA, *_SCHEMA), 2: (*plan_tables.SCHEMA, *_SCHEMA)}
+)
 """SQLite's header calls it BKSP."""
 
 _SEALED: Final = (
@@ -43,11 +44,12 @@ _SEALED: Final = (
     "SELECT * FROM dictionary ORDER BY rowid",
     "SELECT * FROM stage ORDER BY rowid",
     "SELECT * FROM side ORDER BY rowid",
-    "SELECT * FROM remark ORDER BY rowid",
     "SELECT * FROM saved",
     "SELECT * FROM input ORDER BY rowid",
     "SELECT * FROM witness ORDER BY rowid",
 )
+_SEALED_SINCE: Final = {2: ("SELECT * FROM remark ORDER BY rowid",)}
+"""What is sealed, and what since which format."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +87,7 @@ def write(saved: SavedPlan, path: Path) -> None:
         connection.execute("BEGIN")
         FORMAT.make(connection)
         _insert(connection, saved)
-        connection.execute("INSERT INTO seal VALUES (?)", (_seal(connection),))
+        connection.execute("INSERT INTO seal VALUES (?)", (_seal(connection, FORMAT.newest),))
         connection.execute("COMMIT")
 
 
@@ -133,8 +135,7 @@ def read(path: Path) -> SavedPlan:
             hint = "bulkstate plan CONFIG -o PLAN makes one"
             raise InputError(Problem("isn't a saved plan", where=str(path), hint=hint))
         with closing(connect_to_read(path)) as connection:
-            FORMAT.version_of(connection)
-            return _read(connection)
+            return _read(connection, FORMAT.version_of(connection))
     except OSError as error:
         raise InputError(Problem(f"can't be read: {error.strerror}", where=str(path))) from error
     except Foreign as error:
@@ -143,24 +144,33 @@ def read(path: Path) -> SavedPlan:
         raise PlanAltered(f"{path} isn't as it was saved: {error}", hint="make the plan anew") from error
 
 
-def refuse_stale(saved: SavedPlan) -> None:
-    """PlanStale if an input isn't what the plan was made of any more."""
-    stale = [str(each.path) for each in saved.inputs if not each.still_fits()]
-    if stale:
-        when = f"{datetime.fromtimestamp(saved.made_at, UTC):%Y-%m-%d %H:%M:%S} UTC"
-        message = f"the plan is stale: {', '.join(stale)} changed since it was made ({when}), or can't be read"
+def refuse_stale(saved: SavedPlan, folder: Path, *, vouched: bool = False) -> None:
+    """PlanStale if an input that is in `folder` isn't what the plan was made of, or, unless somebody has `vouched` for
+    the plan, isn't there: where the plan was made nobody looks, for that may be another machine, or another job's."""
+    standings = [(each.path, each.standing(folder)) for each in saved.inputs]
+    when = f"{datetime.fromtimestamp(saved.made_at, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    if changed := _named(path for path, standing in standings if standing is Standing.CHANGED):
+        message = f"the plan is stale: {changed} changed since it was made ({when}), or can't be read"
         raise PlanStale(message, hint="make the plan anew, or say --even-if-stale")
+    missing = _named(path for path, standing in standings if standing is Standing.NOT_THERE)
+    if missing and not vouched:
+        message = f"not checked: {missing}, of which the plan was made ({when}), isn't in {folder}"
+        raise PlanStale(message, hint="say --inputs DIR, the digest that was approved, or --even-if-stale")
 
 
-def _read(connection: sqlite3.Connection) -> SavedPlan:
+def _named(paths: Iterable[Path]) -> str:
+    return ", ".join("standard input" if path == STDIN else str(path) for path in paths)
+
+
+def _read(connection: sqlite3.Connection, version: int) -> SavedPlan:
     check_rows(connection, "saved", "input", "witness", "seal")
     (seal,) = connection.execute("SELECT sha256 FROM seal").fetchone()
-    if seal != _seal(connection):
+    if seal != _seal(connection, version):
         raise ValueError("its seal is broken")
     plan = plan_tables.read(connection)
     if plan.digest != digest(plan.stages):
         raise ValueError("its chunks aren't those of its digest")
-    made_at, version, configuration = connection.execute("SELECT made_at, version, configuration FROM saved").fetchone()
+    made_at, made_by, configuration = connection.execute("SELECT made_at, version, configuration FROM saved").fetchone()
     inputs = connection.execute("SELECT path, size, sha256 FROM input ORDER BY rowid")
     witnesses = connection.execute("SELECT pipeline, stage, asset, point FROM witness ORDER BY rowid")
     return SavedPlan(
@@ -169,14 +179,15 @@ def _read(connection: sqlite3.Connection) -> SavedPlan:
         witnesses=tuple((Stage(pipeline, stage), Pair(asset, point)) for pipeline, stage, asset, point in witnesses),
         inputs=tuple(Fingerprint(Path(path), size, sha256) for path, size, sha256 in inputs),
         made_at=made_at,
-        version=version,
+        version=made_by,
     )
 
 
-def _seal(connection: sqlite3.Connection) -> str:
+def _seal(connection: sqlite3.Connection, version: int) -> str:
     """SHA-256, in hex, of every value in the sealed tables, each with its type and length."""
     total = sha256()
-    for query in _SEALED:
+    since = (queries for first, queries in _SEALED_SINCE.items() if version >= first)
+    for query in (*_SEALED, *chain.from_iterable(since)):
         total.update(f"{query}\n".encode())
         for value in chain.from_iterable(connection.execute(query)):
             content = value if isinstance(value, bytes) else str(value).encode()
