@@ -12,7 +12,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from itertools import chain
+from itertools import chain, groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -22,9 +23,10 @@ from bulkstate.disk.database import Foreign, Format, check_rows, connect_to_read
 from bulkstate.errors import InputError, PlanAltered, PlanStale, Problem
 from bulkstate.model import Pair, Plan, Stage
 from bulkstate.pairs.digest import digest
+from bulkstate.policy.spot_checks import Spot, SpotCheck, spot_check
 from bulkstate.selection import STDIN, Fingerprint, Standing
 
-_SCHEMA: Final = (
+_SCHEMA_1: Final = (
     """CREATE TABLE saved (
         made_at REAL NOT NULL,           -- UNIX seconds
         version TEXT NOT NULL,           -- of bulkstate
@@ -34,8 +36,15 @@ _SCHEMA: Final = (
     "CREATE TABLE witness (pipeline TEXT NOT NULL, stage TEXT NOT NULL, asset TEXT NOT NULL, point TEXT NOT NULL)",
     "CREATE TABLE seal (sha256 TEXT NOT NULL)",
 )
+_SCHEMA_2: Final = (
+    *_SCHEMA_1,
+    """CREATE TABLE spot (
+        read INTEGER NOT NULL, pipeline TEXT NOT NULL, stage TEXT NOT NULL, entry TEXT NOT NULL,
+        asset TEXT NOT NULL, point TEXT NOT NULL
+    )""",
+)
 FORMAT: Final = Format(
-    "a saved plan", 0x424B5350, {1: (*plan_tables.FIRST_SCHEMA, *_SCHEMA), 2: (*plan_tables.SCHEMA, *_SCHEMA)}
+    "a saved plan", 0x424B5350, {1: (*plan_tables.FIRST_SCHEMA, *_SCHEMA_1), 2: (*plan_tables.SCHEMA, *_SCHEMA_2)}
 )
 """SQLite's header calls it BKSP."""
 
@@ -48,8 +57,8 @@ _SEALED: Final = (
     "SELECT * FROM input ORDER BY rowid",
     "SELECT * FROM witness ORDER BY rowid",
 )
-_SEALED_SINCE: Final = {2: ("SELECT * FROM remark ORDER BY rowid",)}
-"""What is sealed, and what since which format."""
+_SEALED_SINCE_2: Final = ("SELECT * FROM remark ORDER BY rowid", "SELECT * FROM spot ORDER BY rowid")
+"""What is looked at before the first delete, and what in the selection does nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +67,7 @@ class SavedPlan:
 
     `configuration` is a JSON document, with secrets as references; `witnesses` are pairs outside the target that must
     outlive the run; `inputs` is what the plan was made of; `made_at` is in UNIX seconds, `version` that of bulkstate.
+    `spot_checks` are looked at before the first delete.
     """
 
     plan: Plan
@@ -66,6 +76,7 @@ class SavedPlan:
     inputs: tuple[Fingerprint, ...]
     made_at: float
     version: str
+    spot_checks: tuple[SpotCheck, ...] = ()
 
 
 # ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -98,6 +109,12 @@ def _insert(connection: sqlite3.Connection, saved: SavedPlan) -> None:
     connection.executemany("INSERT INTO input VALUES (?, ?, ?)", inputs)
     witnesses = [(stage.pipeline, stage.name, pair.asset, pair.point) for stage, pair in saved.witnesses]
     connection.executemany("INSERT INTO witness VALUES (?, ?, ?, ?)", witnesses)
+    spots = [
+        (read, check.stage.pipeline, check.stage.name, spot.entry, spot.pair.asset, spot.pair.point)
+        for read, check in enumerate(saved.spot_checks)
+        for spot in check.spots
+    ]
+    connection.executemany("INSERT INTO spot VALUES (?, ?, ?, ?, ?, ?)", spots)
 
 
 @contextmanager
@@ -163,7 +180,7 @@ def _named(paths: Iterable[Path]) -> str:
 
 
 def _read(connection: sqlite3.Connection, version: int) -> SavedPlan:
-    check_rows(connection, "saved", "input", "witness", "seal")
+    check_rows(connection, "saved", "input", "witness", *(("spot",) if version > 1 else ()), "seal")
     (seal,) = connection.execute("SELECT sha256 FROM seal").fetchone()
     if seal != _seal(connection, version):
         raise ValueError("its seal is broken")
@@ -180,14 +197,22 @@ def _read(connection: sqlite3.Connection, version: int) -> SavedPlan:
         inputs=tuple(Fingerprint(Path(path), size, sha256) for path, size, sha256 in inputs),
         made_at=made_at,
         version=made_by,
+        spot_checks=tuple(_spot_checks(connection)) if version > 1 else (),
     )
+
+
+def _spot_checks(connection: sqlite3.Connection) -> Iterator[SpotCheck]:
+    rows = connection.execute("SELECT read, pipeline, stage, entry, asset, point FROM spot ORDER BY rowid")
+    for (_, pipeline, stage), of_read in groupby(rows, key=itemgetter(0, 1, 2)):
+        yield spot_check(
+            Stage(pipeline, stage), (Spot(entry, Pair(asset, point)) for *_, entry, asset, point in of_read)
+        )
 
 
 def _seal(connection: sqlite3.Connection, version: int) -> str:
     """SHA-256, in hex, of every value in the sealed tables, each with its type and length."""
     total = sha256()
-    since = (queries for first, queries in _SEALED_SINCE.items() if version >= first)
-    for query in (*_SEALED, *chain.from_iterable(since)):
+    for query in _SEALED if version == 1 else (*_SEALED, *_SEALED_SINCE_2):
         total.update(f"{query}\n".encode())
         for value in chain.from_iterable(connection.execute(query)):
             content = value if isinstance(value, bytes) else str(value).encode()
