@@ -73,12 +73,15 @@ def _statements(tables: Mapping[str, str]) -> Iterator[str]:
 CHAINED: Final = 3
 """The first format with a chain."""
 
-_TABLES: Final = {2: (plan_tables.FIRST_SCHEMA, _FORMAT_2), 3: (plan_tables.SCHEMA, _FORMAT_3)}
+_TABLES: Final = {2: _FORMAT_2, 3: _FORMAT_3}
 
 FORMAT: Final = Format(
     "a journal of bulkstate",
     0x424B5354,
-    {version: (*of_plan, *_statements(tables)) for version, (of_plan, tables) in _TABLES.items()},
+    {
+        2: (*plan_tables.EARLIER_SCHEMA, *_statements(_TABLES[2])),
+        3: (*plan_tables.SCHEMA, *_statements(_TABLES[3])),
+    },
 )
 """SQLite's header calls it BKST."""
 
@@ -107,7 +110,7 @@ _CASTS: Final[Mapping[str, Callable[[Any], object]]] = {"REAL": float, "INTEGER"
 def tables_of(connection: sqlite3.Connection) -> dict[str, Table]:
     """The append-only tables of a journal, but for the chain's own."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    return {name: _table(connection, name) for name in _TABLES[version][1] if name != "link"}
+    return {name: _table(connection, name) for name in _TABLES[version] if name != "link"}
 
 
 def _table(connection: sqlite3.Connection, name: str) -> Table:
