@@ -35,7 +35,8 @@ from bulkstate import config
 from bulkstate.model import Plan, Report
 from bulkstate.report.progress import LineProgress
 from bulkstate.runs import operations
-from bulkstate.runs.stopping import Brake
+from bulkstate.runs.host import Host
+from bulkstate.runs.prepare import Prepared, prepare
 
 LIMIT: Final = 150
 ONE_WAY: Final = (0.0005, 0.0015)
@@ -88,7 +89,7 @@ class Told:
     refused: int
 
 
-async def sent(prepared: operations.Prepared, directory: Path, state: Path, phase: float) -> Report:
+async def sent(prepared: Prepared, directory: Path, state: Path, phase: float) -> Report:
     """A run that begins about `phase` seconds after a whole second."""
 
     async def agree(_plan: Plan) -> None:
@@ -98,12 +99,13 @@ async def sent(prepared: operations.Prepared, directory: Path, state: Path, phas
         return LineProgress(len(numbers), prepared.plan.pairs, time.monotonic, every=3600.0)
 
     await anyio.sleep((phase - time.time()) % 1.0)
-    finished = await operations.start(prepared, directory, ENVIRONMENT, agree, audience, Brake(), state)
+    host = Host(ENVIRONMENT, agree=agree, audience=audience, state=state)
+    finished = await operations.start(prepared, directory, host)
     assert finished.exit_code == 0, finished.report
     return finished.report
 
 
-def real(prepared: operations.Prepared, folder: Path, round_: int, rounds: int) -> tuple[Told, Told]:
+def real(prepared: Prepared, folder: Path, round_: int, rounds: int) -> tuple[Told, Told]:
     """A cold run, and a warm one after it."""
 
     def one(kind: str) -> Told:
@@ -146,7 +148,7 @@ def main() -> None:
         with emulator(folder) as url:
             file = folder / "config.yaml"
             file.write_text(CONFIGURATION % (url, options.calls))
-            prepared = operations.prepare(config.load(file, {**os.environ, **ENVIRONMENT}))
+            prepared = prepare(config.load(file, {**os.environ, **ENVIRONMENT}))
             here = [real(prepared, folder, number, options.rounds) for number in range(options.rounds)]
     there = [simulated(options.calls, seed) for seed in range(SEEDS)]
     kinds = zip(("cold", "warm"), zip(*here, strict=True), zip(*there, strict=True), strict=True)

@@ -32,7 +32,8 @@ from bulkstate.gateway import wire
 from bulkstate.model import Plan
 from bulkstate.report.progress import LineProgress
 from bulkstate.runs import operations
-from bulkstate.runs.stopping import Brake
+from bulkstate.runs.host import Host
+from bulkstate.runs.prepare import Prepared, prepare
 
 CONCURRENCY = 16
 TOKEN = "benchmark"
@@ -84,7 +85,7 @@ async def bare(port: int, plan: Plan) -> float:
     return plan.requests / (time.perf_counter() - began)
 
 
-async def whole(prepared: operations.Prepared, directory: Path) -> float:
+async def whole(prepared: Prepared, directory: Path) -> float:
     """Calls a second of a run, from the making of its directory to its report."""
 
     async def agree(_plan: Plan) -> None:
@@ -94,7 +95,7 @@ async def whole(prepared: operations.Prepared, directory: Path) -> float:
         return LineProgress(len(numbers), prepared.plan.pairs, time.monotonic)
 
     began = time.perf_counter()
-    finished = await operations.start(prepared, directory, os.environ, agree, audience, Brake())
+    finished = await operations.start(prepared, directory, Host(os.environ, agree=agree, audience=audience))
     seconds = time.perf_counter() - began
     assert finished.exit_code == 0, finished.report
     return prepared.plan.requests / seconds
@@ -113,7 +114,7 @@ def main() -> None:
     with sink() as port, tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "config.yaml")
         file.write_text(CONFIGURATION.format(port=port, assets=options.chunks * 10, concurrency=CONCURRENCY))
-        prepared = operations.prepare(config.load(file, os.environ))
+        prepared = prepare(config.load(file, os.environ))
         directories = (Path(folder, f"run{number}") for number in itertools.count())
         rounds = [
             (on_uvloop(whole, prepared, next(directories)), on_uvloop(bare, port, prepared.plan))

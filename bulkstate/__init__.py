@@ -1,9 +1,87 @@
-"""Bulk deletion of EnOS stage state: planned exactly, paced to the gateway, recorded chunk by chunk."""
+"""Bulk deletion of EnOS stage state: planned exactly, paced to the gateway, recorded chunk by chunk.
 
-import os
+Importing it is cheap and changes nothing: `load` and `Report` come when they are first asked for.
+"""
 
-# Before numpy is imported: the planner's products are small, and threads that wait for each other on busy cores made
-# them four to ten times slower.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bulkstate.errors import (
+    BulkstateError,
+    CheckFailed,
+    CredentialsLost,
+    GatewayDown,
+    GatewayRefused,
+    GuardExceeded,
+    InputError,
+    Interrupted,
+    JournalNotWritable,
+    NotConfirmed,
+    NothingThere,
+    NotVerified,
+    PipelineNotPaused,
+    PlanAltered,
+    PlanStale,
+    Problem,
+    Refused,
+    RunExists,
+    RunInUse,
+    StageUnknown,
+    StatusUnread,
+    Stopped,
+    StoppedByHand,
+)
+
+if TYPE_CHECKING:
+    from bulkstate.config import load
+    from bulkstate.model import Report
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "BulkstateError",
+    "CheckFailed",
+    "CredentialsLost",
+    "GatewayDown",
+    "GatewayRefused",
+    "GuardExceeded",
+    "InputError",
+    "Interrupted",
+    "JournalNotWritable",
+    "NotConfirmed",
+    "NotVerified",
+    "NothingThere",
+    "PipelineNotPaused",
+    "PlanAltered",
+    "PlanStale",
+    "Problem",
+    "Refused",
+    "Report",
+    "RunExists",
+    "RunInUse",
+    "StageUnknown",
+    "StatusUnread",
+    "Stopped",
+    "StoppedByHand",
+    "__version__",
+    "load",
+]
+"""The public names: whatever isn't among them may change from one version to the next."""
+
+_ROOMS = {"Report": "bulkstate.model", "load": "bulkstate.config"}
+"""Where names are that take long to import."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in _ROOMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_ROOMS[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,17 +1,32 @@
-"""Shared settings of the whole suite."""
+"""Shared settings of the whole suite: how many cases Hypothesis tries, and which tests run only where asked for."""
 
 from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
-settings.register_profile(
-    "house",
-    deadline=None,
-    max_examples=100,
-    suppress_health_check=[HealthCheck.too_slow],
+_COMMON = {
+    # No test may depend on how fast the machine is.
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.too_slow],
     # New cases are for those who can look at them: in CI the same ones come every time.
-    derandomize="CI" in os.environ,
-)
+    "derandomize": "CI" in os.environ,
+}
+settings.register_profile("house", max_examples=20, **_COMMON)
+settings.register_profile("thorough", max_examples=200, **_COMMON)
 settings.load_profile("house")
+
+SUITES = ("chaos", "crash", "fuzz", "browser", "docs")
+"""Markers of tests that take minutes, or need what not every machine has: they run where `-m` names them."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave a suite out unless `-m` names it: an expression in `addopts` would be forgotten with every other `-m`."""
+    asked: str = config.getoption("markexpr")
+    left_out = {suite for suite in SUITES if suite not in asked}
+    out = [item for item in items if left_out.intersection(mark.name for mark in item.iter_markers())]
+    if out:
+        config.hook.pytest_deselected(items=out)
+        items[:] = [item for item in items if item not in set(out)]

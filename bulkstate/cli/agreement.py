@@ -19,16 +19,17 @@ from bulkstate.pairs.chunks import Chunks
 from bulkstate.policy.pacing import Forecast
 from bulkstate.report.planned import show_plan
 from bulkstate.report.progress import LineProgress, LiveProgress
-from bulkstate.runs import operations
+from bulkstate.runs.host import Agree
+from bulkstate.runs.prepare import forecast_of
 
 
-def agreement(settings: config.Settings, yes: bool, state: Path | None) -> operations.Agree:
+def agreement(settings: config.Settings, yes: bool, state: Path | None) -> Agree:
     """Who agrees to the plan: `--yes`, somebody at the terminal, or nobody, which is refused at once."""
     if yes or isinstance(settings.gateway, config.Embedded):
         return _agreed
     if not sys.stdin.isatty():
         raise NotConfirmed("nobody is there to agree to the plan", hint="say --yes to delete without a question")
-    return lambda plan: _ask(plan, operations.forecast_of(plan, settings, state))
+    return lambda plan: _ask(plan, forecast_of(plan, settings, state))
 
 
 async def _agreed(_plan: Plan) -> None:

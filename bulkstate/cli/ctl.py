@@ -9,7 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bulkstate.disk import control
+import typer
+
+from bulkstate.cli.options import Asked
+from bulkstate.cli.terminal import write_json
+from bulkstate.disk import control as files
 from bulkstate.disk.control import Command, Status, parse_pace, parse_workers
 from bulkstate.disk.journal import Record, existing
 from bulkstate.disk.locks import is_in_use
@@ -38,7 +42,24 @@ class Standing:
     status: Status | None
 
 
-def ask(directory: Path, command: Command, value: str) -> Use:
+def control(run_dir: Path, asked: Asked, value: str, json: bool) -> None:
+    """Say how the run stands, or ask something of it."""
+    if asked is Asked.STATUS:
+        _no_value(value)
+        standing = _standing(run_dir)
+        if json:
+            write_json(standing)
+        else:
+            typer.echo("\n".join(_lines(standing, time.time())))
+        return
+    use = _ask(run_dir, Command(asked), value)
+    if json:
+        write_json(use)
+    else:
+        typer.echo(f"asked for: {asked} {value}".rstrip())
+
+
+def _ask(directory: Path, command: Command, value: str) -> Use:
     """Ask something of the run in `directory`. InputError if that can't be asked, or nobody works on the run; Refused
     if it can't be written down."""
     _check(command, value)
@@ -48,7 +69,7 @@ def ask(directory: Path, command: Command, value: str) -> Use:
         hint = f"`bulkstate resume {name}` goes on with it, `bulkstate report {name}` tells how it went"
         raise InputError(Problem("no process works on this run", str(directory), hint=hint))
     use = Use(time.time(), command, value)
-    control.ask(directory, use)
+    files.ask(directory, use)
     return use
 
 
@@ -60,31 +81,31 @@ def _check(command: Command, value: str) -> None:
             case Command.CONCURRENCY:
                 parse_workers(value)
             case _:
-                no_value(value)
+                _no_value(value)
     except ValueError as error:
         raise InputError(Problem(f"expected {error}", _VALUE)) from None
 
 
-def no_value(value: str) -> None:
+def _no_value(value: str) -> None:
     """InputError if there is one."""
     if value:
         raise InputError(Problem("takes no value", _COMMAND))
 
 
-def standing(directory: Path) -> Standing:
+def _standing(directory: Path) -> Standing:
     """How the run in `directory` stands. InputError if there is none."""
     with Record.open(directory) as record:
         result, reason = record.ending
-        working, paused = is_in_use(directory), control.is_paused(directory)
-        return Standing(record.name, str(directory), working, result, reason, paused, control.told(directory))
+        working, paused = is_in_use(directory), files.is_paused(directory)
+        return Standing(record.name, str(directory), working, result, reason, paused, files.told(directory))
 
 
-def lines(standing: Standing, now: float) -> Iterator[str]:
+def _lines(standing: Standing, now: float) -> Iterator[str]:
     """It for people; it is `now`, in UNIX seconds."""
     how = "at work" if standing.working else printable(f"{standing.result}: {standing.reason}".removesuffix(": "))
     yield f"run {printable(standing.run)}: {how}"
     if standing.pause_file:
-        yield f"  a file {control.PAUSE} is there: nothing is sent until it is taken away"
+        yield f"  a file {files.PAUSE} is there: nothing is sent until it is taken away"
     status = standing.status
     if status is None:
         if standing.working:

@@ -5,19 +5,12 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping, MutableMapping
-from enum import StrEnum
 from typing import Any
 
 import structlog
 
+from bulkstate.cli.options import LogStyle
 from bulkstate.text import printable
-
-
-class LogStyle(StrEnum):
-    """How log lines look: for people, or one JSON object a line."""
-
-    CONSOLE = "console"
-    JSON = "json"
 
 
 def log_style(environment: Mapping[str, str]) -> LogStyle:

@@ -1,32 +1,23 @@
-"""What a process hears and says: streams that may be missing or narrow, signals, and how an ending is told."""
+"""What a process says: on streams that may be missing or narrow, down to the words that it ends with."""
 
 from __future__ import annotations
 
 import io
 import os
-import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
-from typing import Final, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import anyio
-import anyio.abc
-import orjson
 import typer
-from rich.console import Console
 
-from bulkstate.errors import BulkstateError, Interrupted, Stopped
-from bulkstate.model import RunResult
-from bulkstate.report import show, to_json
-from bulkstate.runs.session import Finished
-from bulkstate.runs.stopping import Brake
+from bulkstate.cli.signals import SignalReceived
+from bulkstate.errors import BulkstateError, InputError, Interrupted, Problem, Stopped
 
-T = TypeVar("T")
-
-PRETTY: Final = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
-"""How JSON is written for people."""
+if TYPE_CHECKING:  # what `--version` has no use for is imported where it is used
+    from bulkstate.model import RunResult
+    from bulkstate.runs.operations import Finished
 
 
 # ── streams ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -47,14 +38,6 @@ def open_streams() -> None:
             stream.reconfigure(errors="replace")
 
 
-class Page(Console):
-    """stdout for text. rich would end the process, with exit code 1, where the reader has left."""
-
-    def on_broken_pipe(self) -> None:
-        """Leave it to `printing`: called while a BrokenPipeError is being handled."""
-        raise
-
-
 @contextmanager
 def printing() -> Iterator[None]:
     """Print within this block. If stdout doesn't take it, what was done is done, and no exit code changes for it."""
@@ -73,11 +56,30 @@ def write(document: bytes) -> None:
         sys.stdout.buffer.write(document)
 
 
+def write_json(value: Any) -> None:
+    """Print a value on stdout as JSON for people."""
+    import orjson
+
+    write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+@contextmanager
+def to_write(path: Path) -> Iterator[None]:
+    """InputError for what keeps a file at `path`, which somebody asked for, from being written within this block."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(Problem(f"can't be written: {error.strerror}", where=str(error.filename or path))) from error
+
+
 # ── endings ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def tell(finished: Finished, json: bool) -> None:
     """Print how a run ended, and end the process with its exit code."""
+    from bulkstate.cli.page import Page
+    from bulkstate.report import show, to_json
+
     if json:
         write(to_json(finished.report))
     else:
@@ -93,63 +95,23 @@ def speaking(json: bool) -> Iterator[None]:
     """Say what ended the command in words on stderr, with `json` as a document on stdout as well."""
     try:
         yield
+    except SignalReceived as received:
+        raise _said(received.ending, json) from None
     except BulkstateError as error:
-        typer.echo(f"bulkstate: {error}", err=True)
-        if json:
-            ending = {"result": _result(error), "exit": error.exit_code, "reason": error.message, "hint": error.hint}
-            write(orjson.dumps(ending, option=PRETTY))
-        raise typer.Exit(error.exit_code) from None
+        raise _said(error, json) from None
+
+
+def _said(error: BulkstateError, json: bool) -> typer.Exit:
+    typer.echo(f"bulkstate: {error}", err=True)
+    if json:
+        ending = {"result": _result(error), "exit": error.exit_code, "reason": error.message, "hint": error.hint}
+        write_json(ending)
+    return typer.Exit(error.exit_code)
 
 
 def _result(error: BulkstateError) -> RunResult:
+    from bulkstate.model import RunResult
+
     if isinstance(error, Interrupted):
         return RunResult.INTERRUPTED
     return RunResult.STOPPED if isinstance(error, Stopped) else RunResult.REFUSED
-
-
-# ── signals ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
-
-
-def _interrupted(number: int) -> Interrupted:
-    return Interrupted(f"{signal.Signals(number).name} received", signal_number=number)
-
-
-def _raise(number: int, _frame: FrameType | None) -> None:
-    raise _interrupted(number)
-
-
-def catch_signals() -> None:
-    """While nothing is sent, a signal ends the command at once, with a word."""
-    for number in _SIGNALS:
-        signal.signal(number, _raise)
-
-
-def attend(work: Callable[[Brake], Awaitable[T]]) -> T:
-    """Run `work` on the event loop, with SIGINT and SIGTERM at its brake."""
-    options = {"use_uvloop": sys.platform != "win32"}
-    return anyio.run(_attended, work, backend="asyncio", backend_options=options)
-
-
-async def _attended(work: Callable[[Brake], Awaitable[T]]) -> T:
-    brake = Brake()
-    async with anyio.create_task_group() as signals:
-        await signals.start(_pull, brake)
-        try:
-            return await work(brake)
-        except BulkstateError as error:
-            ending = error
-        finally:
-            signals.cancel_scope.cancel()
-    raise ending
-
-
-async def _pull(brake: Brake, *, task_status: anyio.abc.TaskStatus[None]) -> None:
-    """The first signal ends the run gently; the second at once, for the journal bears it."""
-    with anyio.open_signal_receiver(*_SIGNALS) as received:
-        task_status.started()
-        async for number in received:
-            if brake.reason is not None:
-                os._exit(128 + number)
-            brake.pull(_interrupted(number))

@@ -110,8 +110,11 @@ class Certificates:
         return certificates + "\n"
 
     def _file(self, at: Place) -> str:
+        path = FilePath().read(at)
         try:
-            with FilePath().read(at).open("rb") as file:
+            if path.exists() and not path.is_file():  # a pipe would be waited for
+                raise at.mistake("isn't a regular file")
+            with path.open("rb") as file:
                 return file.read(_MOST_CA_BYTES).decode("ascii", "replace")
         except OSError as error:
             raise at.mistake(f"can't be read: {error.strerror or 'input/output error'}") from None

@@ -90,7 +90,7 @@ def _changing(directory: Path) -> Iterator[None]:
 
 def _alone(directory: Path) -> FileLock:
     """Nobody else changes what is asked while this is held."""
-    return FileLock(directory / "control.lock", timeout=10, mode=_LOCK)
+    return FileLock(directory / "control.lock", timeout=10, mode=_LOCK, fallback_to_soft=False)
 
 
 def _keep(directory: Path, asked: Iterable[Use]) -> None:

@@ -109,7 +109,7 @@ class StateFile:
 
     def _change(self, change: Callable[[Memory], Memory]) -> None:
         try:
-            with FileLock(self.path.with_name(f"{self.path.name}.lock"), timeout=5):
+            with FileLock(self.path.with_name(f"{self.path.name}.lock"), timeout=5, mode=0o600, fallback_to_soft=False):
                 memories = self._memories()
                 before = self._of_gateway(memories)
                 others = [memory for memory in memories if memory is not before]

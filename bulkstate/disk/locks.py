@@ -55,13 +55,13 @@ def lock_pipelines(gateway: str, organisation: str, pipelines: Iterable[str]) ->
 
 @contextmanager
 def _held(path: Path, what: str) -> Iterator[None]:
-    lock = FileLock(path, timeout=0)
+    lock = FileLock(path, timeout=0, mode=0o600, fallback_to_soft=False)
     note = path.with_suffix(".owner")
     try:
         lock.acquire()
     except Timeout:
         raise RunInUse(f"{what} is in use{_owner(note)}", hint="Wait until it is done, or stop it.") from None
-    except OSError as error:
+    except OSError as error:  # also where the disk knows no locks: a file in place of one would outlive a kill
         raise Refused(f"{path} can't be locked: {error.strerror or error}", hint=_WRITABLE) from error
     try:
         with suppress(OSError):  # the note is a courtesy; the lock is what counts

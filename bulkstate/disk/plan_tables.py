@@ -7,15 +7,16 @@ share their sets of positions, so each distinct set is stored once, as runs of c
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import islice, pairwise, starmap
 from typing import Final
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from bulkstate.disk.database import check_rows
 from bulkstate.model import Evidence, IndexArray, LowerBound, Plan, Rectangle, Stage, StagePlan
 
 SCHEMA: Final = (
@@ -49,6 +50,9 @@ SCHEMA: Final = (
     )""",
 )
 """Statements that make the tables, to be run once in an empty file."""
+
+MOST_POSITIONS: Final = 1 << 27
+"""Positions that the sets of one side name together: a plan of a million requests has a tenth."""
 
 _INT32: Final = np.dtype("<i4")
 _RUN_BYTES: Final = 2 * _INT32.itemsize
@@ -113,6 +117,7 @@ def read(connection: sqlite3.Connection) -> Plan:
 
     Whoever calls checks the digest. ValueError, IndexError or sqlite3.Error where the tables hold something else.
     """
+    check_rows(connection, "plan", "dictionary", "stage", "side")
     found = connection.execute("SELECT digest, body_bytes, reproducible FROM plan").fetchone()
     if found is None:
         raise ValueError("it holds no plan")
@@ -126,8 +131,10 @@ def read(connection: sqlite3.Connection) -> Plan:
 
 def _ids(text: str) -> tuple[str, ...]:
     ids = orjson.loads(text)
-    if not isinstance(ids, list) or not all(isinstance(id_, str) for id_ in ids):
+    if not isinstance(ids, list) or not all(isinstance(id_, str) for id_ in ids) or "" in ids or "," in "".join(ids):
         raise ValueError("a dictionary isn't a list of IDs")
+    if not all(before < after for before, after in pairwise(ids)):
+        raise ValueError("a dictionary's IDs aren't in order, or not each once")
     return tuple(ids)
 
 
@@ -141,15 +148,25 @@ def _read_stage(
     for of in _RECTANGLES:
         assets, asset_sets = _read_side(connection, number, f"{of}assets", dictionaries)
         points, point_sets = _read_side(connection, number, f"{of}points", dictionaries)
-        found.append(tuple(map(Rectangle, asset_sets, point_sets)))
+        found.append(tuple(starmap(Rectangle, zip(asset_sets, point_sets, strict=True))))
     rectangles, unlisted, blocks = found
     lower_bound = LowerBound(bound, proof, _evidence(orjson.loads(evidence), blocks))
     return StagePlan(Stage(pipeline, name), assets, points, rectangles, pairs, lower_bound, unlisted, kept_pairs)
 
 
-def _evidence(parts: list[tuple[int, int, list[int]]], blocks: tuple[Rectangle, ...]) -> tuple[Evidence, ...]:
+def _evidence(parts: object, blocks: tuple[Rectangle, ...]) -> tuple[Evidence, ...]:
     left = iter(blocks)
-    return tuple(Evidence(tuple(islice(left, count)), load, tuple(weights)) for load, count, weights in parts)
+    match parts:
+        case list():
+            return tuple(_piece_of_evidence(part, left) for part in parts)
+    raise ValueError("its evidence isn't a list")
+
+
+def _piece_of_evidence(part: object, blocks: Iterator[Rectangle]) -> Evidence:
+    match part:
+        case [int(load), int(count), list(weights)] if load >= 0 and all(isinstance(each, int) for each in weights):
+            return Evidence(tuple(islice(blocks, count)), load, tuple(weights))
+    raise ValueError("its evidence isn't such")
 
 
 def _read_side(
@@ -188,14 +205,26 @@ def _runs(arrays: Sequence[IndexArray]) -> tuple[NDArray[np.int64], NDArray[np.i
 
 
 def _decode(side: _Side, size: int) -> list[IndexArray]:
-    """One array a chunk; equal ones are the same object. ValueError for positions beyond a dictionary of `size`."""
+    """One array a chunk; equal ones are the same object.
+
+    ValueError for positions beyond a dictionary of `size`, or that aren't ascending, each once.
+    """
     first, lengths = np.frombuffer(side.runs, _INT32).reshape(-1, 2).astype(np.int64).T
+    set_ends = np.frombuffer(side.ends, _INT32)
+    sets = np.frombuffer(side.sets, _INT32)
     if np.any(first < 0) or np.any(lengths < 1) or np.any(first + lengths > size):
         raise ValueError("a chunk names positions that its dictionary doesn't have")
+    if lengths.sum() > MOST_POSITIONS:
+        raise ValueError(f"its chunks name more than {MOST_POSITIONS:,} positions")
+    if np.any(np.diff(set_ends, prepend=0) < 1) or set_ends[-1:].tolist() != [len(first)][: len(set_ends)]:
+        raise ValueError("its sets of positions don't end where the next ones begin")
+    if np.any(sets < 0) or np.any(sets >= len(set_ends)):
+        raise ValueError("a chunk has a set of positions that isn't there")
     ends = np.concatenate([[0], np.cumsum(lengths)])
-    positions = np.arange(ends[-1]) + np.repeat(first - ends[:-1], lengths)
-    positions = positions.astype(np.int32)
+    positions = (np.arange(ends[-1]) + np.repeat(first - ends[:-1], lengths)).astype(np.int32)
+    if np.any(np.delete(np.diff(positions), ends[set_ends[:-1]] - 1) < 1):
+        raise ValueError("a set of positions isn't ascending")
     positions.setflags(write=False)
-    cuts = [0, *ends[np.frombuffer(side.ends, _INT32)].tolist()]
+    cuts = [0, *ends[set_ends].tolist()]
     distinct = [positions[start:end] for start, end in pairwise(cuts)]
-    return [distinct[number] for number in np.frombuffer(side.sets, _INT32).tolist()]
+    return [distinct[number] for number in sets.tolist()]

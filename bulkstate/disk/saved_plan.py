@@ -18,15 +18,11 @@ from typing import Final
 from uuid import uuid4
 
 from bulkstate.disk import plan_tables
+from bulkstate.disk.database import Foreign, Format, check_rows, connect_to_read
 from bulkstate.errors import InputError, PlanAltered, PlanStale, Problem
 from bulkstate.model import Pair, Plan, Stage
 from bulkstate.pairs.digest import digest
 from bulkstate.selection import Fingerprint
-
-FORMAT_VERSION: Final = 1
-
-_APPLICATION_ID: Final = 0x424B5350
-"""What SQLite's header calls the application: BKSP."""
 
 _SCHEMA: Final = (
     *plan_tables.SCHEMA,
@@ -39,6 +35,9 @@ _SCHEMA: Final = (
     "CREATE TABLE witness (pipeline TEXT NOT NULL, stage TEXT NOT NULL, asset TEXT NOT NULL, point TEXT NOT NULL)",
     "CREATE TABLE seal (sha256 TEXT NOT NULL)",
 )
+FORMAT: Final = Format("a saved plan", 0x424B5350, {1: _SCHEMA})
+"""SQLite's header calls it BKSP."""
+
 _SEALED: Final = (
     "SELECT * FROM plan",
     "SELECT * FROM dictionary ORDER BY rowid",
@@ -48,11 +47,6 @@ _SEALED: Final = (
     "SELECT * FROM input ORDER BY rowid",
     "SELECT * FROM witness ORDER BY rowid",
 )
-
-_HEADER: Final = slice(0, 16)
-_VERSION: Final = slice(60, 64)
-_APPLICATION: Final = slice(68, 72)
-"""Where SQLite's header holds its own name, `user_version` and `application_id` (sqlite.org/fileformat)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +71,8 @@ class SavedPlan:
 def refuse_to_overwrite(path: Path) -> None:
     """InputError if something is at `path` that isn't a saved plan: an older plan may be replaced, nothing else."""
     with _writing(path):
-        there = path.exists()
-    if there and _start(path)[_APPLICATION] != _APPLICATION_ID.to_bytes(4, "big"):
+        refused = path.exists() and not FORMAT.claimed_by(path)
+    if refused:
         raise InputError(Problem("exists, and isn't a saved plan: it is not overwritten", where=str(path)))
 
 
@@ -88,10 +82,7 @@ def write(saved: SavedPlan, path: Path) -> None:
     with _writing(path), _replaced(path) as new, closing(sqlite3.connect(new, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = MEMORY")
         connection.execute("BEGIN")
-        connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
-        for statement in _SCHEMA:
-            connection.execute(statement)
+        FORMAT.make(connection)
         _insert(connection, saved)
         connection.execute("INSERT INTO seal VALUES (?)", (_seal(connection),))
         connection.execute("COMMIT")
@@ -111,7 +102,7 @@ def _replaced(path: Path) -> Iterator[Path]:
     """A new file beside `path`, which takes its place once it is whole and on disk."""
     new = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
-        new.touch(exist_ok=False)
+        new.touch(0o600, exist_ok=False)
         yield new
         new.replace(path)
     finally:
@@ -136,11 +127,17 @@ def read(path: Path) -> SavedPlan:
 
     InputError if the file is no saved plan or one of another format version; PlanAltered if it isn't as it was saved.
     """
-    _refuse_foreign(path)
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
-            connection.execute("PRAGMA trusted_schema = OFF")
+        if not FORMAT.claimed_by(path):
+            hint = "bulkstate plan CONFIG -o PLAN makes one"
+            raise InputError(Problem("isn't a saved plan", where=str(path), hint=hint))
+        with closing(connect_to_read(path)) as connection:
+            FORMAT.version_of(connection)
             return _read(connection)
+    except OSError as error:
+        raise InputError(Problem(f"can't be read: {error.strerror}", where=str(path))) from error
+    except Foreign as error:
+        raise InputError(Problem(str(error), where=str(path), hint="make the plan anew")) from error
     except (sqlite3.Error, ValueError, TypeError, LookupError, OverflowError) as error:
         raise PlanAltered(f"{path} isn't as it was saved: {error}", hint="make the plan anew") from error
 
@@ -154,30 +151,8 @@ def refuse_stale(saved: SavedPlan) -> None:
         raise PlanStale(message, hint="make the plan anew, or say --even-if-stale")
 
 
-def _refuse_foreign(path: Path) -> None:
-    start = _start(path)
-    version = int.from_bytes(start[_VERSION], "big")
-    if start[_HEADER] != b"SQLite format 3\0" or start[_APPLICATION] != _APPLICATION_ID.to_bytes(4, "big"):
-        raise InputError(Problem("isn't a saved plan", where=str(path), hint="bulkstate plan CONFIG -o PLAN makes one"))
-    if version != FORMAT_VERSION:
-        message = f"is a plan of format version {version}, and this bulkstate knows version {FORMAT_VERSION}"
-        raise InputError(Problem(message, where=str(path), hint="make the plan anew"))
-
-
-def _start(path: Path) -> bytes:
-    """The first bytes of a file, none if it isn't a regular one. InputError if it can't be read."""
-    try:
-        if path.exists() and not path.is_file():
-            return b""
-        with path.open("rb") as file:
-            return file.read(100)
-    except OSError as error:
-        raise InputError(Problem(f"can't be read: {error.strerror}", where=str(path))) from error
-    except ValueError as error:
-        raise InputError(Problem("isn't the name of a file")) from error
-
-
 def _read(connection: sqlite3.Connection) -> SavedPlan:
+    check_rows(connection, "saved", "input", "witness", "seal")
     (seal,) = connection.execute("SELECT sha256 FROM seal").fetchone()
     if seal != _seal(connection):
         raise ValueError("its seal is broken")

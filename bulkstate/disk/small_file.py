@@ -45,5 +45,13 @@ def state_folder(name: str) -> Path:
     except RuntimeError as error:
         raise OSError(str(error)) from error
     folder = base / "bulkstate" / name
-    folder.mkdir(0o700, parents=True, exist_ok=True)
+    make_folder(folder.parent, exist_ok=True)
+    make_folder(folder, exist_ok=True)
     return folder
+
+
+def make_folder(folder: Path, *, exist_ok: bool) -> None:
+    """A folder that is its owner's alone, as are those around it that have to be made. OSError."""
+    for around in reversed([each for each in folder.parents if not each.exists()]):
+        around.mkdir(0o700, exist_ok=True)
+    folder.mkdir(0o700, exist_ok=exist_ok)

@@ -1,4 +1,4 @@
-"""Steers a run by hand: carries out what `bulkstate ctl` or a file PAUSE asks for, and writes each use down."""
+"""A run set by hand: carries out what `bulkstate ctl` or a file PAUSE asks for, and writes each use down."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bulkstate.engine.engine import Engine
 from bulkstate.engine.gate import Gate
 from bulkstate.errors import StoppedByHand
 from bulkstate.model import Use
-from bulkstate.runs.stopping import Brake
+from bulkstate.runs.stopping import Stopping
 
 
 class UseLog(Protocol):
@@ -27,13 +27,13 @@ class UseLog(Protocol):
         ...
 
 
-class Helm:
+class ByHand:
     """For one session of the run in `directory`. `wall` gives UNIX seconds."""
 
-    def __init__(self, directory: Path, gate: Gate, brake: Brake, log: UseLog, wall: Callable[[], float]) -> None:
+    def __init__(self, directory: Path, gate: Gate, stopping: Stopping, log: UseLog, wall: Callable[[], float]) -> None:
         self._directory = directory
         self._gate = gate
-        self._brake = brake
+        self._stopping = stopping
         self._log = log
         self._wall = wall
         self._engine: Engine | None = None
@@ -44,7 +44,7 @@ class Helm:
         self._unreadable = False
 
     @contextmanager
-    def steering(self, engine: Engine) -> Iterator[None]:
+    def sets(self, engine: Engine) -> Iterator[None]:
         """Within this block the number of calls under way can be set, and one that was set before counts."""
         self._engine = engine
         if self._workers is not None:
@@ -88,7 +88,7 @@ class Helm:
                     self._paused_by_command = use.command == Command.PAUSE
             case Command.STOP:
                 hint = f"`bulkstate resume {shlex.quote(str(self._directory))}` goes on"
-                self._brake.pull(StoppedByHand("stopped by hand", hint=hint))
+                self._stopping.stop(StoppedByHand("stopped by hand", hint=hint))
             case Command.RATE:
                 return self._set_rate(use.value)
             case Command.CONCURRENCY:

@@ -20,15 +20,14 @@ from bulkstate.emulator.app import serve
 from bulkstate.emulator.world import default_world
 from bulkstate.engine.gate import Gate
 from bulkstate.engine.reads import Reads
-from bulkstate.gateway.address import one_spelling
 from bulkstate.gateway.client import Client
 from bulkstate.gateway.credentials import AppKey, Auth
+from bulkstate.gateway.response_order import ResponseOrder
 from bulkstate.model import Grant
 from bulkstate.policy.auto.learnt import NOTHING, Learnt
 from bulkstate.policy.auto.pilot import Pilot
 from bulkstate.policy.bottleneck import SHORTEST_PAUSE
 from bulkstate.policy.pacing import Pacer
-from bulkstate.rates import Rate
 
 log = structlog.get_logger()
 
@@ -56,6 +55,7 @@ class Connection:
 
     gate: Gate
     client: Client
+    order: ResponseOrder
     reads: Reads
     clock: Callable[[], float]
     pilot: Pilot | None
@@ -63,22 +63,6 @@ class Connection:
     def learnt(self) -> Learnt | None:
         """What is known by now of the gateway's limits, on the wall's clock; None where nobody finds out."""
         return None if self.pilot is None else self.pilot.learnt().shifted(time.time() - self.clock())
-
-
-def windows(settings: Settings) -> tuple[Rate, ...]:
-    """The configured limits, as the pacer takes them."""
-    return tuple(Rate(rate.calls, rate.seconds) for rate in settings.limits.windows)
-
-
-def identity(settings: Settings, directory: Path) -> tuple[str, str]:
-    """Which gateway and organisation a run works on, however they are spelt.
-
-    Every run directory has an embedded gateway of its own.
-    """
-    gateway = settings.gateway
-    if isinstance(gateway, Embedded):
-        return f"embedded:{directory.resolve()}", ""
-    return one_spelling(gateway.url), gateway.org_id
 
 
 @asynccontextmanager
@@ -97,13 +81,14 @@ async def connect(
     """
     clock = asyncio.get_running_loop().time
     pilot = _pilot(settings, learnt.shifted(clock() - time.time()).not_after(clock()))
-    pacer, retry = Pacer(windows(settings), _history(grants, clock())), settings.retry
+    pacer, retry = Pacer(settings.limits.windows, _history(grants, clock())), settings.retry
     gate = Gate(pacer, time.time, clock, pilot, retry)
+    order = ResponseOrder(settings.gateway.timeout)
     async with (
         _address(settings.gateway, environ, directory) as address,
-        _client(settings, address, gate, clock) as client,
+        _client(settings, address, gate, clock, order) as client,
     ):
-        yield Connection(gate, client, Reads(client, gate, retry, random, _say_pause), clock, pilot)
+        yield Connection(gate, client, order, Reads(client, gate, retry, random, _say_pause), clock, pilot)
 
 
 def _pilot(settings: Settings, learnt: Learnt) -> Pilot | None:
@@ -136,7 +121,9 @@ async def _address(
         yield Address(emulator.url, emulator.organisation, AppKey(emulator.app_key, emulator.app_secret))
 
 
-def _client(settings: Settings, address: Address, gate: Gate, clock: Callable[[], float]) -> Client:
+def _client(
+    settings: Settings, address: Address, gate: Gate, clock: Callable[[], float], order: ResponseOrder
+) -> Client:
     return Client(
         address.url,
         address.organisation,
@@ -145,4 +132,5 @@ def _client(settings: Settings, address: Address, gate: Gate, clock: Callable[[]
         timeout=settings.gateway.timeout,
         ca_pem=address.ca_pem,
         clock=clock,
+        order=order,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from math import ceil, exp, log
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -15,10 +16,21 @@ from bulkstate.engine.gate import Gate
 from bulkstate.engine.ports import Observer
 from bulkstate.model import Answer, Attempt, Outcome, Point, Verdict
 from bulkstate.policy.bottleneck import Holding, Moment, holding
-from bulkstate.policy.series import Latencies, spacing
 
 STATUS_EVERY: Final = 1.0
 """Seconds between two times that a run says how it stands."""
+
+SHORTEST_SPACING: Final = 1.0
+SHARE_OF_AGE: Final = 1 / 600
+"""Two points are a second apart, and later this share of the run's age: 600 in ten minutes, under 5,000 in a week."""
+
+_LATENCY_STEP: Final = log(1.05)
+_LEAST_LATENCY: Final = 1e-4
+
+
+def spacing(age: float) -> float:
+    """Seconds between two points of a session that began `age` seconds ago."""
+    return max(SHORTEST_SPACING, age * SHARE_OF_AGE)
 
 
 class PointLog(Protocol):
@@ -27,6 +39,28 @@ class PointLog(Protocol):
     def plot(self, point: Point) -> Awaitable[None]:
         """Put it on disk. JournalNotWritable if that fails."""
         ...
+
+
+class Latencies:
+    """How long calls took, in seconds, to within five percent, whatever their number."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[int] = Counter()
+        self._calls = 0
+
+    def add(self, seconds: float) -> None:
+        """A call took so long."""
+        self._counts[ceil(log(max(seconds, _LEAST_LATENCY)) / _LATENCY_STEP)] += 1
+        self._calls += 1
+
+    def percentile(self, share: float) -> float:
+        """So many of the calls, as a share of 1, took at most so long; 0 if there were none."""
+        left = share * self._calls
+        for step in sorted(self._counts):
+            left -= self._counts[step]
+            if left <= 0:
+                return exp(step * _LATENCY_STEP) if self._calls else 0.0
+        return 0.0
 
 
 class _Stretch:
@@ -54,7 +88,7 @@ class _Stretch:
         return Point(at, seconds, rate, limit, in_flight, self.refused, *latencies, held.by, held.which)
 
 
-class Logbook:
+class Course:
     """An observer that stands before another, and is asked now and then to write something down.
 
     `directory` is the run's; `wall` gives UNIX seconds, `clock` the event loop's.
@@ -63,14 +97,14 @@ class Logbook:
     def __init__(
         self,
         observer: Observer,
-        log: PointLog,
+        journal: PointLog,
         directory: Path,
         gate: Gate,
         wall: Callable[[], float],
         clock: Callable[[], float],
     ) -> None:
         self._observer = observer
-        self._log = log
+        self._journal = journal
         self._directory = directory
         self._gate = gate
         self._wall = wall
@@ -92,7 +126,7 @@ class Logbook:
 
     def settled(self, outcome: Outcome, pairs: int) -> None:
         """A chunk of `pairs` pairs has an outcome, and it is on disk."""
-        self._settled += 1
+        self._settled += not outcome.takes_back
         self._not_deleted += outcome.verdict not in (Verdict.DELETED, Verdict.SPLIT)
         self._observer.settled(outcome, pairs)
 
@@ -127,7 +161,7 @@ class Logbook:
     async def _plot(self, moment: Moment, now: float) -> None:
         stretch, self._since_point = self._since_point, _Stretch(now)
         self._plotted = True
-        await self._log.plot(stretch.point(now, self._wall(), self._gate.admission.rate, moment.in_flight))
+        await self._journal.plot(stretch.point(now, self._wall(), self._gate.admission.rate, moment.in_flight))
 
     def _tell(self, moment: Moment, now: float) -> None:
         stretch, self._since_status = self._since_status, _Stretch(now)

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -14,10 +14,13 @@ from bulkstate.config import AUTO, Embedded, Settings
 from bulkstate.disk.gateway_file import StateFile, default_path
 from bulkstate.disk.journal import Journal, sent_history
 from bulkstate.errors import Refused
+from bulkstate.gateway.address import one_spelling
 from bulkstate.model import Grant
 from bulkstate.policy.auto.learnt import NOTHING, VERSION, Learnt
 from bulkstate.rates import Rate
-from bulkstate.runs.connection import Connection, identity, windows
+
+if TYPE_CHECKING:  # what is known of a gateway can be asked without the way to it
+    from bulkstate.runs.connection import Connection
 
 REMEMBERED: Final = 3600.0
 """Windows of so many seconds and more are remembered across runs."""
@@ -25,6 +28,17 @@ REMEMBERED: Final = 3600.0
 _NO_PLACE: Final = "no place for what is known of the gateway"
 
 log = structlog.get_logger()
+
+
+def identity(settings: Settings, directory: Path) -> tuple[str, str]:
+    """Which gateway and organisation a run works on, however they are spelt.
+
+    Every run directory has an embedded gateway of its own.
+    """
+    gateway = settings.gateway
+    if isinstance(gateway, Embedded):
+        return f"embedded:{directory.resolve()}", ""
+    return one_spelling(gateway.url), gateway.org_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +61,7 @@ class RunMemory:
         """What other runs have found out about the gateway's limits, on the wall's clock."""
         return _learnt(self.file)
 
-    def keep(self, connection: Connection) -> None:
+    async def keep(self, connection: Connection) -> None:
         """Leave to others what this run called, and what it knows by now of the gateway's limits."""
         if self.file is None:
             return
@@ -63,7 +77,7 @@ class RunMemory:
 def memory_of(journal: Journal, settings: Settings, state: Path | None) -> RunMemory:
     """What there is to remember with these settings. `state` is the file, unless it is the usual one. Refused if there
     is no place for it and calls have to be remembered: what was learnt is worth a warning."""
-    longest = max((window.guarded for window in windows(settings)), default=0.0)
+    longest = max((window.guarded for window in settings.limits.windows), default=0.0)
     if longest >= REMEMBERED:
         return RunMemory(journal, longest, _needed(settings, state))
     return RunMemory(journal, longest, _welcome(settings, state) if AUTO in settings.limits.rate else None)
@@ -72,8 +86,8 @@ def memory_of(journal: Journal, settings: Settings, state: Path | None) -> RunMe
 def known_limits(settings: Settings, state: Path | None = None) -> tuple[Rate, ...]:
     """The configured limits, and where the gateway's own are to be found out, those that earlier runs have learnt."""
     if AUTO not in settings.limits.rate:
-        return windows(settings)
-    return (*windows(settings), *_learnt(_welcome(settings, state)).windows(settings.limits.share.part))
+        return settings.limits.windows
+    return (*settings.limits.windows, *_learnt(_welcome(settings, state)).windows(settings.limits.share.part))
 
 
 def _learnt(file: StateFile | None) -> Learnt:

@@ -1,159 +1,58 @@
-"""One run put together: plan, check, delete, verify, report. What the Python API and the command line stand on."""
+"""The story of a run: checked, agreed to, sent, read back, reported. What the Python API and the command line stand on.
+
+`start` and `resume` come together in `_carry_out`: from there on chunks are sent, whatever ends the run is on record,
+and the exit code says what became of the deletes.
+"""
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain, count
 from pathlib import Path
+from random import random
 from shutil import rmtree
+from typing import Final
 
 import structlog
 
 from bulkstate import __version__, config
-from bulkstate.config import Sample, Settings
+from bulkstate.config import AUTO, MOST_CONCURRENCY, Auto, ReportFiles, Sample, Settings
 from bulkstate.disk import control
-from bulkstate.disk.journal import Journal, RunFacts, existing, make_run_directory
+from bulkstate.disk.journal import Ending, Journal, RunFacts, existing, make_run_directory
 from bulkstate.disk.locks import lock_run
-from bulkstate.disk.saved_plan import SavedPlan, refuse_to_overwrite, write
-from bulkstate.engine.pipelines import Finding, first_look
-from bulkstate.errors import GuardExceeded, InputError, JournalNotWritable, Problem, Refused
-from bulkstate.model import Pair, Plan, RunResult, Verdict
-from bulkstate.pairs.relation import Relation
-from bulkstate.planner.effort import Effort
-from bulkstate.planner.planner import plan as plan_requests
-from bulkstate.policy.pacing import Forecast, forecast
-from bulkstate.report.fold import fold
-from bulkstate.runs.connection import connect, identity
-from bulkstate.runs.memory import known_limits
-from bulkstate.runs.session import (
-    Audience,
-    Finished,
-    Session,
-    Witnesses,
-    carry_out,
-    keep_report,
-    keep_witnesses,
-    open_session,
-    read_back,
-    require_ready,
-)
-from bulkstate.runs.stopping import Brake
-from bulkstate.selection import PairSource, Source, fingerprints, read_pairs, select
+from bulkstate.engine.engine import Engine, Equipment, Pace
+from bulkstate.engine.pipelines import Finding, StatusWatch, first_look, require
+from bulkstate.errors import BulkstateError, Interrupted, JournalNotWritable, Refused, Stopped
+from bulkstate.model import Plan, Report, RunResult, Verdict
+from bulkstate.policy.auto.pilot import Pilot
+from bulkstate.policy.concurrency import FEW, ConcurrencyPilot, at_first
+from bulkstate.report import fold, to_json
+from bulkstate.runs.connection import connect
+from bulkstate.runs.course import Course
+from bulkstate.runs.host import Host
+from bulkstate.runs.memory import identity
+from bulkstate.runs.prepare import Prepared
+from bulkstate.runs.session import Session, again_and_again, open_session
+from bulkstate.runs.verification import keep_witnesses, read_back, read_back_or_say
 
 log = structlog.get_logger()
 
-Agree = Callable[[Plan], Awaitable[None]]
-"""Asks somebody whether the plan may be carried out; NotConfirmed if not."""
+COURSE_SECONDS: Final = 0.25
+"""How often a run looks what holds it back."""
 
 
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """What a configuration asks for."""
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a run ended: its report, the exit code that says so, and what ended it early, if anything."""
 
-    settings: Settings
-    plan: Plan
-    witnesses: Witnesses
-
-
-# ── before ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def prepare(settings: Settings, budget: float | None = None) -> Prepared:
-    """Select and plan, and hold the plan against the guards. InputError, GuardExceeded.
-
-    With a budget, in seconds, the search for fewer requests takes about so long, whatever the effort in the settings.
-    """
-    _check_report_file(settings.report.json)
-    relations = select(settings.delete)
-    witnesses = _witness_pairs(settings.verify.witness, relations)
-    plan = _planned(settings, [relation.keeping(witnesses) for relation in relations], budget)
-    _guard(plan, settings.safety)
-    duplicates = sum(relation.duplicates for relation in relations)
-    if duplicates:
-        log.info("selected more than once", entries=duplicates)
-    outside = tuple((stage.stage, pair) for pair in witnesses for stage in plan.stages)
-    return Prepared(settings, plan, outside)
-
-
-def _check_report_file(file: Path | None) -> None:
-    """A night's work shouldn't end with a report that nobody gets."""
-    if file is not None and not (file.parent.is_dir() and os.access(file.parent, os.W_OK) and not file.is_dir()):
-        raise InputError(Problem("can't be written: its folder is missing or read-only", str(file), "report.json"))
-
-
-def save(settings: Settings, path: Path, budget: float | None = None) -> Prepared:
-    """Prepare, and put what came of it into the file at `path`, to be restored. Raises what `prepare` does."""
-    refuse_to_overwrite(path)
-    # Before the files are read: should one change in between, the plan is stale, rather than of something else.
-    inputs = fingerprints(_sources(settings))
-    prepared = prepare(settings, budget)
-    document = config.to_document(settings)
-    write(SavedPlan(prepared.plan, document, tuple(prepared.witnesses), inputs, time.time(), __version__), path)
-    return prepared
-
-
-def restore(saved: SavedPlan, environ: Mapping[str, str]) -> Prepared:
-    """What was saved, to be carried out. InputError if a secret is missing; GuardExceeded."""
-    settings = config.from_document(saved.configuration, environ, "the plan's settings")
-    _guard(saved.plan, settings.safety)
-    return Prepared(settings, saved.plan, saved.witnesses)
-
-
-def _sources(settings: Settings) -> Iterator[Source]:
-    for entry in settings.delete:
-        yield from entry.sources
-    if settings.verify.witness is not None:
-        yield settings.verify.witness
-
-
-def _witness_pairs(source: PairSource | None, targets: Sequence[Relation]) -> Sequence[Pair]:
-    """The pairs of a witness file. InputError if one of them is to be deleted itself."""
-    pairs = read_pairs(source) if source else ()
-    selected = [pair for pair in pairs for target in targets if target.holds(pair)]
-    if source and selected:
-        message = f"{selected[0].asset}, {selected[0].point} is selected for deletion: a witness stands outside"
-        raise InputError(Problem(message, source.where, source.field))
-    return pairs
-
-
-def _planned(settings: Settings, relations: Sequence[Relation], budget: float | None = None) -> Plan:
-    limits = settings.limits
-    return plan_requests(
-        relations,
-        pairs_per_request=limits.pairs_per_request,
-        bytes_per_request=limits.bytes_per_request,
-        effort=settings.plan.effort if budget is None else Effort.THOROUGH,
-        expired=None if budget is None else _deadline(budget),
-    )
-
-
-def _deadline(seconds: float) -> Callable[[], bool]:
-    end = time.monotonic() + seconds
-    return lambda: time.monotonic() >= end
-
-
-def _guard(plan: Plan, safety: config.Safety) -> None:
-    for amount, most, what in (
-        (plan.pairs + plan.unlisted_pairs, safety.max_pairs, "pairs"),
-        (plan.requests, safety.max_requests, "requests"),
-    ):
-        if most is not None and amount > most:
-            raise GuardExceeded(
-                f"the plan has {amount:,} {what}, and safety.max_{what} allows {most:,}",
-                hint="narrow the selection or, if it is right, raise the guard: nothing was sent",
-            )
-
-
-def forecast_of(plan: Plan, settings: Settings, state: Path | None = None) -> Forecast | None:
-    """How long sending the plan takes at the limits that are configured, or were learnt by earlier runs, if every call
-    succeeds at once; None if none is known. `state` is the file of what was learnt, unless the usual one."""
-    known = known_limits(settings, state)
-    return forecast(known, plan.requests) if known else None
+    report: Report
+    exit_code: int
+    ending: BulkstateError | None = None
 
 
 def run_directory(plan: Plan) -> Path:
@@ -163,48 +62,69 @@ def run_directory(plan: Plan) -> Path:
     return next(path for path in (Path("bulkstate-runs", each) for each in names) if not path.exists())
 
 
-async def check(settings: Settings, environ: Mapping[str, str], brake: Brake) -> tuple[Finding, ...]:
+# ── what can be done ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def check(settings: Settings, host: Host) -> tuple[Finding, ...]:
     """Try the credentials and look at the pipelines of a configuration. Sends no delete."""
     pipelines = {entry.pipeline for entry in settings.delete}
-    with brake.around():
-        async with connect(settings, environ, None) as connection:
+    with host.stopping.cancels():
+        async with connect(settings, host.environ, None) as connection:
             return await first_look(connection.reads, pipelines, settings.safety.require_paused)
 
 
-# ── the run ───────────────────────────────────────────────────────────────────────────────────────────────────────
+async def start(prepared: Prepared, directory: Path, host: Host) -> Finished:
+    """Carry out a plan in a new run directory, which is taken away again if nobody agreed to it.
 
-
-async def start(
-    prepared: Prepared,
-    directory: Path,
-    environ: Mapping[str, str],
-    agree: Agree,
-    audience: Audience,
-    brake: Brake,
-    state: Path | None = None,
-) -> Finished:
-    """Carry out a plan in a new run directory, which is taken away again if it doesn't come to the first delete.
-
-    `state` is a file for what is known of the gateway from other runs, unless it is the usual one. Raises InputError,
-    Refused or Interrupted until then; later endings are in what is returned.
+    Raises InputError, Refused or Interrupted until the first delete; later endings are in what is returned.
     """
+    with _new_run(directory, prepared) as journal:
+        async with open_session(journal, prepared.settings, host) as session:
+            await _require_ready(session)
+            await keep_witnesses(session, prepared.witnesses)
+            await host.agree(prepared.plan)
+            journal.agree(time.time())
+            return await _carry_out(session, range(prepared.plan.requests))
+
+
+async def resume(directory: Path, again: frozenset[Verdict], host: Host) -> Finished:
+    """Go on with a run: send the chunks that have no record, or whose verdict is in `again` (law 4)."""
+    with _run_in(directory) as journal:
+        if journal.agreed_at is None:
+            raise Refused(f"nobody ever agreed to the run in {directory}", hint="start it anew with `bulkstate run`")
+        async with open_session(journal, _settings(journal, host), host) as session:
+            await _require_ready(session)
+            return await _carry_out(session, journal.pending(again))
+
+
+async def verify(directory: Path, sample: Sample, host: Host) -> Finished:
+    """Read back what a run deleted: about `sample` pairs, or all. What is found goes into the run's journal.
+
+    NotVerified if the gateway doesn't say; the run's journal then says what it said before.
+    """
+    with _run_in(directory) as journal:
+        async with open_session(journal, _settings(journal, host), host) as session:
+            found = await read_back(session, sample)
+            await session.connection.gate.settle()
+        report = fold(journal)
+        return Finished(report, 0 if report.result is RunResult.DELETED and found.clean else 3)
+
+
+# ── what the run is in ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@contextmanager
+def _new_run(directory: Path, prepared: Prepared) -> Iterator[Journal]:
+    """The journal of a new run, in a directory that stays only if somebody agreed to it. RunExists; Refused, rather
+    than JournalNotWritable, as nothing was sent."""
     make_run_directory(directory)
     agreed = False
-
-    async def come_to_agreement(session: Session) -> None:
-        nonlocal agreed
-        await require_ready(session)
-        await keep_witnesses(session, prepared.witnesses)
-        await agree(prepared.plan)
-        session.journal.agree(time.time())
-        agreed = True
-
     try:
         with lock_run(directory), closing(_new_journal(directory, prepared)) as journal:
-            opening = open_session(journal, prepared.settings, environ, brake, state)
-            numbers = range(prepared.plan.requests)
-            finished = await carry_out(opening, journal, come_to_agreement, numbers, audience)
-            return keep_report(finished, prepared.settings.report)
+            try:
+                yield journal
+            finally:
+                agreed = journal.agreed_at is not None
     except JournalNotWritable as error:
         raise Refused(error.message, hint="nothing was sent") from error
     finally:
@@ -212,41 +132,12 @@ async def start(
             rmtree(directory, ignore_errors=True)
 
 
-async def resume(
-    directory: Path,
-    environ: Mapping[str, str],
-    again: frozenset[Verdict],
-    audience: Audience,
-    brake: Brake,
-    state: Path | None = None,
-) -> Finished:
-    """Go on with a run: send the chunks that have no record, or whose verdict is in `again` (law 4)."""
-    with _run_in(directory) as journal:
-        if journal.agreed_at is None:
-            raise Refused(f"nobody ever agreed to the run in {directory}", hint="start it anew with `bulkstate run`")
-        settings = _settings(journal, environ)
-        opening = open_session(journal, settings, environ, brake, state)
-        finished = await carry_out(opening, journal, require_ready, journal.pending(again), audience)
-        return keep_report(finished, settings.report)
-
-
-async def verify(
-    directory: Path, environ: Mapping[str, str], sample: Sample, brake: Brake, state: Path | None = None
-) -> Finished:
-    """Read back what a run deleted: about `sample` pairs, or all. What is found goes into the run's journal.
-
-    NotVerified if the gateway doesn't say; the run's journal then says what it said before.
-    """
-    with _run_in(directory) as journal:
-        async with open_session(journal, _settings(journal, environ), environ, brake, state) as session:
-            found = await read_back(session, sample)
-        report = fold(journal)
-        return Finished(report, 0 if report.result is RunResult.DELETED and found.clean else 3)
-
-
-def _settings(journal: Journal, environ: Mapping[str, str]) -> Settings:
-    """What a run goes on with. InputError if a secret's variable isn't set."""
-    return config.from_document(journal.facts.configuration, environ)
+def _new_journal(directory: Path, prepared: Prepared) -> Journal:
+    settings = prepared.settings
+    facts = RunFacts(
+        directory.name, time.time(), *identity(settings, directory), config.to_document(settings), __version__
+    )
+    return Journal.create(directory, prepared.plan, facts)
 
 
 @contextmanager
@@ -260,9 +151,90 @@ def _run_in(directory: Path) -> Iterator[Journal]:
             yield journal
 
 
-def _new_journal(directory: Path, prepared: Prepared) -> Journal:
-    settings = prepared.settings
-    facts = RunFacts(
-        directory.name, time.time(), *identity(settings, directory), config.to_document(settings), __version__
-    )
-    return Journal.create(directory, prepared.plan, facts)
+def _settings(journal: Journal, host: Host) -> Settings:
+    """What a run goes on with. InputError if a secret's variable isn't set."""
+    return config.from_document(journal.facts.configuration, host.environ)
+
+
+# ── what is done in it ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def _require_ready(session: Session) -> None:
+    """CheckFailed unless the gateway lets us in and every pipeline is paused, where that is required."""
+    if session.settings.safety.require_paused:
+        require(await first_look(session.connection.reads, session.pipelines, True))
+
+
+async def _carry_out(session: Session, numbers: Sequence[int]) -> Finished:
+    """Send the chunks `numbers`, read back, and put the ending on record. JournalNotWritable before the first delete;
+    whatever ends it later is in what is returned."""
+    session.journal.begin(time.time())
+    ending: BulkstateError | None = None
+    unread = ""
+    try:
+        with session.host.stopping.cancels():
+            await _delete(session, numbers)
+            unread = await read_back_or_say(session)
+            await session.connection.gate.settle()
+    except (Stopped, Interrupted) as reason:
+        ending = reason
+    session.host.stopping.over()
+    return _keep_report(_finish(session.journal, ending, unread), session.settings.report)
+
+
+async def _delete(session: Session, numbers: Sequence[int]) -> None:
+    """Send the chunks `numbers`. Raises what ended it early."""
+    settings, connection, journal = session.settings, session.connection, session.journal
+    host, gate, clock = session.host, connection.gate, connection.clock
+    every = settings.safety.status_every if settings.safety.require_paused else None
+    workers, pilot = _workers(settings.limits.concurrency, connection.pilot)
+    pace = Pace(workers, settings.retry, pilot)
+    status = StatusWatch(connection.reads, session.pipelines, every)
+    chunks = journal.chunks()
+    with host.audience(chunks, numbers) as observer:
+        course = Course(observer, journal, journal.directory, gate, time.time, clock)
+        equipment = Equipment(
+            connection.client, gate, status, journal, course, random, time.time, clock, connection.order
+        )
+        engine = Engine(equipment, pace, chunks, numbers, journal.sizing(chunks))
+        with host.stopping.drains(engine), session.by_hand.sets(engine):
+            async with again_and_again(partial(course.look, engine), COURSE_SECONDS, host.stopping):
+                ending = await engine.run()
+            with suppress(JournalNotWritable):  # the run has ended for that reason
+                await course.close(engine)
+    if ending is not None:
+        raise ending
+
+
+def _workers(concurrency: int | Auto, pilot: Pilot | None) -> tuple[int, ConcurrencyPilot | None]:
+    """How many calls may be under way at the most, and who decides about less."""
+    if concurrency == AUTO:
+        return MOST_CONCURRENCY, ConcurrencyPilot(MOST_CONCURRENCY, FEW if pilot is None else at_first(pilot.rate))
+    return concurrency, None
+
+
+def _finish(journal: Journal, ending: BulkstateError | None, unread: str) -> Finished:
+    """Put the ending into the journal. Where that can't be written, the report says all the same what ended the run."""
+    doubts = "; ".join(text for text in (journal.doubts(), unread) if text)
+    result = _result(ending, doubts)
+    reason = ending.message if ending else doubts
+    exit_code = ending.exit_code if ending else 3 if doubts else 0
+    with suppress(JournalNotWritable):
+        journal.finish(Ending(time.time(), result, reason, exit_code))
+    return Finished(replace(fold(journal), result=result, reason=reason), exit_code, ending)
+
+
+def _result(ending: BulkstateError | None, doubts: str) -> RunResult:
+    if ending is None:
+        return RunResult.PARTIAL if doubts else RunResult.DELETED
+    return RunResult.INTERRUPTED if isinstance(ending, Interrupted) else RunResult.STOPPED
+
+
+def _keep_report(finished: Finished, files: ReportFiles) -> Finished:
+    """Write the report files that are configured. One that can't be written is said, and changes nothing else."""
+    if files.json is not None:
+        try:
+            files.json.write_bytes(to_json(finished.report))
+        except OSError as error:
+            log.error("the report can't be written", file=str(files.json), reason=error.strerror)
+    return finished

@@ -15,6 +15,7 @@ from bulkstate.errors import InputError, Problem
 from bulkstate.model import IndexArray, Pair, Rectangle, Stage
 from bulkstate.pairs.relation import Relation, Selected, Unlisted
 from bulkstate.selection.column import Column
+from bulkstate.selection.ids import fault, literal_fault
 from bulkstate.selection.inputs import Inputs
 from bulkstate.selection.lists import read_files, read_values, refuse_empty
 from bulkstate.selection.sources import ASSET_ID, POINT_ID, BlockSource, Entry, IdList, PairSource, Source
@@ -127,7 +128,7 @@ def _read_block(source: BlockSource, inputs: Inputs) -> _BlockIds:
 
 def _read_list(source: IdList, inputs: Inputs, column: str) -> list[str]:
     column = source.column or column
-    ids = read_values(source) + read_files(inputs.lists(source, column), column)
+    ids = read_values(source) + read_files(source, inputs.lists(source, column), column)
     refuse_empty(source, ids)
     return ids
 
@@ -136,7 +137,12 @@ def _read_pairs(source: PairSource, inputs: Inputs) -> _PairIds:
     # Polars takes a fifth of a second to import, which a run without tables needn't wait for.
     from bulkstate.selection.tables import read_columns
 
-    return _PairIds(*read_columns(inputs.tables(source), (source.asset_column, source.point_column)))
+    columns = source.asset_column, source.point_column
+    found = _PairIds(*read_columns(inputs.tables(source), columns, literal_fault if source.literal else fault))
+    if not len(found.assets.codes) and not source.may_be_empty:
+        hint = "if that is as it should be, say `empty: allow` beside the source"
+        raise InputError(Problem(f"{source.file}: has no rows", source.where, source.field, hint))
+    return found
 
 
 def _relations(targets: Mapping[Stage, _Target], found: Mapping[Source, _Found]) -> Iterator[Relation]:

@@ -30,6 +30,7 @@ class IdList:
     where: str
     field: str
     column: str | None = None
+    literal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +48,18 @@ class BlockSource:
 
 @dataclass(frozen=True, slots=True)
 class PairSource:
-    """A table of single pairs, by the names of its columns; `file` may be a directory of tables, or `STDIN`."""
+    """A table of single pairs, by the names of its columns; `file` may be a directory of tables, or `STDIN`.
+
+    `literal` as in a list. One that `may_be_empty` needs no rows.
+    """
 
     file: Path
     where: str
     field: str
     asset_column: str = ASSET_ID
     point_column: str = POINT_ID
+    literal: bool = False
+    may_be_empty: bool = False
 
     @property
     def entry(self) -> str:

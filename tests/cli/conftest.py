@@ -6,9 +6,7 @@ import json
 import os
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.cli.gateway import Gateway, serving
+from tests.waiting import PATIENCE
 
 COMMAND = str(Path(sys.executable).with_name("bulkstate"))
 
@@ -82,16 +81,8 @@ class Bulkstate:
 
 
 def ended(process: subprocess.Popen[str]) -> Done:
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     return Done(process.returncode, out, err)
-
-
-def until(true: Callable[[], bool]) -> None:
-    """Another process does it: there is nothing to wait for but the clock."""
-    ends = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < ends
-        threading.Event().wait(0.05)
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
+from tests.waiting import PATIENCE
+
 Answer = tuple[int, dict[str, str], bytes]
 
 
@@ -64,6 +66,21 @@ def deleted() -> Answer:
     return reply({"code": 0, "msg": "OK", "requestId": "r-1", "data": True})
 
 
+class Halt:
+    """An answer that fires an event when the delete number `at` arrives, and goes on when it is let."""
+
+    def __init__(self, at: int) -> None:
+        self._at = at
+        self.arrived = threading.Event()
+        self.go_on = threading.Event()
+
+    def __call__(self, call: Call, number: int) -> Answer:
+        if number >= self._at:
+            self.arrived.set()
+            self.go_on.wait(PATIENCE)
+        return deleted()
+
+
 class _Server(ThreadingHTTPServer):
     """Says nothing of callers that were killed."""
 
@@ -114,7 +131,7 @@ def serving() -> Iterator[Gateway]:
                 return reply({"status": 0, "msg": "SUCCESS", "data": {"accessToken": "canary-token", "expire": 7200}})
             if call.kind == "get":
                 gateway.asked.set()
-                gateway.pause.wait(20)
+                gateway.pause.wait(PATIENCE)
                 found = sorted(call.pairs & gateway.left)
                 items = [{"assetId": asset, "pointId": point, "value": 1} for _, asset, point in found]
                 return reply({"code": 0, "msg": "OK", "data": {"items": items}})

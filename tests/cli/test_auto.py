@@ -17,12 +17,13 @@ import pytest
 
 from bulkstate.disk.gateway_file import StateFile
 from bulkstate.policy.auto.learnt import Learnt
-from tests.cli.conftest import COMMAND, Bulkstate, Done, ended, until
+from tests.cli.conftest import COMMAND, Bulkstate, Done, ended
 from tests.cli.gateway import Answer, Call, Gateway, deleted, reply
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
-LATE = 0.1
+LATE = 0.25
 """Seconds by which a busy machine may shift two arrivals, one against the other."""
 
 MANY = 70

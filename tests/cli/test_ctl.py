@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from tests.cli.conftest import Bulkstate, Done, ended, until
-from tests.cli.gateway import Gateway
+from tests.cli.conftest import Bulkstate, Done, ended
+from tests.cli.gateway import Gateway, Halt
+from tests.waiting import until, until_delivered
 
 pytestmark = pytest.mark.slow
 
 
 @contextmanager
-def at_work(bulkstate: Bulkstate, gateway: Gateway, rate: str) -> Iterator[subprocess.Popen[str]]:
-    bulkstate.configure(gateway.url, rate=rate)
+def at_work(bulkstate: Bulkstate, gateway: Gateway) -> Iterator[tuple[subprocess.Popen[str], threading.Event]]:
+    """A run that has deleted one chunk, and is given no other answer until the event is set."""
+    gateway.answer = halt = Halt(2)
+    bulkstate.configure(gateway.url, rate="2/s")
     process = bulkstate.start("run", "config.yaml", "--yes", "--run-dir", "r", "--json")
     try:
         until(lambda: bool(gateway.deletes()))
-        yield process
+        yield process, halt.go_on
     finally:
+        halt.go_on.set()
         if process.poll() is None:
             process.kill()
             process.communicate()
@@ -36,10 +42,11 @@ def status(bulkstate: Bulkstate) -> dict[str, object]:
 
 
 def test_pause_resume_and_rate_each_show_in_the_report(bulkstate: Bulkstate, gateway: Gateway) -> None:
-    with at_work(bulkstate, gateway, "2/s") as process:
+    with at_work(bulkstate, gateway) as (process, go_on):
         assert bulkstate("ctl", "r", "pause").out == "asked for: pause\n"
         until(lambda: status(bulkstate).get("paused") is True)
-        assert status(bulkstate)["held_by"] == "a pause by hand"
+        go_on.set()
+        until(lambda: status(bulkstate)["held_by"] == "a pause by hand")
         sent = len(gateway.deletes())
         for arguments in (("concurrency", "2"), ("rate", "100/min")):
             assert bulkstate("ctl", "r", *arguments).exit_code == 0
@@ -56,9 +63,11 @@ def test_pause_resume_and_rate_each_show_in_the_report(bulkstate: Bulkstate, gat
 
 
 def test_a_file_pause_holds_a_run_from_its_first_delete_on(bulkstate: Bulkstate, gateway: Gateway) -> None:
-    with at_work(bulkstate, gateway, "2/s") as process:
+    with at_work(bulkstate, gateway) as (process, go_on):
         (bulkstate.folder / "r" / "PAUSE").touch()
         process.terminate()
+        until_delivered(process.pid, signal.SIGTERM)
+        go_on.set()
         assert ended(process).exit_code == 143
     gateway.calls.clear()
     resumed = bulkstate.start("resume", "r", "--json")
@@ -78,7 +87,7 @@ def test_a_file_pause_holds_a_run_from_its_first_delete_on(bulkstate: Bulkstate,
 
 
 def test_a_folder_called_pause_is_not_taken_away(bulkstate: Bulkstate, gateway: Gateway) -> None:
-    with at_work(bulkstate, gateway, "2/s"):
+    with at_work(bulkstate, gateway):
         (bulkstate.folder / "r" / "PAUSE").mkdir()
         done = bulkstate("ctl", "r", "resume")
         assert (done.exit_code, "r/PAUSE can't be taken away: " in done.err) == (4, True), done.err
@@ -86,8 +95,9 @@ def test_a_folder_called_pause_is_not_taken_away(bulkstate: Bulkstate, gateway: 
 
 
 def test_stop_ends_a_run_that_can_be_resumed(bulkstate: Bulkstate, gateway: Gateway) -> None:
-    with at_work(bulkstate, gateway, "2/s") as process:
+    with at_work(bulkstate, gateway) as (process, go_on):
         assert bulkstate("ctl", "r", "stop", "--json").document["command"] == "stop"
+        go_on.set()
         done = ended(process)
     assert (done.exit_code, done.document["result"], done.document["reason"]) == (5, "stopped", "stopped by hand")
     standing = bulkstate("ctl", "r", "status").out
@@ -130,8 +140,9 @@ def test_what_cannot_be_asked(bulkstate: Bulkstate, gateway: Gateway, arguments:
 
 
 def test_a_spoilt_control_file_is_ignored_and_said_once(bulkstate: Bulkstate, gateway: Gateway) -> None:
-    with at_work(bulkstate, gateway, "4/s") as process:
+    with at_work(bulkstate, gateway) as (process, go_on):
         (bulkstate.folder / "r" / "control.json").write_text('[{"at": 1, "command": "explode"}]')
+        go_on.set()
         done = ended(process)
     assert done.exit_code == 0, done.err
     lines = [json.loads(line) for line in done.err.splitlines() if line.startswith("{")]

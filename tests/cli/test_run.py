@@ -6,8 +6,9 @@ import csv
 
 import pytest
 
-from tests.cli.conftest import PAIRS, Bulkstate, ended, until
+from tests.cli.conftest import PAIRS, Bulkstate, ended
 from tests.cli.gateway import Answer, Call, Gateway, deleted, reply
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.cli.conftest import COMMAND, Bulkstate
 from tests.cli.gateway import Gateway
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -19,7 +20,7 @@ def shell(bulkstate: Bulkstate, command: str, **more: str) -> subprocess.Complet
         env=bulkstate.environment(**more),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
 
 

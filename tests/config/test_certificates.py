@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -53,3 +54,8 @@ def test_a_file_that_holds_none(tmp_path: Path, content: str) -> None:
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     said = "config.yaml:4: gateway.ca_file: can't be read: No such file or directory"
     assert mistakes(tmp_path, WITH_FILE) == [said]
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "ca.pem")
+    assert mistakes(tmp_path, WITH_FILE) == ["config.yaml:4: gateway.ca_file: isn't a regular file"]

@@ -52,6 +52,7 @@ def test_nothing_is_lost(tmp_path: Path) -> None:
         assert record.pending() == list(range(len(found), 1000))
 
 
+@pytest.mark.slow
 def test_after_a_kill_it_is_read_where_nothing_can_be_written(tmp_path: Path) -> None:
     last = killed_after(40, tmp_path)
     # A link to nowhere in the place of its shared memory keeps SQLite from opening the log, for root as well.
@@ -97,6 +98,7 @@ anyio.run(main)
 """
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_said_and_keeps_what_is_there(tmp_path: Path) -> None:
     command = [sys.executable, "-c", FULL_DISK, str(tmp_path)]
     ran = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)

@@ -103,3 +103,29 @@ def test_a_note_that_holds_anything_is_not_repeated(tmp_path: Path) -> None:
         (tmp_path / "run.owner").write_bytes(b"process \x1b[31m")
         with pytest.raises(RunInUse, match=r"is in use \("), lock_run(tmp_path):
             pass
+
+
+WITHOUT_LOCKS = """
+import errno, fcntl, sys
+from pathlib import Path
+
+def flock(descriptor, operation):
+    raise OSError(errno.ENOSYS, "Function not implemented")
+
+fcntl.flock = flock
+
+from bulkstate.disk.locks import lock_run
+from bulkstate.errors import Refused
+
+try:
+    with lock_run(Path(sys.argv[1])):
+        print("held")
+except Refused as refused:
+    print(refused)
+"""
+
+
+def test_a_disk_that_knows_no_locks_is_told(tmp_path: Path) -> None:
+    """A file in place of a lock would outlive a kill, or be taken for one by nobody else."""
+    told = subprocess.run([sys.executable, "-c", WITHOUT_LOCKS, tmp_path], capture_output=True, text=True, check=True)
+    assert "can't be locked: Function not implemented" in told.stdout

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from shutil import copyfile, rmtree
+from typing import Any
 
 import anyio
 import pytest
 
+from bulkstate.disk.database import connect_to_read
 from bulkstate.disk.journal import FILE_NAME, Ending, Journal, Record, Session, inline, make_run_directory
 from bulkstate.errors import InputError, JournalNotWritable, RunExists
 from bulkstate.model import Grant, Outcome, Pair, RunResult, Stage, Verdict, Verification
@@ -40,6 +42,11 @@ def with_sql(*statements: str) -> Callable[[Path], None]:
     return spoil
 
 
+def sql(file: Path, query: str) -> tuple[Any, ...]:
+    with closing(sqlite3.connect(file)) as connection:
+        return connection.execute(query).fetchone()
+
+
 SPOILT: dict[str, tuple[Callable[[Path], None], str]] = {
     "text": (with_bytes(lambda _: b"hello " * 1000), "not a database"),
     "empty": (with_bytes(lambda _: b""), "isn't a journal"),
@@ -53,7 +60,40 @@ SPOILT: dict[str, tuple[Callable[[Path], None], str]] = {
     "no stage": (with_sql("DELETE FROM side"), "no assets"),
     "half a run": (with_sql("UPDATE side SET runs = x'0102'"), "journal"),
     "no plan": (with_sql("DELETE FROM plan"), "no plan"),
-    "a set too many": (with_sql("UPDATE side SET sets = x'01000000020000000300000009000000'"), "damaged"),
+    "a set too many": (with_sql("UPDATE side SET sets = x'01000000020000000300000009000000'"), "isn't there"),
+    "a set before the first": (with_sql("UPDATE side SET sets = x'00000000010000000100000ffffffff0'"), "journal"),
+    "a chunk without a side": (with_sql("UPDATE side SET sets = x'00000000' WHERE kind = 'assets'"), "journal"),
+    "positions twice": (with_sql("UPDATE side SET runs = x'00000000020000000100000001000000'"), "ascending|end where"),
+    "negative counts": (with_sql("UPDATE stage SET pairs = -5"), "table stage"),
+    "a digest that is no text": (with_sql("UPDATE plan SET digest = x'00'"), "table plan"),
+    "an ID that is two": (with_sql("""UPDATE dictionary SET ids = '["A,B","C"]' WHERE id = 0"""), "list of IDs"),
+    "IDs twice": (with_sql("""UPDATE dictionary SET ids = '["A","A","B","C"]' WHERE id = 0"""), "in order"),
+    "a view that never ends": (
+        with_sql(
+            "ALTER TABLE outcome RENAME TO hidden",
+            """CREATE VIEW outcome AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
+                SELECT i AS seq, 1 AS session, 0 AS chunk, 'deleted' AS verdict FROM n""",
+        ),
+        "tables aren't those of its format",
+    ),
+    "a trigger": (
+        with_sql("CREATE TRIGGER t AFTER INSERT ON session BEGIN DELETE FROM dictionary; END"),
+        "tables aren't those of its format",
+    ),
+    "no trigger": (with_sql("DROP TRIGGER outcome_UPDATE"), "tables aren't those of its format"),
+    "a column that is computed": (
+        with_sql("ALTER TABLE run ADD COLUMN more GENERATED ALWAYS AS (zeroblob(2000000000))"),
+        "tables aren't those of its format",
+    ),
+    "evidence that is none": (with_sql("""UPDATE stage SET evidence = '[{"load": 1}]'"""), "evidence"),
+    "more positions than anybody can hold": (
+        with_sql(
+            """UPDATE dictionary SET ids = (WITH RECURSIVE n(i) AS (SELECT 100000 UNION ALL SELECT i + 1 FROM n
+                WHERE i < 199999) SELECT json_group_array(CAST(i AS TEXT)) FROM n) WHERE id = 0""",
+            f"UPDATE side SET runs = x'{'00000000a0860100' * 2000}' WHERE kind = 'assets'",
+        ),
+        "positions",
+    ),
 }
 
 
@@ -192,3 +232,22 @@ def test_a_journal_that_is_gone_is_told(tmp_path: Path, gone: str) -> None:
             (tmp_path / "run").symlink_to(tmp_path)
         with pytest.raises(JournalNotWritable, match="removed, moved or replaced"):
             journal.require_in_place()
+
+
+def test_a_statement_that_runs_on_is_ended(tmp_path: Path) -> None:
+    """Pages can refer to each other in ways that no honest file has, and then a short file holds rows without end."""
+    with closing(connect_to_read(a_run(tmp_path))) as connection:
+        with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+            connection.execute("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n")
+        assert connection.execute("SELECT count(*) FROM outcome").fetchone() == (1,)
+        with pytest.raises(sqlite3.DataError, match="too big"):
+            connection.execute("SELECT zeroblob(300000000)").fetchone()
+
+
+@pytest.mark.parametrize("change", ["attempts = -1", "message = x'00'", "body_bytes = 'many'", "first_sent_at = 1e300"])
+def test_outcomes_that_nobody_wrote_are_refused(tmp_path: Path, change: str) -> None:
+    file = a_run(tmp_path)
+    (trigger,) = sql(file, "SELECT sql FROM sqlite_master WHERE name = 'outcome_UPDATE'")
+    with_sql("DROP TRIGGER outcome_UPDATE", f"UPDATE outcome SET {change}", trigger)(file)
+    with Record.open(tmp_path) as journal, pytest.raises(InputError, match="table outcome"):
+        list(journal.records())

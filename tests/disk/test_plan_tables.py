@@ -46,6 +46,7 @@ def sides(rectangle: Rectangle) -> tuple[list[int], list[int]]:
     return rectangle.assets.tolist(), rectangle.points.tolist()
 
 
+@pytest.mark.slow
 def test_a_billion_pairs_take_little_more_room_than_their_ids() -> None:
     plan = grid(1_000_000, 1_000, 1_000, 100)
     with closing(stored(plan)) as connection:

@@ -19,6 +19,7 @@ from bulkstate.emulator.app import Emulator, serve
 from bulkstate.emulator.faults import Faults
 from bulkstate.emulator.world import Application, GatewayLimits, PipelineSeed, StateBlock, TokenPolicy, World
 from bulkstate.model import PipelineStatus
+from tests.waiting import PATIENCE
 
 STAGE_STATE = "/streaming/v2.0/stage-state"
 PIPELINES = "/streaming/v2.0/streaming/pipelines"
@@ -111,7 +112,7 @@ async def caller(world: World, *, faults: Faults | None = None, **more: Any) -> 
 async def raw_exchange(url: str, request: bytes) -> bytes:
     """Everything that comes back for `request`, byte for byte, until the server closes the connection."""
     address = urlsplit(url)
-    with anyio.fail_after(10):
+    with anyio.fail_after(PATIENCE):
         async with await anyio.connect_tcp(str(address.hostname), int(address.port or 0)) as stream:
             await stream.send(request)
             return b"".join([block async for block in stream])

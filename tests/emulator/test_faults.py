@@ -10,7 +10,7 @@ from time import monotonic, time
 
 import aiohttp
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkstate.emulator.calls import CallKind
@@ -135,7 +135,6 @@ async def test_an_error_that_quotes_the_token() -> None:
         assert someone.token in (await someone.stage_call("delete"))["msg"]
 
 
-@settings(max_examples=20)
 @given(after=st.integers(0, 4), times=st.integers(0, 4), calls=st.integers(0, 8))
 async def test_a_rule_fires_when_it_says(after: int, times: int, calls: int) -> None:
     faults = on_delete(Coded(61199), after=after, times=times)

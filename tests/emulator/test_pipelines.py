@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkstate.model import PipelineStatus
@@ -24,7 +24,6 @@ CODES = {
 LEADS_TO = {"pause": "PAUSED", "start": "RUNNING", "stop": "STOPPED", "release": "PUBLISHED"}
 
 
-@settings(max_examples=25)
 @given(
     status=st.sampled_from(PipelineStatus),
     actions=st.lists(st.sampled_from(["pause", "start", "stop", "release", "save", "delete"]), max_size=12),

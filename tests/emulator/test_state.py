@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkstate.emulator.app import serve
@@ -24,7 +24,6 @@ STAGE = "LastRecordAppender_01"
 ids = st.lists(st.sampled_from(["a", "b", "ä", "'", '"', "\\", "%", "🌬", "a b", "A"]), min_size=1, max_size=6)
 
 
-@settings(max_examples=60)
 @given(
     block=st.tuples(ids, ids), pairs=st.lists(st.tuples(ids, ids), max_size=4), deletes=st.lists(st.tuples(ids, ids))
 )
@@ -70,6 +69,7 @@ async def test_state_and_status_survive_a_restart(tmp_path: Path) -> None:
         assert await someone.status() == "STOPPED"
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 async def test_the_default_world_holds_a_million_states() -> None:
     async with serve(default_world(), database=None) as emulator:
@@ -97,6 +97,7 @@ Store(Path(sys.argv[1])).seed(pipelines(), now=0)
 """
 
 
+@pytest.mark.slow
 def test_a_kill_while_seeding_leaves_nothing_behind(tmp_path: Path) -> None:
     database = tmp_path / "gateway.db"
     run_and_kill(SEED_SLOWLY, database)

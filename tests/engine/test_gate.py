@@ -9,7 +9,6 @@ import anyio
 import anyio.lowlevel
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from bulkstate.engine.gate import Gate, GateClosed
@@ -83,7 +82,6 @@ async def through(windows: tuple[Rate, ...], calls: int, callers: int) -> list[f
     return times
 
 
-@hypothesis_settings(max_examples=50)
 @given(
     st.integers(1, 300),
     st.sampled_from([1.0, 2.0, 10.0, 60.0, 3600.0]),

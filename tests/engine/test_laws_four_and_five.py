@@ -8,7 +8,6 @@ from pathlib import Path
 
 import anyio
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from bulkstate.disk.journal import FILE_NAME, RESUMED, RETRIED, Journal
@@ -132,7 +131,6 @@ def assert_within(windows: tuple[Rate, ...], world: World) -> None:
         assert most_in_a_window(times, window.seconds) <= window.calls
 
 
-@hypothesis_settings(max_examples=150)
 @given(
     st.builds(
         World,
@@ -156,7 +154,6 @@ def test_a_run_that_is_cut_goes_on_with_what_is_owed(world: World, settings: Set
     assert_within(settings.windows, world)
 
 
-@hypothesis_settings(max_examples=100)
 @given(
     st.builds(
         World,

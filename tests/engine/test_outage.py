@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from bulkstate.errors import GatewayDown
@@ -29,7 +28,6 @@ TAKES = 151 / RATE * 1.02
 fails = st.builds(Say, st.sampled_from(sorted(DOWN)), st.sampled_from([0.001, 0.1, 5.0]))
 
 
-@hypothesis_settings(max_examples=20)
 @given(fails, st.floats(0.0, 4.0), st.sampled_from([30.0, 240.0, 1200.0]), st.sampled_from([1, 4, 32]))
 def test_an_outage_loses_nothing_and_is_over_when_it_is_over(
     outage: Say, begins: float, lasts: float, workers: int

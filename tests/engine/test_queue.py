@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -115,6 +116,7 @@ def test_while_the_gateway_is_down_fresh_chunks_stay_in_the_plan() -> None:
     assert len({call.chunk for call in world.calls}) <= MOST_WAITING + settings.workers
 
 
+@pytest.mark.slow
 def test_twenty_thousand_chunks_run_flat_in_memory() -> None:
     world = World(a_plan(20_000), keep_calls=False)
     alive: list[int] = []

@@ -13,10 +13,23 @@ from bulkstate.errors import Interrupted
 from bulkstate.model import Answer, Verdict
 from bulkstate.policy.retry import RetryPolicy
 
-from .gateway import Say, World
+from .gateway import Call, Say, World
 from .session import Settings, a_plan, assemble, create, last_records
 
 SLOW = Say(Answer.OK, 0.01, 0, True)
+
+
+class Middle(World):
+    """Says when many calls have ended, and others are under way."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.arrived = anyio.Event()
+
+    def reached(self, call: Call) -> Call:
+        if len(self.calls) >= 20:
+            self.arrived.set()
+        return super().reached(call)
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])
@@ -45,12 +58,12 @@ async def test_a_run_with_trouble_deletes_everything(tmp_path: Path) -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("grace", [0.0, 0.05, 5.0])
 async def test_a_stop_leaves_a_true_record(tmp_path: Path, grace: float) -> None:
-    world = World(a_plan(500), say=Say(Answer.OK, 0.02, 0, True))
+    world = Middle(a_plan(500), say=Say(Answer.OK, 0.02, 0, True))
     journal = create(tmp_path / "run", world.plan, WriterThread())
     session = assemble(world, journal, Settings(workers=8))
     await session.gate.keep(journal)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_interrupt, session.engine.stop, grace)
+        tasks.start_soon(_interrupt, world, session.engine.stop, grace)
         ending = await session.run()
     journal.close()
     records = last_records(tmp_path / "run")
@@ -61,6 +74,6 @@ async def test_a_stop_leaves_a_true_record(tmp_path: Path, grace: float) -> None
     assert grace > 0.0 or any(call.answer is None for call in world.calls)
 
 
-async def _interrupt(stop: Callable[[Interrupted, float], None], grace: float) -> None:
-    await anyio.sleep(0.07)
+async def _interrupt(world: Middle, stop: Callable[[Interrupted, float], None], grace: float) -> None:
+    await world.arrived.wait()
     stop(Interrupted("interrupted", signal_number=2), grace)

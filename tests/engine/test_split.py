@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import anyio
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -191,6 +192,7 @@ def test_later_chunks_are_cut_before_they_are_sent_also_after_resume() -> None:
         assert len(gateway.calls) <= 20 + len(refused) + 3 * len(stops)
 
 
+@pytest.mark.slow
 def test_a_gateway_that_finds_everything_too_large_is_not_asked_pair_by_pair() -> None:
     gateway = Capped(pairs=0)
     found = lived(gateway, grid(400, 100, 100, 100), [])

@@ -9,7 +9,6 @@ from pathlib import Path
 import anyio
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from bulkstate.engine.engine import GRACE_SECONDS
@@ -55,7 +54,6 @@ async def stopped(world: World, directory: Path, settings: Settings, at: float, 
     return End(ending, anyio.current_time())
 
 
-@hypothesis_settings(max_examples=200)
 @given(
     st.builds(
         World,
@@ -194,6 +192,7 @@ def test_a_journal_that_fails_ends_the_run(script: dict[int, list[Say]], setting
     assert {n for n, story in recorded.items() if story[-1].verdict is Verdict.DELETED} <= done
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.5, 30.0])
 def test_a_slow_journal_holds_back_the_network(seconds: float) -> None:
     """What isn't on disk yet is bounded: a batch being written, a batch in the stream, one outcome a worker."""

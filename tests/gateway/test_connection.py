@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from bulkstate import config
 from bulkstate.runs import operations
-from bulkstate.runs.stopping import Brake
+from bulkstate.runs.host import Host
 from tests.gateway.servers import gateway, http, saying
 
 pytestmark = pytest.mark.anyio
@@ -30,6 +30,6 @@ async def test_a_refused_read_is_said_where_it_takes_time(tmp_path: Path, rate: 
         (tmp_path / "config.yaml").write_text(CONFIGURATION.format(url=ours.url, rate=rate))
         settings = config.load(tmp_path / "config.yaml", {"TOKEN": "t"})
         with capture_logs() as said:
-            findings = await operations.check(settings, {"TOKEN": "t"}, Brake())
+            findings = await operations.check(settings, Host({"TOKEN": "t"}))
     assert all(finding.passed for finding in findings)
     assert [line["seconds"] for line in said if line["event"] == "paused"] == pauses

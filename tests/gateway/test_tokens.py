@@ -12,6 +12,7 @@ from bulkstate.gateway.client import Client
 from bulkstate.gateway.credentials import AppKey, Bearer
 from bulkstate.model import Answer, Attempt
 from tests.gateway.servers import CHUNK, DELETED, ORG, Answering, Gate, Gateway, Seen, gateway, http, token_answer
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.anyio
 
@@ -30,7 +31,7 @@ class Clock:
 
 def client(server: Gateway, clock: Clock | None = None, gate: Gate | None = None, auth: AppKey[str] = APP) -> Client:
     gate = gate or Gate()
-    return Client(server.url, ORG, auth, gate, timeout=1.0, clock=clock or Clock(), wall=lambda: 1.5e9)
+    return Client(server.url, ORG, auth, gate, timeout=PATIENCE, clock=clock or Clock(), wall=lambda: 1.5e9)
 
 
 def service(*tokens: bytes) -> Answering:
@@ -117,7 +118,7 @@ async def test_a_token_that_ends_in_the_queue_is_renewed_by_the_turn_that_comes(
 
     async with (
         gateway(service(token_answer("tok", 5))) as server,
-        Client(server.url, ORG, APP, Gate(acquire), timeout=1.0, clock=clock, wall=lambda: 1.5e9) as api,
+        Client(server.url, ORG, APP, Gate(acquire), timeout=PATIENCE, clock=clock, wall=lambda: 1.5e9) as api,
     ):
         attempts = await asyncio.gather(*(api.delete(CHUNK) for _ in range(10)))
     assert {attempt.reply.answer for attempt in attempts} == {Answer.OK}
@@ -143,7 +144,7 @@ async def test_a_single_turn_is_never_kept_from_whoever_makes_the_token() -> Non
     gate = OneTurn(failing=True)
     async with (
         gateway(service(token_answer("tok", 5))) as server,
-        Client(server.url, ORG, APP, gate, timeout=1.0, clock=clock, wall=lambda: 1.5e9) as api,
+        Client(server.url, ORG, APP, gate, timeout=PATIENCE, clock=clock, wall=lambda: 1.5e9) as api,
     ):
         assert (await api.delete(CHUNK)).reply.answer is Answer.OK
         await turn.acquire()
@@ -248,8 +249,12 @@ async def test_a_throttled_refresh_is_not_followed_by_another_call() -> None:
         (refusal(1002), Answer.CREDENTIALS, "token service: not today"),
         (refusal(1003), Answer.CREDENTIALS, "token service: not today"),
         (refusal(1202), Answer.CREDENTIALS, "token service: not today"),
-        (token_answer("tok\r\nX-Evil: 1"), Answer.UNAVAILABLE, "token service: SUCCESS"),
-        (token_answer("tok-1", 0), Answer.UNAVAILABLE, "token service: SUCCESS"),
+        (
+            token_answer("tok\r\nX-Evil: 1"),
+            Answer.UNAVAILABLE,
+            "token service: status 0, but its data can't be read: SUCCESS",
+        ),
+        (token_answer("tok-1", 0), Answer.UNAVAILABLE, "token service: status 0, but its data can't be read: SUCCESS"),
     ],
 )
 async def test_without_a_token_no_call_goes_out(token_reply: bytes, answer: Answer, message: str) -> None:

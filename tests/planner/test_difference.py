@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given
 
 from bulkstate.model import LowerBound, Pair, Plan, Rectangle, Stage, StagePlan
@@ -51,6 +52,7 @@ def test_a_plan_is_like_itself(plan: Plan) -> None:
     assert list(compare(plan, plan).stages) == [expected[stage] for stage in sorted(expected)]
 
 
+@pytest.mark.slow
 def test_a_billion_pairs_are_not_expanded() -> None:
     old, new = grid(1_000_000, 1_000, 1_000, 100), grid(1_000_000, 999, 900, 111)
     (found,) = compare(old, new).stages

@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkstate.model import Plan, Stage
@@ -78,13 +78,13 @@ def test_the_fewest_where_unlisted_pairs_may_go(rows: list[str]) -> None:
 
 
 @given(marked("##x.", 4), st.integers(1, 8), st.sampled_from(Unlisted))
-@settings(max_examples=60)
 def test_at_most_one_more_under_a_cap_that_binds(rows: list[str], cap: int, unlisted: Unlisted) -> None:
     made = planned(rows, cap, unlisted)
     best = fewest(rows, cap, unlisted)
     assert made.lower_bound <= best <= made.requests <= best + 1
 
 
+@pytest.mark.slow
 def test_a_crown_needs_a_logarithm() -> None:
     crown = [f"{'#' * row}.{'#' * (19 - row)}" for row in range(20)]
     assert planned(crown).requests == 6  # 6 over 3 is 20 (de Caen, Gregory and Pullman, 1981)
@@ -106,6 +106,7 @@ def test_blocks_that_overlap_are_sent_as_few_rectangles_as_they_are() -> None:
     assert planned(rows).requests == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("effort", [Effort.QUICK, Effort.NORMAL])
 def test_the_same_effort_makes_the_same_plan(effort: Effort) -> None:
     chance = np.random.default_rng(3)
@@ -114,6 +115,7 @@ def test_the_same_effort_makes_the_same_plan(effort: Effort) -> None:
     assert (one.digest, one.reproducible) == (two.digest, True)
 
 
+@pytest.mark.slow
 def test_a_search_that_runs_out_of_time_is_whole_and_says_so() -> None:
     chance = np.random.default_rng(4)
     of = relation(["".join(np.where(row, TARGET, FREE)) for row in chance.random((40, 40)) < 0.7])

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from bulkstate.policy.bottleneck import By, Holding, Moment, holding
 from bulkstate.policy.pacing import Pacer
-from bulkstate.policy.series import Latencies, spacing
 from bulkstate.rates import Rate
 
 BUSY = Moment(False, 3, None, Rate(20, 1.0), False, False, True, 4, 4)
@@ -66,31 +65,3 @@ def test_a_rate_set_by_hand_holds_from_the_next_call_on_and_says_so() -> None:
     pacer.set_rate(Rate(500, 1.0))
     assert pacer.ready_at(0.0) <= 0.011
     assert pacer.rate == Pacer([Rate(100, 1.0)]).rate
-
-
-def points_in(seconds: float) -> int:
-    age, points = 0.0, 0
-    while age < seconds:
-        age, points = age + spacing(age), points + 1
-    return points
-
-
-def test_a_long_run_has_no_more_points_than_anybody_can_look_at() -> None:
-    assert points_in(600) == 600
-    assert points_in(7 * 86_400) < 5_000
-    assert points_in(365 * 86_400) < 8_000
-
-
-@given(st.lists(st.floats(0.001, 100.0), min_size=1, max_size=200))
-def test_percentiles_are_right_within_five_percent(seconds: list[float]) -> None:
-    latencies = Latencies()
-    for each in seconds:
-        latencies.add(each)
-    ordered = sorted(seconds)
-    for share in (0.5, 0.99):
-        exact = ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
-        assert exact * 0.999 <= latencies.percentile(share) <= exact * 1.051
-
-
-def test_without_calls_there_is_no_latency() -> None:
-    assert Latencies().percentile(0.5) == 0.0

@@ -99,6 +99,7 @@ def test_it_settles_where_a_gateway_begins_to_queue(knee: int, seconds: float) -
     assert 0.9 * knee <= pilot.limit <= 2.0 * knee + 10
 
 
+@pytest.mark.slow
 @hypothesis_settings(max_examples=15)
 @given(st.integers(4, 200))
 def test_it_settles_below_where_a_gateway_defends_itself(most: int) -> None:

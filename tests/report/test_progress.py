@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Iterator
 from io import StringIO
 from time import monotonic
@@ -19,6 +18,7 @@ from bulkstate.cli.logs import LogStyle, log_style, set_up_logging
 from bulkstate.engine.ports import Observer
 from bulkstate.model import Answer, Attempt, Outcome, Reply, Verdict
 from bulkstate.report.progress import LineProgress, LiveProgress, Standing
+from tests.waiting import until
 
 ATTEMPT: Attempt[bool] = Attempt(Reply(Answer.OK), sent_at=0.0, seconds=0.1)
 
@@ -151,9 +151,14 @@ def test_a_line_every_ten_seconds_and_one_at_the_end(capsys: pytest.CaptureFixtu
 
 def test_lines_come_while_nothing_happens(capsys: pytest.CaptureFixture[str]) -> None:
     set_up_logging(LogStyle.JSON)
+    said: list[str] = []
+
+    def twice() -> bool:
+        said.extend(capsys.readouterr().err.splitlines())
+        return len(said) >= 2
+
     with LineProgress(100, 1_000, monotonic, every=0.5):
-        threading.Event().wait(2.2)
-    assert len(capsys.readouterr().err.splitlines()) >= 2
+        until(twice)
 
 
 def test_a_long_pause_is_said_at_once_and_once(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import anyio
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bulkstate.disk import control
 from bulkstate.disk.journal import Record
@@ -20,7 +22,7 @@ from bulkstate.policy.bottleneck import By, Holding
 from bulkstate.policy.pacing import Pacer
 from bulkstate.rates import Rate
 from bulkstate.report import fold, to_text
-from bulkstate.runs.course import Logbook
+from bulkstate.runs.course import Course, Latencies, spacing
 
 from ..engine.gateway import Say, ScriptedApi, World, pipelines_of
 from ..engine.session import Settings, Witness, a_folder, a_plan, create, virtually, wall
@@ -38,26 +40,26 @@ class Audience(Witness):
 
 
 async def followed(world: World, settings: Settings, directory: Path, audience: Audience) -> None:
-    """A run with a logbook that looks four times a second."""
+    """A run whose course is looked at four times a second."""
     gate = Gate(Pacer(settings.windows), wall)
     api = ScriptedApi(world, gate)
     with create(directory, world.plan) as journal:
-        logbook = Logbook(audience, journal, directory, gate, wall, anyio.current_time)
+        course = Course(audience, journal, directory, gate, wall, anyio.current_time)
         status = StatusWatch(Reads(api, gate, settings.retry, lambda: 0.5), pipelines_of(world.plan))
-        equipment = Equipment(api, gate, status, journal, logbook, lambda: 0.5, wall)
+        equipment = Equipment(api, gate, status, journal, course, lambda: 0.5, wall)
         pace = Pace(settings.workers, settings.retry)
         engine = Engine(equipment, pace, journal.chunks(), range(world.plan.requests))
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(look, logbook, engine)
+            tasks.start_soon(look, course, engine)
             assert await engine.run() is None
             tasks.cancel_scope.cancel()
-        await logbook.close(engine)
+        await course.close(engine)
 
 
-async def look(logbook: Logbook, engine: Engine) -> None:
+async def look(course: Course, engine: Engine) -> None:
     while True:
         await anyio.sleep(0.25)
-        await logbook.look(engine)
+        await course.look(engine)
 
 
 def course(world: World, settings: Settings) -> tuple[tuple[Point, ...], str, control.Status, Audience]:
@@ -115,8 +117,37 @@ def test_the_last_word_tells_no_pace_of_a_moment() -> None:
     assert status.rate > 0, "there was no second before"
 
 
+@pytest.mark.slow
 def test_a_long_run_has_few_points() -> None:
     slow = replace(Say(Answer.OK, 1.0, 0, True), seconds=60.0)
     points, *_ = course(World(a_plan(100), say=slow), Settings(workers=1))
     assert len(points) < 2_000
     assert sum(point.seconds for point in points) == pytest.approx(6_000, rel=0.01)
+
+
+def points_in(seconds: float) -> int:
+    age, points = 0.0, 0
+    while age < seconds:
+        age, points = age + spacing(age), points + 1
+    return points
+
+
+def test_a_long_run_has_no_more_points_than_anybody_can_look_at() -> None:
+    assert points_in(600) == 600
+    assert points_in(7 * 86_400) < 5_000
+    assert points_in(365 * 86_400) < 8_000
+
+
+@given(st.lists(st.floats(0.001, 100.0), min_size=1, max_size=200))
+def test_percentiles_are_right_within_five_percent(seconds: list[float]) -> None:
+    latencies = Latencies()
+    for each in seconds:
+        latencies.add(each)
+    ordered = sorted(seconds)
+    for share in (0.5, 0.99):
+        exact = ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
+        assert exact * 0.999 <= latencies.percentile(share) <= exact * 1.051
+
+
+def test_without_calls_there_is_no_latency() -> None:
+    assert Latencies().percentile(0.5) == 0.0

@@ -64,6 +64,7 @@ def world(request: pytest.FixtureRequest) -> World:
     return WORLDS[request.param]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [10, 30])
 def test_every_call_is_accounted_for(world: World, rate: int) -> None:
     taken = run(world, Rate(rate, 1.0))
@@ -72,6 +73,7 @@ def test_every_call_is_accounted_for(world: World, rate: int) -> None:
     assert 300 <= taken.accepted <= 300 + taken.lost
 
 
+@pytest.mark.slow
 def test_a_seed_is_one_story(world: World) -> None:
     assert run(world, Rate(30, 1.0)) == run(world, Rate(30, 1.0))
     assert run(world, Rate(30, 1.0)) != run(world, Rate(30, 1.0), seed="another")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from gateway_limits import FixedWindow, Limit, Poisson, Steps, TokenBucket, steady
 from gateway_sim import Job, Load, World, counters
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from omniscient import least, paced, starts
 
@@ -40,7 +40,6 @@ def knocking(job: Job, seed: str) -> float:
         now += TICK
 
 
-@settings(max_examples=30)
 @given(jobs, st.integers(0, 3).map(str))
 def test_nobody_who_knocks_all_the_time_is_through_sooner(job: Job, seed: str) -> None:
     soonest = least(job, seed)
@@ -65,7 +64,6 @@ def test_who_knows_the_edges_is_not_slower(job: Job, seed: str) -> None:
     assert soonest <= paced(job) + 1e-6
 
 
-@settings(max_examples=30)
 @given(window_jobs)
 def test_pacing_is_as_soon_as_windows_that_slide_and_an_even_pace_allow(job: Job) -> None:
     windows = sorted((limit.seconds, round(limit.per_second.at(0.0) * limit.seconds)) for limit in job.world.limits)

@@ -4,12 +4,12 @@
 """
 
 from bulkstate.disk.journal.record import RESUMED, RETRIED, Ending, Record, RunFacts, Session, sent_history
-from bulkstate.disk.journal.tables import FILE_NAME, FORMAT_VERSION, existing
+from bulkstate.disk.journal.tables import FILE_NAME, FORMAT, existing
 from bulkstate.disk.journal.writing import Hop, Journal, WriterThread, inline, make_run_directory
 
 __all__ = [
     "FILE_NAME",
-    "FORMAT_VERSION",
+    "FORMAT",
     "RESUMED",
     "RETRIED",
     "Ending",

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bulkstate.disk import plan_tables
-from bulkstate.disk.journal.tables import check_format, closed_on_error, connect_to_read, existing, reading
+from bulkstate.disk.database import check_rows, closed_on_error, connect_to_read
+from bulkstate.disk.journal.tables import FORMAT, TABLES, existing, reading
 from bulkstate.gateway.wire import Code
 from bulkstate.model import (
     Answer,
@@ -99,8 +100,9 @@ class Record:
         with reading(path):
             connection = connect_to_read(path)
             with closed_on_error(connection):
-                check_format(connection)
+                FORMAT.version_of(connection)
                 record = cls(connection, path)
+                check_rows(connection, *(table for table in TABLES if table != "outcome"))
                 record._check_plan()
         return record
 
@@ -205,6 +207,7 @@ class Record:
         parts = {parent: tuple(parts) for parent, parts in groupby(self.parts(), lambda part: part.parent)}
         chunks = self.plan.requests + sum(map(len, parts.values()))
         with reading(self.path):
+            check_rows(self._connection, "outcome")
             for _, session, *values in self._connection.execute("SELECT * FROM outcome ORDER BY seq"):
                 outcome = _outcome(values, chunks)
                 if outcome.verdict is Verdict.SPLIT:

@@ -1,25 +1,19 @@
-"""The journal's file: its tables, how it is opened, and what SQLite's errors mean to people."""
+"""The journal's file: its tables, where it is, and what SQLite's errors mean to people."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from shutil import copyfile
-from tempfile import TemporaryDirectory
 from typing import Final
 
 from bulkstate.disk import plan_tables
+from bulkstate.disk.database import Format
 from bulkstate.errors import InputError, JournalNotWritable, Problem
 
 FILE_NAME: Final = "journal.sqlite"
-FORMAT_VERSION: Final = 2
-
-_APPLICATION_ID: Final = 0x424B5354
-"""What SQLite's header calls the application: BKST."""
-
-_TABLES: Final = {
+TABLES: Final = {
     "run": """name TEXT NOT NULL, created_at REAL NOT NULL, gateway TEXT NOT NULL, organisation TEXT NOT NULL,
         configuration TEXT NOT NULL, version TEXT NOT NULL, digest TEXT NOT NULL""",
     "agreement": "at REAL NOT NULL",
@@ -47,6 +41,17 @@ a row of any of these."""
 _APPEND_ONLY: Final = """CREATE TRIGGER {table}_{action} BEFORE {action} ON {table}
     BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END"""
 
+
+def _statements(tables: Mapping[str, str]) -> Iterator[str]:
+    for table, columns in tables.items():
+        yield f"CREATE TABLE {table} ({columns})"
+        for action in ("UPDATE", "DELETE"):
+            yield _APPEND_ONLY.format(table=table, action=action)
+
+
+FORMAT: Final = Format("a journal of bulkstate", 0x424B5354, {2: (*plan_tables.SCHEMA, *_statements(TABLES))})
+"""SQLite's header calls it BKST."""
+
 _ADVICE: Final = {
     "FULL": "Free some space on that disk, then resume the run.",
     "READONLY": "Make the file and its directory writable, then resume the run.",
@@ -63,90 +68,6 @@ def existing(directory: Path) -> Path:
         problem = "no such directory" if not directory.exists() else f"not a run directory: it has no {FILE_NAME}"
         raise InputError(Problem(problem, where=str(directory)))
     return path
-
-
-def connect_to_read(path: Path) -> sqlite3.Connection:
-    """A connection that sees the journal as it is now, whatever a writer adds later."""
-    try:
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
-        with closed_on_error(connection):
-            connection.execute("PRAGMA trusted_schema = OFF")
-            connection.execute("BEGIN")
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.OperationalError:
-        connection = _copied(path)
-    return connection
-
-
-def _copied(path: Path) -> sqlite3.Connection:
-    """A copy in memory. After a kill -9 SQLite must fold the log into the file, and on a read-only disk it can't."""
-    copy = sqlite3.connect(":memory:", isolation_level=None)
-    with closed_on_error(copy), TemporaryDirectory(prefix="bulkstate-") as folder:
-        file = Path(folder, FILE_NAME)
-        copyfile(path, file)
-        log = path.with_name(f"{FILE_NAME}-wal")
-        if log.exists():
-            copyfile(log, file.with_name(log.name))
-        with closing(sqlite3.connect(file)) as source:
-            source.backup(copy)
-    return copy
-
-
-def connect_to_write(path: Path) -> sqlite3.Connection:
-    """A connection for the one writer, who may use it from one thread after another.
-
-    A commit is on disk when it returns, and readers neither wait for it nor hold it up.
-    """
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    with closed_on_error(connection):
-        connection.execute("PRAGMA trusted_schema = OFF")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-    return connection
-
-
-@contextmanager
-def closed_on_error(connection: sqlite3.Connection) -> Iterator[None]:
-    """The connection is closed if this ends badly, and left open if it ends well."""
-    try:
-        yield
-    except BaseException:
-        connection.close()
-        raise
-
-
-def end_log(connection: sqlite3.Connection) -> None:
-    """Fold the log into the file, so that one file can be moved, or read from a read-only disk.
-
-    Where somebody reads it just now, or the disk is full, the log stays beside the file: nothing is lost.
-    """
-    try:
-        connection.execute("PRAGMA busy_timeout = 0")
-        connection.execute("PRAGMA journal_mode = DELETE")
-    except sqlite3.OperationalError:
-        return
-
-
-def make_tables(connection: sqlite3.Connection) -> None:
-    """All tables of a new journal, the plan's too, within the connection's transaction."""
-    connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
-    for statement in plan_tables.SCHEMA:
-        connection.execute(statement)
-    for table, columns in _TABLES.items():
-        connection.execute(f"CREATE TABLE {table} ({columns})")
-        for action in ("UPDATE", "DELETE"):
-            connection.execute(_APPEND_ONLY.format(table=table, action=action))
-
-
-def check_format(connection: sqlite3.Connection) -> None:
-    """ValueError if the file isn't a journal, or one of another version."""
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if application != _APPLICATION_ID:
-        raise ValueError("it isn't a journal of bulkstate")
-    if version != FORMAT_VERSION:
-        raise ValueError(f"its format is version {version}, and this bulkstate knows version {FORMAT_VERSION}")
 
 
 @contextmanager
@@ -171,16 +92,3 @@ def writing(path: Path) -> Iterator[None]:
         raise JournalNotWritable(f"{path} can't be written: {error}", hint=advice) from error
     except OSError as error:
         raise JournalNotWritable(f"{path} can't be written: {error.strerror}") from error
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All or nothing; on disk when it ends well."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise

@@ -12,17 +12,10 @@ from typing import Final, Protocol, Self, TypeAlias
 import anyio
 import anyio.to_thread
 
-from bulkstate.disk import plan_tables
+from bulkstate.disk import plan_tables, small_file
+from bulkstate.disk.database import closed_on_error, connect_to_write, end_log, transaction
 from bulkstate.disk.journal.record import Ending, Record, RunFacts
-from bulkstate.disk.journal.tables import (
-    FILE_NAME,
-    closed_on_error,
-    connect_to_write,
-    end_log,
-    make_tables,
-    transaction,
-    writing,
-)
+from bulkstate.disk.journal.tables import FILE_NAME, FORMAT, writing
 from bulkstate.errors import InputError, JournalNotWritable, Problem, RunExists
 from bulkstate.model import Grant, Outcome, Pair, Part, Plan, Point, Stage, Use, Verification
 
@@ -85,7 +78,7 @@ class Journal(Record):
             _claim(path)
             connection = connect_to_write(path)
             with closed_on_error(connection), transaction(connection):
-                make_tables(connection)
+                FORMAT.make(connection)
                 connection.execute("INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?)", (*astuple(facts), plan.digest))
                 plan_tables.write(connection, plan)
         journal = cls(connection, path, hop or WriterThread())
@@ -190,7 +183,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
 def make_run_directory(directory: Path) -> None:
     """A new directory for a run, nobody else's to read. RunExists if it is there already; InputError if it can't be."""
     try:
-        directory.mkdir(0o700, parents=True)
+        small_file.make_folder(directory, exist_ok=False)
     except FileExistsError:
         raise RunExists(f"{directory} exists already", hint=_TO_RESUME) from None
     except OSError as error:

@@ -1,0 +1,53 @@
+"""The arguments and options that several commands share, and the words that they take."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="The configuration, a YAML file.", show_default=False)]
+RunDir = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run directory.", show_default=False)]
+NewRunDir = Annotated[
+    Path | None, typer.Option("--run-dir", help="Where the run keeps its journal.", show_default=False)
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Don't ask: the plan is agreed to.")]
+StateFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--state",
+        dir_okay=False,
+        readable=False,  # it isn't asked here: a file that can't be read is ignored, which is said
+        help="What is known of the gateway from other runs, if not in the usual place.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, and nothing else there.")]
+
+ASKED_HELP: Final = "status, rate 10/s, concurrency 4 (or configured), pause, resume or stop."
+
+
+class LogStyle(StrEnum):
+    """How log lines look: for people, or one JSON object a line."""
+
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class Format(StrEnum):
+    """How `report` writes."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class Asked(StrEnum):
+    """What `ctl` is for."""
+
+    STATUS = "status"
+    RATE = "rate"
+    CONCURRENCY = "concurrency"
+    PAUSE = "pause"
+    RESUME = "resume"
+    STOP = "stop"

@@ -1,0 +1,80 @@
+"""The commands that call a gateway: `run`, `apply`, `resume`, `verify`, `check`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import typer
+
+from bulkstate import config
+from bulkstate.cli.agreement import agreement, audience
+from bulkstate.cli.signals import attend
+from bulkstate.cli.terminal import printing, tell, write_json
+from bulkstate.disk import saved_plan
+from bulkstate.disk.journal import RESUMED, RETRIED
+from bulkstate.runs import operations, prepare
+from bulkstate.runs.host import Host
+from bulkstate.runs.operations import Finished
+from bulkstate.runs.stopping import Stopping
+
+NOT_READY = 4
+"""Exit code of `check` where a run would be refused."""
+
+
+def run(config_file: Path, yes: bool, run_dir: Path | None, state: Path | None, json: bool) -> None:
+    """Plan, check, delete, verify, report."""
+    _carry_out(prepare.prepare(config.load(config_file, os.environ)), yes, run_dir, state, json)
+
+
+def apply(
+    plan_file: Path, yes: bool, run_dir: Path | None, even_if_stale: bool, state: Path | None, json: bool
+) -> None:
+    """Carry out a saved plan."""
+    saved = saved_plan.read(plan_file)
+    if not even_if_stale:
+        saved_plan.refuse_stale(saved)
+    _carry_out(prepare.restore(saved, os.environ), yes, run_dir, state, json)
+
+
+def _carry_out(prepared: prepare.Prepared, yes: bool, run_dir: Path | None, state: Path | None, json: bool) -> None:
+    agree = agreement(prepared.settings, yes, state)
+    directory = run_dir or operations.run_directory(prepared.plan)
+
+    async def work(stopping: Stopping) -> Finished:
+        return await operations.start(prepared, directory, Host(os.environ, stopping, agree, audience, state))
+
+    tell(attend(work), json)
+
+
+def resume(run_dir: Path, retry_failed: bool, state: Path | None, json: bool) -> None:
+    """Go on with a run."""
+    again = RETRIED if retry_failed else RESUMED
+
+    async def work(stopping: Stopping) -> Finished:
+        host = Host(os.environ, stopping, audience=audience, state=state)
+        return await operations.resume(run_dir, again, host)
+
+    tell(attend(work), json)
+
+
+def verify(run_dir: Path, sample: config.Sample, state: Path | None, json: bool) -> None:
+    """Read back what a run deleted."""
+
+    async def work(stopping: Stopping) -> Finished:
+        return await operations.verify(run_dir, sample, Host(os.environ, stopping, state=state))
+
+    tell(attend(work), json)
+
+
+def check(config_file: Path, json: bool) -> None:
+    """Try the credentials and look at the pipelines."""
+    settings = config.load(config_file, os.environ)
+    findings = attend(lambda stopping: operations.check(settings, Host(os.environ, stopping)))
+    if json:
+        write_json({"findings": findings})
+    with printing():
+        for finding in () if json else findings:
+            typer.echo(f"{'✓' if finding.passed else '✗'} {finding.subject} {finding.detail}")
+    if not all(finding.passed for finding in findings):
+        raise typer.Exit(NOT_READY)

@@ -1,0 +1,64 @@
+"""What surrounds a run: whoever starts one, at a command line or in a program, is its host."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from bulkstate.engine.ports import Observer
+from bulkstate.errors import NotConfirmed
+from bulkstate.model import Attempt, Outcome, Plan
+from bulkstate.pairs.chunks import Chunks
+from bulkstate.policy.bottleneck import Holding
+from bulkstate.runs.stopping import Stopping
+
+Agree: TypeAlias = Callable[[Plan], Awaitable[None]]
+"""Asks somebody whether the plan may be carried out; NotConfirmed if not."""
+
+Audience: TypeAlias = Callable[[Chunks, Sequence[int]], AbstractContextManager[Observer]]
+"""Makes whatever shows people how the chunks with these numbers are being sent."""
+
+
+async def nobody_agrees(_plan: Plan) -> None:
+    """Law 2, where nobody said who agrees."""
+    raise NotConfirmed("nobody is there to agree to the plan")
+
+
+class Silence:
+    """An observer that shows nothing."""
+
+    def attempted(self, attempt: Attempt[bool]) -> None:
+        """A delete was sent and answered, or was not."""
+
+    def settled(self, outcome: Outcome, pairs: int) -> None:
+        """A chunk of `pairs` pairs has an outcome, and it is on disk."""
+
+    def paused(self, seconds: float, reason: str) -> None:
+        """No call will start for so many seconds."""
+
+    def held(self, holding: Holding) -> None:
+        """This is what holds the run back now."""
+
+
+def nobody_watches(_chunks: Chunks, _numbers: Sequence[int]) -> AbstractContextManager[Observer]:
+    """For a run that is to show nothing."""
+    return nullcontext(Silence())
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What a run is given beside what it is to do.
+
+    `environ` has the values of secrets, `stopping` ends the run from outside, `agree` is asked before the first delete,
+    and `audience` shows how it goes on. `state` is the file for what is known of the gateway from other runs, None: the
+    usual one.
+    """
+
+    environ: Mapping[str, str]
+    stopping: Stopping = field(default_factory=Stopping)
+    agree: Agree = nobody_agrees
+    audience: Audience = nobody_watches
+    state: Path | None = None

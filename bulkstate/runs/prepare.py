@@ -1,0 +1,132 @@
+"""Before a run: what a configuration or a saved plan asks for, planned, within its guards, and kept for later."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import structlog
+
+from bulkstate import __version__, config
+from bulkstate.config import Settings
+from bulkstate.disk.saved_plan import SavedPlan, refuse_to_overwrite, write
+from bulkstate.errors import GuardExceeded, InputError, Problem
+from bulkstate.model import Pair, Plan, Stage
+from bulkstate.pairs.relation import Relation
+from bulkstate.planner.effort import Effort
+from bulkstate.planner.planner import plan as plan_requests
+from bulkstate.policy.pacing import Forecast, forecast
+from bulkstate.runs.memory import known_limits
+from bulkstate.selection import PairSource, Source, fingerprints, read_pairs, select
+
+log = structlog.get_logger()
+
+
+Witnesses: TypeAlias = Sequence[tuple[Stage, Pair]]
+"""Pairs outside the target that must outlive the run."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What a configuration asks for."""
+
+    settings: Settings
+    plan: Plan
+    witnesses: Witnesses
+
+
+def prepare(settings: Settings, budget: float | None = None) -> Prepared:
+    """Select and plan, and hold the plan against the guards. InputError, GuardExceeded.
+
+    With a budget, in seconds, the search for fewer requests takes about so long, whatever the effort in the settings.
+    """
+    _check_report_file(settings.report.json)
+    relations = select(settings.delete)
+    witnesses = _witness_pairs(settings.verify.witness, relations)
+    plan = _planned(settings, [relation.keeping(witnesses) for relation in relations], budget)
+    _guard(plan, settings.safety)
+    duplicates = sum(relation.duplicates for relation in relations)
+    if duplicates:
+        log.info("selected more than once", entries=duplicates)
+    outside = tuple((stage.stage, pair) for pair in witnesses for stage in plan.stages)
+    return Prepared(settings, plan, outside)
+
+
+def _check_report_file(file: Path | None) -> None:
+    """A night's work shouldn't end with a report that nobody gets."""
+    if file is not None and not (file.parent.is_dir() and os.access(file.parent, os.W_OK) and not file.is_dir()):
+        raise InputError(Problem("can't be written: its folder is missing or read-only", str(file), "report.json"))
+
+
+def save(settings: Settings, path: Path, budget: float | None = None) -> Prepared:
+    """Prepare, and put what came of it into the file at `path`, to be restored. Raises what `prepare` does."""
+    refuse_to_overwrite(path)
+    # Before the files are read: should one change in between, the plan is stale, rather than of something else.
+    inputs = fingerprints(_sources(settings))
+    prepared = prepare(settings, budget)
+    document = config.to_document(settings)
+    write(SavedPlan(prepared.plan, document, tuple(prepared.witnesses), inputs, time.time(), __version__), path)
+    return prepared
+
+
+def restore(saved: SavedPlan, environ: Mapping[str, str]) -> Prepared:
+    """What was saved, to be carried out. InputError if a secret is missing; GuardExceeded."""
+    settings = config.from_document(saved.configuration, environ, "the plan's settings")
+    _guard(saved.plan, settings.safety)
+    return Prepared(settings, saved.plan, saved.witnesses)
+
+
+def _sources(settings: Settings) -> Iterator[Source]:
+    for entry in settings.delete:
+        yield from entry.sources
+    if settings.verify.witness is not None:
+        yield settings.verify.witness
+
+
+def _witness_pairs(source: PairSource | None, targets: Sequence[Relation]) -> Sequence[Pair]:
+    """The pairs of a witness file. InputError if one of them is to be deleted itself."""
+    pairs = read_pairs(source) if source else ()
+    selected = [pair for pair in pairs for target in targets if target.holds(pair)]
+    if source and selected:
+        message = f"{selected[0].asset}, {selected[0].point} is selected for deletion: a witness stands outside"
+        raise InputError(Problem(message, source.where, source.field))
+    return pairs
+
+
+def _planned(settings: Settings, relations: Sequence[Relation], budget: float | None = None) -> Plan:
+    limits = settings.limits
+    return plan_requests(
+        relations,
+        pairs_per_request=limits.pairs_per_request,
+        bytes_per_request=limits.bytes_per_request,
+        effort=settings.plan.effort if budget is None else Effort.THOROUGH,
+        expired=None if budget is None else _deadline(budget),
+    )
+
+
+def _deadline(seconds: float) -> Callable[[], bool]:
+    end = time.monotonic() + seconds
+    return lambda: time.monotonic() >= end
+
+
+def _guard(plan: Plan, safety: config.Safety) -> None:
+    for amount, most, what in (
+        (plan.pairs + plan.unlisted_pairs, safety.max_pairs, "pairs"),
+        (plan.requests, safety.max_requests, "requests"),
+    ):
+        if most is not None and amount > most:
+            raise GuardExceeded(
+                f"the plan has {amount:,} {what}, and safety.max_{what} allows {most:,}",
+                hint="narrow the selection or, if it is right, raise the guard: nothing was sent",
+            )
+
+
+def forecast_of(plan: Plan, settings: Settings, state: Path | None = None) -> Forecast | None:
+    """How long sending the plan takes at the limits that are configured, or were learnt by earlier runs, if every call
+    succeeds at once; None if none is known. `state` is the file of what was learnt, unless the usual one."""
+    known = known_limits(settings, state)
+    return forecast(known, plan.requests) if known else None
