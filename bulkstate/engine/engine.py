@@ -85,7 +85,7 @@ class Engine:
         self._order = equipment.order
         self._chunks = chunks
         self._answers = Answers(pace.retry, self._admission, pace.workers, sizing, pace.pilot)
-        self._queue = JobQueue(numbers, chunks.chunk, self._answers.budget, self._admission)
+        self._queue = JobQueue(numbers, self._begin, self._answers.budget, self._admission)
         self._queue.allow(self._answers.workers)
         self._outbox = Outbox(equipment.journal, self._recorded, self._unrecorded)
         self._splitting = anyio.Lock()
@@ -212,6 +212,11 @@ class Engine:
             raise
         finally:
             self._unsettled.discard(job.chunk.number)
+
+    def _begin(self, number: int) -> Job:
+        """The job of a chunk that an earlier session left, perhaps of a part that it cut from a chunk in doubt, or new."""
+        chunk = self._chunks.chunk(number)
+        return Job(chunk, Tries(level=1)) if number >= self._chunks.plan.requests else Job(chunk)
 
     # ── a chunk's way ─────────────────────────────────────────────────────────────────────────────────────────────
 

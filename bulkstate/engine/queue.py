@@ -130,19 +130,20 @@ class JobQueue:
     it is down, or only some chunks always fail, or each of them once, shows soonest if both are tried, and if those
     that were never sent come from all over the plan.
 
-    A chunk is spelt out when its turn comes, so that memory holds only what is under way or waits for a retry.
+    A chunk's job begins, and is spelt out, when its turn comes: memory holds only what is under way or waits for a
+    retry.
     """
 
     def __init__(
         self,
         numbers: Sequence[int],
-        spell_out: Callable[[int], Chunk],
+        begin: Callable[[int], Job],
         budget: RetryBudget,
         health: Health,
     ) -> None:
         self._budget = budget
         self._health = health
-        self._spell_out = spell_out
+        self._begin = begin
         self._unsent = _Unsent(numbers)
         self._first: deque[Job] = deque()
         self._waiting: list[tuple[float, int, Job]] = []
@@ -194,7 +195,7 @@ class JobQueue:
         if self._parts:
             return self._parts.pop()
         number = self._unsent.elsewhere() if self._health.failing else self._unsent.next()
-        return None if number is None else Job(self._spell_out(number))
+        return None if number is None else self._begin(number)
 
     async def _wait(self) -> None:
         self._idle += 1

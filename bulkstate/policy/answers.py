@@ -114,12 +114,14 @@ class Answers:
             return tries, _DELETED
         if self._breaker.open and (seconds := self._in_vain(now, load)):
             return tries, GiveUp(seconds)
-        step = self._decide(now, attempt, tries, chunk, jitter)
+        step = self._decide(now, attempt, tries, chunk, load, jitter)
         if reply.code == Code.OTHER and tries.attempts in (2, self._retry.attempts) and not isinstance(step, Wait):
             return tries, Look(step)
         return tries, step
 
-    def _decide(self, now: float, attempt: Attempt[bool], tries: Tries, chunk: Chunk, jitter: float) -> Decision | Wait:
+    def _decide(
+        self, now: float, attempt: Attempt[bool], tries: Tries, chunk: Chunk, load: Load, jitter: float
+    ) -> Decision | Wait:
         reply = attempt.reply
         if reply.answer is Answer.GATEWAY_REFUSED and not self._is_meant(now, attempt.sent_at):
             return again(self._retry, tries, reply, jitter)
@@ -127,7 +129,13 @@ class Answers:
         decision = decide(self._retry, tries, reply, jitter, divisible)
         if reply.answer is Answer.UNDECIDED and not isinstance(decision, Again):
             return self._doubt(chunk, decision, self._retry.delay(max(1, tries.attempts), jitter))
+        if isinstance(decision, Settle) and reply.answer in DOWN and self._is_anybodys_fault(load):
+            return Again(self._retry.delay(max(1, tries.attempts), jitter))
         return Split(self._sizing.cut(chunk)) if isinstance(decision, Split) else decision
+
+    def _is_anybodys_fault(self, load: Load) -> bool:
+        """Nothing passes: before a chunk is given up, others show whether it is only this one."""
+        return self._breaker.open or (self._breaker.doubtful and load.untried)
 
     def _doubt(self, chunk: Chunk, decision: Decision, delay: float) -> Decision | Wait:
         """It would be cut, or given up. But where every chunk is in doubt, that may be how the gateway throttles: then

@@ -203,3 +203,51 @@ def test_a_gateway_that_finds_everything_too_large_is_not_asked_pair_by_pair() -
 def test_with_splitting_off_a_chunk_that_is_too_large_is_refused() -> None:
     found = lived(Capped(pairs=60), grid(10, 10, 10, 10), [], replace(POLICY, split=False))
     assert len(found.pairs(Verdict.REFUSED)) == 100
+
+
+def of_assets(plan: Plan, *assets: str) -> frozenset[Pair]:
+    return frozenset(pair for chunk in plan.chunks() for pair in pairs_of(chunk) if pair.asset in assets)
+
+
+@pytest.mark.parametrize("chunk_assets", [100, 400])
+def test_a_poisoned_asset_costs_few_requests_and_no_healthy_pair(chunk_assets: int) -> None:
+    plan = grid(400, 60, chunk_assets, 60)
+    asset = plan.chunk(0).assets[37]
+    gateway = Capped(bad=of_assets(plan, asset))
+    found = lived(gateway, plan, [])
+    assert sorted(found.pairs(Verdict.EXHAUSTED)) == sorted(gateway.bad)
+    assert sorted(found.pairs(Verdict.DELETED)) == sorted(found.planned - gateway.bad)
+    assert len(gateway.calls) - plan.requests <= 60
+    assert any(f"asset {asset} is to blame" in outcome.message for outcome, _ in found.last.values())
+
+
+def test_one_in_every_chunk_of_a_fleet_is_no_outage_and_costs_as_little_each() -> None:
+    """Though at first no chunk passes."""
+    plan = grid(1000, 20, 50, 20)
+    assets = [plan.chunk(number).assets[number] for number in range(20)]
+    gateway = Capped(bad=of_assets(plan, *assets))
+    found = lived(gateway, plan, [], replace(POLICY, attempts=8))
+    assert sorted(found.pairs(Verdict.EXHAUSTED)) == sorted(gateway.bad)
+    assert sorted(found.pairs(Verdict.DELETED)) == sorted(found.planned - gateway.bad)
+    assert len(gateway.calls) - plan.requests <= 60 * 20
+
+
+def test_what_is_to_blame_is_set_apart_in_later_chunks() -> None:
+    plan = grid(60, 200, 60, 20)
+    asset = plan.chunk(0).assets[20]
+    gateway = Capped(bad=of_assets(plan, asset))
+    found = lived(gateway, plan, [])
+    assert sorted(found.pairs(Verdict.EXHAUSTED)) == sorted(gateway.bad)
+    assert len(gateway.calls) - plan.requests <= 60 + 10 * (plan.requests - 1)
+
+
+@given(stops, st.integers(1, 4), st.data())
+def test_a_search_that_is_stopped_goes_on(stops: list[float], workers: int, data: st.DataObject) -> None:
+    plan = grid(40, 12, 20, 12)
+    planned = sorted({pair for chunk in plan.chunks() for pair in pairs_of(chunk)})
+    bad = data.draw(st.frozensets(st.sampled_from(planned), max_size=2))
+    gateway = Capped(bad=bad | of_assets(plan, plan.chunk(0).assets[data.draw(st.integers(0, 19))]))
+    found = lived(gateway, plan, stops)
+    assert sorted(found.pairs(Verdict.EXHAUSTED)) == sorted(gateway.bad)
+    assert sorted(found.pairs(Verdict.DELETED)) == sorted(found.planned - gateway.bad)
+    assert_parts_answer(found)
