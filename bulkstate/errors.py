@@ -4,6 +4,7 @@
     ├── InputError        2   the command line, the configuration or an input file is wrong; nothing was sent
     ├── Refused           4   refused before any delete
     │   ├── GuardExceeded       more pairs or requests than `safety` allows
+    │   ├── KeepUnmatched       what is to be kept names nothing that is selected
     │   ├── CheckFailed         a pre-flight check, such as a pipeline that isn't paused
     │   ├── StageUnknown        a stage that the gateway doesn't know, or that has no state to delete
     │   ├── NotConfirmed        no `--yes`, or a `no` at the question
@@ -18,10 +19,11 @@
     │   ├── PipelineNotPaused   a pipeline runs, or is gone, while its state was being deleted
     │   ├── StatusUnread        the gateway doesn't say any more whether the pipelines are paused
     │   ├── StoppedByHand       somebody asked for it, with `bulkstate ctl`
-    │   └── JournalNotWritable  an outcome could not be put on disk
+    │   ├── JournalNotWritable  an outcome could not be put on disk
+    │   └── JournalDamaged      what was recorded isn't what was written
     ├── NothingThere      6   no pair that was looked at has state; nothing was sent
     ├── NotVerified       3   what a run deleted could not be read back
-    └── Interrupted       130 SIGINT, 143 SIGTERM
+    └── Interrupted       129 SIGHUP, 130 SIGINT, 143 SIGTERM
 
 A chunk's failure is never an exception: it is an `Outcome`. Exceptions end the run.
 """
@@ -91,6 +93,12 @@ class GuardExceeded(Refused):
     """The plan holds more pairs or requests than the configuration's `safety` allows."""
 
     reason_code = "guard_exceeded"
+
+
+class KeepUnmatched(Refused):
+    """What is to be kept names no asset and no point that is selected: it is probably of something else."""
+
+    reason_code = "keep_unmatched"
 
 
 class CheckFailed(Refused):
@@ -191,6 +199,12 @@ class NothingThere(BulkstateError):
     reason_code = "nothing_there"
 
 
+class JournalDamaged(Stopped):
+    """What a journal holds isn't what was written into it."""
+
+    reason_code = "damaged"
+
+
 class NotVerified(BulkstateError):
     """What a run deleted could not be read back."""
 
@@ -199,7 +213,7 @@ class NotVerified(BulkstateError):
 
 
 class Interrupted(BulkstateError):
-    """A signal ended the run: 130 for SIGINT, 143 for SIGTERM."""
+    """A signal ended the run: 129 for SIGHUP, 130 for SIGINT, 143 for SIGTERM."""
 
     reason_code = "interrupted"
 

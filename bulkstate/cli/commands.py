@@ -174,15 +174,20 @@ def report(
     form: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.TEXT,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="A file, instead of stdout.")] = None,
     failed: Annotated[
-        Path | None, typer.Option("--failed", help="Also write the pairs that aren't deleted to a CSV file a stage.")
+        Path | None,
+        typer.Option("--failed", help="Also write the pairs that aren't deleted, as CSV for `pairs:`."),
     ] = None,
+    failed_blocks: Annotated[
+        bool,
+        typer.Option("--failed-blocks", help="Write them as entries of `delete` in YAML: a rectangle is a few lines."),
+    ] = False,
 ) -> None:
     """Tell how a run went, or how it stands."""
     json = form is Format.JSON
     with _at_work(context, json):
         from bulkstate.cli import reporting
 
-        reporting.report(run_dir, json, output, failed)
+        reporting.report(run_dir, json, output, failed, failed_blocks)
 
 
 @app.command()

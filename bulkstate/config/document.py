@@ -60,9 +60,9 @@ def _written(value: object) -> object:
 
 
 def _table(source: PairSource) -> object:
-    """A table's path, or, if it isn't read in the usual way, how it is."""
-    path = str(STDIN) if source.file == STDIN else _written(source.file)
-    usual = PairSource(source.file, source.where, source.field)
+    """A table's path, or the pairs in place; or, if they aren't read in the usual way, how they are."""
+    path = str(STDIN) if source.file == STDIN else _written(source.values or source.file)
+    usual = PairSource(source.file, source.where, source.field, values=source.values)
     if source == usual:
         return path
     return {

@@ -37,7 +37,9 @@ class Inputs(AbstractContextManager["Inputs"]):
         return self._files(NamedFile.of(source.file, source.where, source.field), column, ".txt")
 
     def tables(self, source: PairSource) -> list[NamedFile]:
-        """The files of single pairs, one at least. InputError as `lists`."""
+        """The files of single pairs, none if they stand in the configuration. InputError as `lists`."""
+        if source.file is None:
+            return []
         return self._files(NamedFile.of(source.file, source.where, source.field), source.asset_column, ".csv")
 
     def _files(self, file: NamedFile, column: str, otherwise: str) -> list[NamedFile]:

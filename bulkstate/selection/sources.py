@@ -11,6 +11,9 @@ from bulkstate.pairs.relation import Unlisted
 
 ASSET_ID: Final = "asset_id"
 POINT_ID: Final = "point_id"
+PIPELINE: Final = "pipeline"
+STAGE: Final = "stage"
+"""What the columns of tables are called. The last two are read if both are there: a row is then for one stage alone."""
 
 STDIN: Final = Path("-")
 """Stands for standard input, in place of a file."""
@@ -32,6 +35,11 @@ class IdList:
     column: str | None = None
     literal: bool = False
 
+    @property
+    def place(self) -> str:
+        """Where it stands, for people."""
+        return _place(self)
+
 
 @dataclass(frozen=True, slots=True)
 class BlockSource:
@@ -48,23 +56,39 @@ class BlockSource:
 
 @dataclass(frozen=True, slots=True)
 class PairSource:
-    """A table of single pairs, by the names of its columns; `file` may be a directory of tables, or `STDIN`.
+    """Single pairs: those of `values`, or a table's, by the names of its columns; `file` may be a directory of tables,
+    or `STDIN`.
 
     `literal` as in a list. One that `may_be_empty` needs no rows.
     """
 
-    file: Path
+    file: Path | None
     where: str
     field: str
     asset_column: str = ASSET_ID
     point_column: str = POINT_ID
     literal: bool = False
     may_be_empty: bool = False
+    values: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def place(self) -> str:
+        """Where it stands, for people."""
+        return _place(self)
 
     @property
     def entry(self) -> str:
         """Which entry of `where` it is, for people."""
         return _entry(self)
+
+    @property
+    def name(self) -> str:
+        """What is read, for people."""
+        return self.field if self.file is None else str(self.file)
+
+
+def _place(source: IdList | PairSource) -> str:
+    return f"{source.field} ({source.where})"
 
 
 def _entry(source: IdList | PairSource) -> str:
@@ -76,13 +100,17 @@ Source: TypeAlias = BlockSource | PairSource
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of `delete`: what `where` selects, in each of `stages` of one pipeline, without the pairs of `keep`."""
+    """One entry of `delete`: what `where` selects, in each of `stages` of one pipeline, without the pairs of `keep`.
+
+    What is kept has to name an asset or a point that is selected, if `keep_must_match`.
+    """
 
     pipeline: str
     stages: tuple[str, ...]
     where: tuple[Source, ...]
     keep: PairSource | None = None
     unlisted: Unlisted = Unlisted.KEEP
+    keep_must_match: bool = False
 
     @property
     def sources(self) -> tuple[Source, ...]:

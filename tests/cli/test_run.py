@@ -232,8 +232,8 @@ def test_an_hours_calls_count_for_the_next_run(bulkstate: Bulkstate, gateway: Ga
     assert (bulkstate.folder / "fresh.json").exists()
 
 
-def test_failures_of_several_stages_go_into_a_file_each(bulkstate: Bulkstate, gateway: Gateway) -> None:
-    """One file would be fed back as a selection in every stage, and delete what had not failed."""
+def test_failures_of_several_stages_are_fed_back_stage_by_stage(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    """Fed back as a selection in every stage, they would delete what had not failed."""
     gateway.answer = lambda call, number: (
         reply({"code": 61102, "msg": "Missing param xx"}) if number in (2, 15) else deleted()
     )
@@ -242,11 +242,23 @@ def test_failures_of_several_stages_go_into_a_file_each(bulkstate: Bulkstate, ga
     path.write_text(path.read_text().replace("[S_01]", "[S_01, S_02]"))
     assert bulkstate("run", "config.yaml", "--yes", "--run-dir", "r").exit_code == 3
     assert bulkstate("report", "r", "--failed", "failed.csv").exit_code == 0
-    for stage, number in (("S_01", 2), ("S_02", 15)):
-        with (bulkstate.folder / f"failed.p1.{stage}.csv").open(newline="") as file:
-            failed = {(stage, row["asset_id"], row["point_id"]) for row in csv.DictReader(file)}
-        assert failed == gateway.deletes()[number - 1].pairs
-    assert not (bulkstate.folder / "failed.csv").exists()
+    assert bulkstate("report", "r", "--failed", "failed.yaml", "--failed-blocks").exit_code == 0
+    failed = gateway.deletes()[1].pairs | gateway.deletes()[14].pairs
+    with (bulkstate.folder / "failed.csv").open(newline="") as file:
+        rows = [(row["pipeline"], row["stage"], row["asset_id"], row["point_id"]) for row in csv.DictReader(file)]
+    assert sorted(rows) == sorted(("p1", *pair) for pair in failed)
+
+    gateway.answer = lambda call, number: deleted()
+    text = path.read_text()
+    start, end = text.index("  - pipeline"), text.index("limits:")
+    for entries in (
+        "  - {pipeline: p1, stages: [S_01, S_02], where: [{pairs: failed.csv}]}\n",
+        (bulkstate.folder / "failed.yaml").read_text(),
+    ):
+        gateway.calls.clear()
+        path.write_text(text[:start] + entries + text[end:])
+        assert bulkstate("run", "config.yaml", "--yes").exit_code == 0
+        assert gateway.deleted_pairs() == failed
 
 
 def test_deletes_after_which_nobody_said_paused_are_suspect(bulkstate: Bulkstate, gateway: Gateway) -> None:

@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ from bulkstate.errors import InputError
 from bulkstate.model import Pair, Stage
 from bulkstate.selection import Entry, read_pairs, select
 from tests.selection.conftest import Write
-from tests.selection.spoken import FIELD, WHERE, block, complaints, ids, one, pairs, target
+from tests.selection.spoken import FIELD, WHERE, block, complaints, ids, one, pairs, pairs_in_place, target
 
 PAIRS = "asset_id,point_id\na,p\nb,q\na,p\n"
 
@@ -37,6 +38,15 @@ def test_blocks_and_pairs_of_one_stage_share_dictionaries(write: Write) -> None:
     assert target(relation) == {("b", "p"), ("a", "p"), ("b", "q"), ("c", "q"), ("a", "q")}
     assert relation.pairs.tolist() == [0, 3]
     assert relation.duplicates == 1
+
+
+def test_pairs_in_place_are_those_of_a_table(write: Write) -> None:
+    in_place = one(pairs_in_place(("a", "p"), ("b", "q"), ("a", "p")))
+    table = one(pairs(write("pairs.csv", PAIRS)))
+    assert (in_place.assets, in_place.points, in_place.duplicates) == (table.assets, table.points, table.duplicates)
+    assert target(in_place) == target(table) == {("a", "p"), ("b", "q")}
+    assert target(one(pairs_in_place(("a*", "p"), literal=True))) == {("a*", "p")}
+    assert read_pairs(pairs_in_place(("b", "q"), ("a", "p"))) == (Pair("a", "p"), Pair("b", "q"))
 
 
 def test_entries_for_one_stage_are_merged_and_stages_sorted() -> None:
@@ -107,6 +117,34 @@ def test_the_separator_is_what_yields_the_columns(write: Write, name: str, separ
     )
     source = replace(pairs(write(name, text)), point_column="po,int")
     assert target(one(source)) == {("a", "p"), ('b"', "q")}
+
+
+@pytest.mark.parametrize("kind", [".csv", ".ndjson", ".parquet"])
+def test_rows_of_a_stage_are_of_that_stage(tmp_path: Path, kind: str) -> None:
+    rows = [("p", "One", "a", "x"), ("p", "Two", "b", "y"), ("p", "One", "b", "x"), ("q", "One", "c", "z")]
+    frame = pl.DataFrame(rows, schema=["pipeline", "stage", "asset_id", "point_id"], orient="row")
+    path = tmp_path / f"failed{kind}"
+    {".csv": frame.write_csv, ".ndjson": frame.write_ndjson, ".parquet": frame.write_parquet}[kind](path)
+    source = pairs(path)
+    entries = [Entry("p", ("One", "Two", "Three"), (source,)), Entry("q", ("One",), (source, block("d", "x")))]
+    found = {str(relation.stage): (relation.assets, target(relation)) for relation in select(entries)}
+    assert found == {
+        "p/One": (("a", "b"), {("a", "x"), ("b", "x")}),
+        "p/Two": (("b",), {("b", "y")}),
+        "q/One": (("c", "d"), {("c", "z"), ("d", "x")}),
+    }
+    with pytest.raises(InputError, match="has rows of q/One, and no entry deletes in that stage"):
+        select(entries[:1])
+    keep = Entry("p", ("One",), (block("b", "x"), block("a", "x")), source)
+    (relation,) = select([keep])
+    assert relation.kept.tolist() == [0, 1]
+
+
+def test_tables_of_a_folder_all_say_the_stage_or_none_does(write: Write) -> None:
+    write("d/a.csv", "pipeline,stage,asset_id,point_id\np,s,a,x\n")
+    path = write("d/b.csv", "asset_id,point_id\na,x\n")
+    (message,) = complaints(pairs(path.parent))
+    assert "b.csv: has no columns pipeline and stage, and other tables beside it have" in message
 
 
 def test_csv_lists_find_their_column(write: Write) -> None:
@@ -180,6 +218,14 @@ def test_bad_ids_in_place(id_: str, why: str) -> None:
     assert line.startswith(f"{WHERE}: {FIELD}.assets[1]: the ID ")
     assert why in line
     assert len(line) < 300
+
+
+def test_bad_pairs_in_place() -> None:
+    assert complaints(pairs_in_place(("a", "p"), ("b,c", "p"), ("d", "q*"))) == [
+        f"{WHERE}: {FIELD}.pairs[1]: the ID 'b,c' holds a comma, by which the gateway separates IDs",
+        f"{WHERE}: {FIELD}.pairs[2]: the ID 'q*' holds * or ?, and there are no wildcards "
+        "(if it is meant, say `ids: literal` beside the source)",
+    ]
 
 
 def test_all_mistakes_of_all_sources_are_told(write: Write) -> None:
