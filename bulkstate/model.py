@@ -582,12 +582,26 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Blamed:
+    """An asset or a point, or one with the other, to blame for `pairs` pairs of a stage that can't be deleted.
+
+    `code` is what the API says of them.
+    """
+
+    stage: Stage
+    asset: str | None
+    point: str | None
+    code: int | None
+    pairs: int
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A whole run, folded from its journal. `seconds` run from the first call to the last answer of each session.
 
     `unlisted_pairs` were planned to be deleted though nobody selected them. `held` says what held the run back,
     most of the time first; `uses` what was asked of it while it ran, in order; `remarks` what in the selection does
-    nothing.
+    nothing; `blamed` which IDs can't be deleted, those of most pairs first.
     """
 
     run: str
@@ -609,6 +623,7 @@ class Report:
     held: tuple[Held, ...] = ()
     uses: tuple[Use, ...] = ()
     remarks: tuple[Remark, ...] = ()
+    blamed: tuple[Blamed, ...] = ()
 
     @property
     def requests_per_second(self) -> float:

@@ -214,7 +214,7 @@ class Engine:
             self._unsettled.discard(job.chunk.number)
 
     def _begin(self, number: int) -> Job:
-        """The job of a chunk that an earlier session left, perhaps of a part that it cut from a chunk in doubt, or new."""
+        """The job of a chunk that is new, or that an earlier session left: a part may be of a chunk in doubt."""
         chunk = self._chunks.chunk(number)
         return Job(chunk, Tries(level=1)) if number >= self._chunks.plan.requests else Job(chunk)
 
@@ -251,7 +251,7 @@ class Engine:
     async def _follow(self, job: Job, attempt: Attempt[bool], step: NextStep) -> None:
         match step:
             case Settle(Verdict.EXHAUSTED, why):
-                await self._settle(job, job.tries.given_up, f"{why}: {describe(attempt.reply)}" if why else "")
+                await self._settle(job, job.tries.given_up, f"{why}; {attempt.reply.message}" if why else "")
             case Settle(verdict):
                 await self._settle(job, verdict)
             case Yield():

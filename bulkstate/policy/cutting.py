@@ -115,7 +115,7 @@ class Cutting:
         if not self._blamed or chunk.pairs == 1:
             return None
         for axis in Axis:
-            if len(axis.ids(chunk)) > 1 and not self._blamed_of(chunk, axis).isdisjoint(axis.ids(chunk)):
+            if len(axis.ids(chunk)) > 1 and not self.blamed(chunk.stage, axis).isdisjoint(axis.ids(chunk)):
                 return replace(self._cut(chunk, None, _Search()), why="it holds what is to blame in another chunk")
         return None
 
@@ -156,6 +156,10 @@ class Cutting:
         released, self._released = self._released, []
         return released
 
+    def blamed(self, stage: Stage, axis: Axis) -> set[str]:
+        """IDs of a stage that are to blame."""
+        return self._blamed.get((stage, axis), set())
+
     # ── what follows ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def _answered(self, family: _Family) -> None:
@@ -169,12 +173,11 @@ class Cutting:
     def _conclude(self, family: _Family) -> None:
         """A whole line is bad."""
         axis = family.axis.other
-        blamed = axis.ids(family.chunk)[0]
-        self._blamed.setdefault((family.chunk.stage, axis), set()).add(blamed)
+        self._blamed.setdefault((family.chunk.stage, axis), set()).add(axis.ids(family.chunk)[0])
         family.search.lines += 1
-        self._settle(family, f"{axis.value} {blamed} is to blame: nothing of it passed")
+        self._settle(family)
 
-    def _settle(self, family: _Family, why: str) -> None:
+    def _settle(self, family: _Family, why: str = "") -> None:
         self._released += [Release(chunk.number, Settle(Verdict.EXHAUSTED, why)) for chunk in family.failed]
         family.failed.clear()
 
@@ -202,7 +205,7 @@ class Cutting:
 
     def _plan(self, chunk: Chunk, parent: _Family | None, search: _Search) -> tuple[Axis, list[Span], bool]:
         for axis in Axis:
-            ids, blamed = axis.ids(chunk), self._blamed_of(chunk, axis) | search.suspected[axis]
+            ids, blamed = axis.ids(chunk), self.blamed(chunk.stage, axis) | search.suspected[axis]
             if len(ids) > 1 and not blamed.isdisjoint(ids):
                 return axis, list(_apart(ids, blamed)), False
         if 1 in (len(chunk.assets), len(chunk.points)):
@@ -214,15 +217,12 @@ class Cutting:
         """One asset's points, or one point's assets: is it the line that is bad, or a pair in it?"""
         axis = Axis.POINTS if len(chunk.assets) == 1 else Axis.ASSETS
         pairs = len(axis.ids(chunk))
-        if axis.other.ids(chunk)[0] in self._blamed_of(chunk, axis.other) | search.suspected[axis.other]:
+        if axis.other.ids(chunk)[0] in self.blamed(chunk.stage, axis.other) | search.suspected[axis.other]:
             return axis, even(pairs, min(pairs, FEWER_WITNESSES)), True
         if parent is None or (_is_line(parent.chunk) and parent.failures == 1):
             return axis, even(pairs, 2), pairs == 2
         witnesses = min(pairs, FEWER_WITNESSES if search.lines >= FAMILIAR else WITNESSES)
         return axis, even(pairs, witnesses), True
-
-    def _blamed_of(self, chunk: Chunk, axis: Axis) -> set[str]:
-        return self._blamed.get((chunk.stage, axis), set())
 
 
 def _is_line(chunk: Chunk) -> bool:

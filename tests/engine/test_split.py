@@ -19,7 +19,7 @@ from bulkstate.engine.pipelines import StatusWatch
 from bulkstate.engine.reads import Reads
 from bulkstate.errors import Interrupted
 from bulkstate.gateway import wire
-from bulkstate.model import Answer, Attempt, Chunk, Outcome, Pair, PipelinePage, Plan, Reply, Verdict
+from bulkstate.model import Answer, Attempt, Blamed, Chunk, Outcome, Pair, PipelinePage, Plan, Reply, Verdict
 from bulkstate.policy.pacing import Pacer
 from bulkstate.policy.retry import RetryPolicy
 from bulkstate.rates import Rate
@@ -122,6 +122,7 @@ class Told:
     last: dict[int, tuple[Outcome, frozenset[Pair]]]
     planned: frozenset[Pair]
     failures: frozenset[Pair]
+    blamed: tuple[Blamed, ...]
 
     def pairs(self, verdict: Verdict) -> list[Pair]:
         return [pair for outcome, pairs in self.last.values() if outcome.verdict is verdict for pair in pairs]
@@ -132,12 +133,12 @@ def told(directory: Path) -> Told:
         chunks = record.chunks()
         last = {outcome.chunk: (outcome, pairs_of(chunks.chunk(outcome.chunk))) for _, outcome in record.records()}
         planned = frozenset(pair for chunk in record.plan.chunks() for pair in pairs_of(chunk))
-        assert fold(record).pairs_deleted == len(
-            [p for o, ps in last.values() if o.verdict is Verdict.DELETED for p in ps]
-        )
+        report = fold(record)
+        assert report.pairs_deleted == len([p for o, ps in last.values() if o.verdict is Verdict.DELETED for p in ps])
         write_failures(record, directory / "failed.csv")
     failures = DictReader((directory / "failed.csv").read_text().splitlines())
-    return Told(last, planned, frozenset(Pair(row["asset_id"], row["point_id"]) for row in failures))
+    left = frozenset(Pair(row["asset_id"], row["point_id"]) for row in failures)
+    return Told(last, planned, left, report.blamed)
 
 
 def lived(gateway: Capped, plan: Plan, stops: list[float], policy: RetryPolicy = POLICY) -> Told:
@@ -218,7 +219,7 @@ def test_a_poisoned_asset_costs_few_requests_and_no_healthy_pair(chunk_assets: i
     assert sorted(found.pairs(Verdict.EXHAUSTED)) == sorted(gateway.bad)
     assert sorted(found.pairs(Verdict.DELETED)) == sorted(found.planned - gateway.bad)
     assert len(gateway.calls) - plan.requests <= 60
-    assert any(f"asset {asset} is to blame" in outcome.message for outcome, _ in found.last.values())
+    assert [(each.asset, each.point, each.pairs) for each in found.blamed] == [(asset, None, 60)]
 
 
 def test_one_in_every_chunk_of_a_fleet_is_no_outage_and_costs_as_little_each() -> None:
