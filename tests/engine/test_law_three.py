@@ -91,11 +91,11 @@ def test_each_chunk_ends_in_one_way_and_its_record_says_which(world: World, sett
 
 def assert_counted(story: list[Outcome], calls: list[Call], in_vain: list[Call], settings: Settings) -> None:
     """A 429 is no attempt, nor is what never left or was made while nothing passed; renewed credentials are good for
-    one more."""
+    one more. Where one attempt is all, nobody else need have failed for it to be made in vain."""
     throttled = sum(call.answer is Answer.THROTTLED for call in calls)
     renewed = any(call.answer is Answer.CREDENTIALS for call in calls)
     spared = sum(call.answer is Answer.UNREACHED or call in in_vain for call in calls)
-    assert len(calls) - throttled - spared <= settings.retry.attempts + renewed
+    assert len(calls) - throttled - spared <= max(2, settings.retry.attempts) + renewed
     assert sum(outcome.attempts for outcome in story) == len(calls) - throttled
     assert sum(outcome.throttled for outcome in story) == throttled
 
