@@ -5,10 +5,11 @@ cheap.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -42,9 +43,18 @@ def main() -> None:
     # Before numpy is imported: the planner's products are small, and threads that wait for each other on busy cores
     # made them four to ten times slower.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _refuse_no_columns()
+    os.umask(os.umask(0o022) | 0o022)  # whatever is written, reports too, nobody else may change
     with heard():
         open_streams()
         app()
+
+
+def _refuse_no_columns() -> None:
+    """`COLUMNS=0`, as some jobs and containers have it, would show nothing at all."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdigit() and not int(columns):
+        del os.environ["COLUMNS"]
 
 
 def _version(wanted: bool) -> None:
@@ -205,28 +215,26 @@ def ctl(
         control(run_dir, command, value, json)
 
 
-def _sample(text: str) -> int | Literal["all"]:
-    if text == "all":
-        return "all"
-    if text.isascii() and text.isdigit() and int(text[:12]) > 0:
-        return int(text[:12])
-    raise typer.BadParameter("expected a number of pairs, or all")
+def _sample(text: str) -> str:
+    if text in ("all", "auto") or re.fullmatch(r"[1-9][0-9]{0,11}|(100|[1-9][0-9]?)%", text):
+        return text
+    raise typer.BadParameter("expected a number of requests, a share such as 5%, auto or all")
 
 
 @app.command()
 def verify(
     context: typer.Context,
     run_dir: RunDir,
-    sample: Annotated[str, typer.Option(help="How many pairs to read back, or all.")] = "2000",
+    sample: Annotated[str, typer.Option(help="Requests to read back whole: a number, 5%, auto or all.")] = "auto",
     state: StateFile = None,
     json: Json = False,
 ) -> None:
     """Read back what a run deleted, through Get Stage State."""
-    pairs = _sample(sample)
+    wanted = _sample(sample)
     with _at_work(context, json):
         from bulkstate.cli import running
 
-        running.verify(run_dir, pairs, state, json)
+        running.verify(run_dir, wanted, state, json)
 
 
 @app.command()

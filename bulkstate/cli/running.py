@@ -13,6 +13,7 @@ from bulkstate.cli.signals import attend
 from bulkstate.cli.terminal import printing, tell, write_json
 from bulkstate.disk import saved_plan
 from bulkstate.disk.journal import RESUMED, RETRIED
+from bulkstate.policy.sampling import parse_sample
 from bulkstate.runs import operations, prepare
 from bulkstate.runs.host import Host
 from bulkstate.runs.operations import Finished
@@ -60,11 +61,12 @@ def resume(run_dir: Path, retry_failed: bool, state: Path | None, json: bool) ->
     tell(attend(work), json)
 
 
-def verify(run_dir: Path, sample: config.Sample, state: Path | None, json: bool) -> None:
-    """Read back what a run deleted."""
+def verify(run_dir: Path, sample: str, state: Path | None, json: bool) -> None:
+    """Read back what a run deleted. The sample is written as in a configuration."""
+    wanted = parse_sample(sample)
 
     async def work(stopping: Stopping) -> Finished:
-        return await operations.verify(run_dir, sample, Host(os.environ, stopping, state=state))
+        return await operations.verify(run_dir, wanted, Host(os.environ, stopping, state=state))
 
     tell(attend(work), json)
 
