@@ -596,6 +596,20 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Blamed:
+    """An asset or a point, or one with the other, to blame for `pairs` pairs of a stage that can't be deleted.
+
+    `code` is what the API says of them.
+    """
+
+    stage: Stage
+    asset: str | None
+    point: str | None
+    code: int | None
+    pairs: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """How a run's last session ended, beside what became of its chunks.
 
@@ -646,8 +660,8 @@ class Report:
 
     `unlisted_pairs` were planned to be deleted though nobody selected them. `held` says what held the run back,
     most of the time first; `uses` what was asked of it while it ran, in order; `remarks` what in the selection does
-    nothing. `before` was looked at before the first delete, `after` is the same when all was over, as far as it was
-    read again.
+    nothing; `blamed` which IDs can't be deleted, those of most pairs first. `before` was looked at before the first
+    delete, `after` is the same when all was over, as far as it was read again.
     """
 
     run: str
@@ -673,6 +687,7 @@ class Report:
     before: tuple[LookedAt, ...] = ()
     after: tuple[LookedAt, ...] = ()
     remarks: tuple[Remark, ...] = ()
+    blamed: tuple[Blamed, ...] = ()
 
     @property
     def requests_per_second(self) -> float:

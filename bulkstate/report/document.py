@@ -54,6 +54,16 @@ class _Failures:
 
 
 @dataclass(frozen=True, slots=True)
+class _Blamed:
+    pipeline: str
+    stage: str
+    asset: str | None
+    point: str | None
+    code: int | None
+    pairs: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Where:
     gateway: str
     organisation: str
@@ -124,6 +134,7 @@ class _Document:
     held: tuple[Held, ...]
     uses: tuple[Use, ...]
     remarks: tuple[Remark, ...]
+    blamed: tuple[_Blamed, ...]
 
 
 def to_json(report: Report) -> bytes:
@@ -164,6 +175,10 @@ def _document(report: Report) -> _Document:
         held=tuple(replace(held, share=round(held.share, 4)) for held in report.held),
         uses=report.uses,
         remarks=report.remarks,
+        blamed=tuple(
+            _Blamed(each.stage.pipeline, each.stage.name, each.asset, each.point, each.code, each.pairs)
+            for each in report.blamed
+        ),
     )
 
 

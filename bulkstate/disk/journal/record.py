@@ -325,7 +325,11 @@ class Record:
     def doubts(self) -> str:
         """Why a run that went to its end isn't a full success, in words; empty if it is."""
         left = len(self.undeleted())
-        undeleted = f"{left:,} of {left + len(self.deleted()):,} chunks are not deleted" if left else ""
+        chunks = left + len(self.deleted())
+        said = (
+            f"{left:,} of {chunks:,} {'chunk' if chunks == 1 else 'chunks'} {'is' if left == 1 else 'are'} not deleted"
+        )
+        undeleted = said if left else ""
         found = self.verification.doubts if self.verification else ""
         return "; ".join(text for text in (undeleted, found) if text)
 
