@@ -15,12 +15,10 @@ from bulkstate.model import Plan, Rectangle, Stage, StagePlan
 from bulkstate.pairs.digest import digest
 from tests.disk.runs import grid, plans
 
-NEWEST = max(plan_tables.LAYOUTS)
-
 
 def stored(plan: Plan) -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:", isolation_level=None)
-    for statement in plan_tables.LAYOUTS[NEWEST].schema:
+    for statement in plan_tables.SCHEMA:
         connection.execute(statement)
     plan_tables.write(connection, plan)
     return connection
@@ -29,7 +27,7 @@ def stored(plan: Plan) -> sqlite3.Connection:
 @given(plans())
 def test_round_trip(plan: Plan) -> None:
     with closing(stored(plan)) as connection:
-        back = plan_tables.read(connection, NEWEST)
+        back = plan_tables.read(connection)
     assert (back.digest, back.body_bytes) == (plan.digest, plan.body_bytes) == (digest(back.stages), back.body_bytes)
     assert list(back.chunks()) == list(plan.chunks())
     for ours, theirs in zip(plan.stages, back.stages, strict=True):
@@ -55,7 +53,7 @@ def test_a_billion_pairs_take_little_more_room_than_their_ids() -> None:
     with closing(stored(plan)) as connection:
         (pages,) = connection.execute("PRAGMA page_count").fetchone()
         (page_size,) = connection.execute("PRAGMA page_size").fetchone()
-        back = plan_tables.read(connection, NEWEST)
+        back = plan_tables.read(connection)
     ids = sum(len(id_) + 3 for id_ in plan.stages[0].assets)
     assert pages * page_size < 1.05 * ids
     assert back.requests == 10_000
@@ -68,24 +66,22 @@ def test_stages_share_a_dictionary() -> None:
         assert connection.execute("SELECT count(*) FROM dictionary").fetchone() == (2,)
 
 
-def test_what_stages_share_is_stored_once() -> None:
-    """Five hundred stages of one selection take little more room than one."""
-    (stage,) = grid(2_000, 200, 40, 1).stages
-    stages = tuple(replace(stage, stage=Stage("p", f"S_{number:03}")) for number in range(500))
-    sizes = []
-    for plan in (Plan((stage,), "", 0), Plan(stages, "", 0)):
-        with closing(stored(plan)) as connection:
-            (pages,) = connection.execute("PRAGMA page_count").fetchone()
-            back = plan_tables.read(connection, NEWEST)
-        assert list(back.chunks())[-10_000:] == list(plan.chunks())[-10_000:]
-        sizes.append(pages * 4096)
-    assert sizes[1] < sizes[0] + 100_000
-
-
 @pytest.mark.parametrize("run", [(0, 11), (-1, 2), (9, 2), (3, 0)])
 def test_positions_beyond_the_dictionary_are_refused(run: tuple[int, int]) -> None:
     with closing(stored(grid(10, 10, 5, 5))) as connection:
         runs = np.array([run, (0, 1)], "<i4").tobytes()
-        connection.execute("UPDATE side SET runs = ? WHERE kind = 'assets'", (runs,))
+        connection.execute("UPDATE side SET runs = ? WHERE id = 0", (runs,))
         with pytest.raises(ValueError, match="positions"):
-            plan_tables.read(connection, NEWEST)
+            plan_tables.read(connection)
+
+
+def test_stages_that_delete_the_same_store_it_once() -> None:
+    (stage,) = grid(2_000, 50, 100, 50).stages
+    stages = tuple(replace(stage, stage=Stage("pipeline", f"Stage_{number}")) for number in range(500))
+    with closing(stored(Plan(stages, digest(stages), 0))) as connection:
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        (page_size,) = connection.execute("PRAGMA page_size").fetchone()
+        back = plan_tables.read(connection)
+    assert pages * page_size < 300_000
+    assert list(back.chunks()) == list(Plan(stages, "", 0).chunks())
+    assert len({id(each.rectangles) for each in back.stages}) == 1

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from bulkstate.disk import plan_tables
 from bulkstate.disk.database import Format
-from bulkstate.disk.plan_tables import LAYOUTS
 from bulkstate.errors import InputError, JournalNotWritable, Problem
 
 FILE_NAME: Final = "journal.sqlite"
@@ -75,13 +75,13 @@ CHAINED: Final = 3
 
 _TABLES: Final = {2: _FORMAT_2, 3: _FORMAT_3}
 
-PLANS: Final = {2: 1, 3: 2}
-"""The version of the plan's tables in each format."""
-
 FORMAT: Final = Format(
     "a journal of bulkstate",
     0x424B5354,
-    {version: (*LAYOUTS[PLANS[version]].schema, *_statements(tables)) for version, tables in _TABLES.items()},
+    {
+        2: (*plan_tables.EARLIER_SCHEMA, *_statements(_TABLES[2])),
+        3: (*plan_tables.SCHEMA, *_statements(_TABLES[3])),
+    },
 )
 """SQLite's header calls it BKST."""
 
