@@ -122,10 +122,9 @@ def _asked(document: object) -> Sequence[object]:
     match document:
         case list(asked):
             return asked
-        case {"version": int(version), **rest}:
+        case {"version": int(version), "asked": list(asked)}:
             small_file.check_version(version, VERSION)
-            if isinstance(asked := rest.get("asked"), list):
-                return asked
+            return asked
     raise ValueError("it isn't a list of what was asked")
 
 
