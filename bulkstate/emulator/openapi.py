@@ -6,7 +6,6 @@ pages don't document are left open.
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Any, Final
 
 from bulkstate.emulator.streaming import MOVES
@@ -23,7 +22,7 @@ def document() -> JsonObject:
         "openapi": "3.1.0",
         "info": {
             "title": "EnOS stream pipelines, emulated",
-            "version": version("bulkstate"),
+            "version": "1",
             "description": "Delete Stage State and what belongs to it, over a real store. Refusals are in `code`.",
         },
         "paths": {
