@@ -102,7 +102,7 @@ def test_a_plan_of_another_format(bulkstate: Bulkstate, gateway: Gateway) -> Non
     planned(bulkstate, gateway)
     with closing(sqlite3.connect(bulkstate.folder / "p.plan", isolation_level=None)) as connection:
         connection.execute("PRAGMA user_version = 99")
-    refused(bulkstate, gateway, 2, "format version 99")
+    refused(bulkstate, gateway, 2, "its format is version 99")
 
 
 @pytest.mark.parametrize("content", [b"", b"version: 1\n", b"SQLite format 3\0" + bytes(200)])
