@@ -18,10 +18,11 @@
     │   ├── PipelineNotPaused   a pipeline runs, or is gone, while its state was being deleted
     │   ├── StatusUnread        the gateway doesn't say any more whether the pipelines are paused
     │   ├── StoppedByHand       somebody asked for it, with `bulkstate ctl`
-    │   └── JournalNotWritable  an outcome could not be put on disk
+    │   ├── JournalNotWritable  an outcome could not be put on disk
+    │   └── JournalDamaged      what was recorded isn't what was written
     ├── NothingThere      6   no pair that was looked at has state; nothing was sent
     ├── NotVerified       3   what a run deleted could not be read back
-    └── Interrupted       130 SIGINT, 143 SIGTERM
+    └── Interrupted       129 SIGHUP, 130 SIGINT, 143 SIGTERM
 
 A chunk's failure is never an exception: it is an `Outcome`. Exceptions end the run.
 """
@@ -191,6 +192,12 @@ class NothingThere(BulkstateError):
     reason_code = "nothing_there"
 
 
+class JournalDamaged(Stopped):
+    """What a journal holds isn't what was written into it."""
+
+    reason_code = "damaged"
+
+
 class NotVerified(BulkstateError):
     """What a run deleted could not be read back."""
 
@@ -199,7 +206,7 @@ class NotVerified(BulkstateError):
 
 
 class Interrupted(BulkstateError):
-    """A signal ended the run: 130 for SIGINT, 143 for SIGTERM."""
+    """A signal ended the run: 129 for SIGHUP, 130 for SIGINT, 143 for SIGTERM."""
 
     reason_code = "interrupted"
 

@@ -242,6 +242,19 @@ class Answer(StrEnum):
     GATEWAY_REFUSED = "gateway_refused"
 
 
+class Absence(StrEnum):
+    """How it came that there is no whole answer."""
+
+    LATE = "late"
+    """It took too long."""
+    SILENT = "silent"
+    """The connection was closed or reset before a byte of it came."""
+    STALE = "stale"
+    """So was one that had been kept: most likely it had ended before."""
+    BROKEN = "broken"
+    """It was cut off, isn't HTTP, or may be another request's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """What an answer's headers say of one of the gateway's limits: of `limit` calls in `seconds`, `remaining` are left
@@ -259,7 +272,9 @@ class Reply(Generic[T_co]):
 
     `status` is HTTP's and `code` the JSON's, None where there was none. `data` is the payload of an `OK` answer.
     `retry_after` is the gateway's wish in seconds from the answer, None if it named none. `limits` are what its headers
-    say of its limits, which may be anything but the truth.
+    say of its limits, which may be anything but the truth. `absence` says what became of the answer to a call that is
+    `UNANSWERED`, if that is known. `resent`: the call was made twice, and the first time, on a kept connection that
+    turned out to be dead, it may have arrived.
     """
 
     answer: Answer
@@ -270,6 +285,8 @@ class Reply(Generic[T_co]):
     data: T_co | None = None
     retry_after: float | None = None
     limits: tuple[Told, ...] = ()
+    absence: Absence | None = None
+    resent: bool = False
 
 
 def describe(reply: Reply[object]) -> str:
@@ -312,11 +329,16 @@ class PipelineStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """A row of List Pipelines. `status` is kept as sent: the gateway may know more of them than we do."""
+    """A row of List Pipelines. `status` is kept as sent: the gateway may know more of them than we do.
+
+    `updated` is its `updateTime`, as sent: it changes when the pipeline does. Empty, like `version`, if it wasn't told.
+    """
 
     id: str
     name: str
     status: str
+    version: str = ""
+    updated: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,6 +410,12 @@ class Outcome:
     first_sent_at: float | None = None
     last_answered_at: float | None = None
     parts: tuple[Part, ...] = ()
+
+    @property
+    def takes_back(self) -> bool:
+        """The chunk's record before this one said `deleted`, which has come into doubt: nothing was sent since."""
+        doubted = self.verdict is Verdict.UNKNOWN and self.first_sent_at is None and self.last_answered_at is not None
+        return doubted or self.verdict is Verdict.SUSPECT
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # this module is there before whatever takes long to import
 
 T = TypeVar("T")
 
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 
 class SignalReceived(BaseException):
@@ -35,6 +35,11 @@ def _interrupted(number: int) -> Interrupted:
     return Interrupted(f"{signal.Signals(number).name} received", signal_number=number)
 
 
+def _minded() -> tuple[signal.Signals, ...]:
+    """The signals that end a command: none that whoever started it told it to ignore, as `nohup` does."""
+    return tuple(number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN)
+
+
 def _raise(number: int, _frame: FrameType | None) -> None:
     raise SignalReceived(number)
 
@@ -42,13 +47,17 @@ def _raise(number: int, _frame: FrameType | None) -> None:
 @contextmanager
 def heard() -> Iterator[None]:
     """Within this block a signal ends the command at once, with a word, also where nobody was ready yet to say it."""
+    minded = _minded()
     try:
-        for number in _SIGNALS:
+        for number in minded:
             signal.signal(number, _raise)
         yield
     except SignalReceived as received:
         print(f"bulkstate: {received.ending}", file=sys.stderr)  # noqa: T201
         raise SystemExit(received.ending.exit_code) from None
+    finally:
+        for number in minded:  # what is left to do is no work that could be ended with a word
+            signal.signal(number, signal.SIG_DFL)
 
 
 def attend(work: Callable[[Stopping], Awaitable[T]]) -> T:
@@ -77,12 +86,15 @@ async def _attended(work: Callable[[Stopping], Awaitable[T]]) -> T:
 
 
 async def _listen(stopping: Stopping, *, task_status: TaskStatus[None]) -> None:
-    """The first signal ends the run gently; the second at once, for the journal bears it."""
+    """The first signal ends the run gently; the second at once, for the journal bears it.
+
+    But not a second SIGHUP: a terminal that goes away often sends two, and nobody means anything by that.
+    """
     import anyio
 
-    with anyio.open_signal_receiver(*_SIGNALS) as received:
+    with anyio.open_signal_receiver(*_minded()) as received:
         task_status.started()
         async for number in received:
-            if stopping.reason is not None:
+            if stopping.reason is not None and number != signal.SIGHUP:
                 os._exit(128 + number)
             stopping.stop(_interrupted(number))

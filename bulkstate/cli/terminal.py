@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import io
 import os
 import sys
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from bulkstate.cli.signals import SignalReceived
+from bulkstate.cli.stderr import PatientStderr
 from bulkstate.errors import BulkstateError, InputError, Interrupted, Problem, Stopped
 
 if TYPE_CHECKING:  # what `--version` has no use for is imported where it is used
@@ -24,7 +26,8 @@ if TYPE_CHECKING:  # what `--version` has no use for is imported where it is use
 
 
 def open_streams() -> None:
-    """Put /dev/null where a stream is missing, and a `?` for what a narrow one can't show."""
+    """Put /dev/null where a stream is missing, a `?` for what a narrow one can't show, and before stderr whoever waits
+    for it."""
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
@@ -32,10 +35,11 @@ def open_streams() -> None:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
     sys.stdin = sys.stdin or open(0, encoding="utf-8")  # noqa: SIM115 - for as long as the process lives
     sys.stdout = sys.stdout or open(1, "w", encoding="utf-8")  # noqa: SIM115
-    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8")  # noqa: SIM115
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    stderr = PatientStderr(2, sys.stderr.encoding if sys.stderr else "utf-8")
+    sys.stderr = stderr
+    atexit.register(stderr.drain)
 
 
 @contextmanager

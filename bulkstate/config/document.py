@@ -42,8 +42,8 @@ def _written(value: object) -> object:
         case Gateway(ca_pem=pem):
             kept = {name: item for name, item in _fields(value).items() if name != "ca_pem"}
             return {**kept, "ca_file": pem}
-        case PairSource(file):
-            return str(STDIN) if file == STDIN else _written(file)
+        case PairSource():
+            return _table(value)
         case Path():
             return _written(str(value.absolute()))
         case Bearer(token, prefix):
@@ -57,6 +57,20 @@ def _written(value: object) -> object:
         case tuple():
             return [_written(item) for item in value]
     return _fields(value) if is_dataclass(value) else value
+
+
+def _table(source: PairSource) -> object:
+    """A table's path, or the pairs in place; or, if they aren't read in the usual way, how they are."""
+    path = str(STDIN) if source.file == STDIN else _written(source.values or source.file)
+    usual = PairSource(source.file, source.where, source.field, values=source.values)
+    if source == usual:
+        return path
+    return {
+        "pairs": path,
+        "columns": {"asset": _written(source.asset_column), "point": _written(source.point_column)},
+        "ids": "literal" if source.literal else "checked",
+        "empty": "allow" if source.may_be_empty else "error",
+    }
 
 
 def _fields(value: object) -> dict[str, object]:

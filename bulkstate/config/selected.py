@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final, TypeAlias
 
 from bulkstate.errors import Problem
 from bulkstate.forms import nodes
@@ -17,7 +18,7 @@ from bulkstate.model import Stage
 from bulkstate.pairs.relation import Unlisted
 from bulkstate.selection import ASSET_ID, POINT_ID, STDIN, BlockSource, Entry, IdList, PairSource, Source
 
-_LIST_FILE: Final = re.compile(r".*(\.(txt|csv|ndjson|parquet)(\.gz|\.zst)?|/)|-", re.DOTALL | re.IGNORECASE)
+_LIST_FILE: Final = re.compile(r".*(\.(txt|csv|tsv|ndjson|jsonl|parquet)(\.gz|\.zst)?|/)|-", re.DOTALL | re.IGNORECASE)
 _ID: Final = AnyText("an ID")
 _IDS: Final = ListOf(_ID, "IDs")
 """IDs or patterns. What makes a good one is for the selection to say, wherever it comes from."""
@@ -61,74 +62,187 @@ class Ids:
         return {"anyOf": [_IDS.schema(), {"type": "string"}]}
 
 
+_NAME: Final = Text("a name")
+
+
 @dataclass(frozen=True, slots=True)
-class PairsOf:
-    """Where a table of single pairs is read from."""
+class _Columns:
+    """What tables call their columns."""
+
+    asset: Annotated[str | None, Maybe(_NAME), "The column of asset IDs, asset_id unless named."] = None
+    point: Annotated[str | None, Maybe(_NAME), "The column of point IDs, point_id unless named."] = None
+
+    def over(self, usual: _Columns) -> _Columns:
+        """These names, and the usual ones where there is none."""
+        return _Columns(self.asset or usual.asset, self.point or usual.point)
+
+
+_COLUMNS: Final = Section(_Columns)
+
+
+class _Spelling(StrEnum):
+    """How IDs are taken."""
+
+    CHECKED = "checked"
+    LITERAL = "literal"
+
+
+class _IfEmpty(StrEnum):
+    """What comes of a table without rows."""
+
+    ERROR = "error"
+    ALLOW = "allow"
+
+
+@dataclass(frozen=True, slots=True)
+class _Usual:
+    """How the sources of an entry are read that don't say so themselves."""
+
+    columns: _Columns = _Columns()
+    ids: _Spelling = _Spelling.CHECKED
+
+
+@dataclass(frozen=True, slots=True)
+class _OnePair:
+    """A pair in place: `[asset, point]`."""
+
+    def read(self, at: Place) -> tuple[str, str]:
+        if not isinstance(at.node, nodes.Sequence) or len(at.node.items) != 2:
+            raise at.expected("a pair such as [WTG0001, WTG.GenSpd]")
+        asset, point = _IDS.read(at)
+        return asset, point
+
+    def schema(self) -> JsonObject:
+        return {"type": "array", "items": _ID.schema(), "minItems": 2, "maxItems": 2}
+
+
+_PAIRS: Final = ListOf(_OnePair(), "pairs")
+
+
+@dataclass(frozen=True, slots=True)
+class _PairsPath:
+    """Where a table of single pairs is read from, or the pairs themselves."""
 
     def read(self, at: Place) -> PairSource:
-        """The path and where it stands."""
+        """The pairs or their path, and where it stands."""
+        if isinstance(at.node, nodes.Sequence):
+            return PairSource(None, at.where, at.field, values=_PAIRS.read(at))
         return PairSource(InputPath().read(at), at.where, at.field)
 
     def schema(self) -> JsonObject:
-        """A path."""
-        return InputPath().schema()
+        """Either."""
+        return {"anyOf": [InputPath().schema(), _PAIRS.schema()]}
+
+
+_COLUMNS_KEY: TypeAlias = Annotated[
+    _Columns, _COLUMNS, "What its tables call their columns, if not what the entry says."
+]
+_IDS_KEY: TypeAlias = Annotated[
+    _Spelling | None,
+    Maybe(Choice(_Spelling)),
+    "literal: every line and value is an ID as it stands.",
+]
+_EMPTY_KEY: TypeAlias = Annotated[_IfEmpty, Choice(_IfEmpty), "Whether a table may have no rows: error, or allow."]
+
+
+@dataclass(frozen=True, slots=True)
+class _TableKeys:
+    pairs: Annotated[PairSource, _PairsPath(), "A file of single pairs: asset_id, point_id."]
+    columns: _COLUMNS_KEY = _Columns()
+    ids: _IDS_KEY = None
+    empty: _EMPTY_KEY = _IfEmpty.ERROR
+
+    def source(self, usual: _Usual = _Usual()) -> PairSource:
+        columns = self.columns.over(usual.columns)
+        return replace(
+            self.pairs,
+            asset_column=columns.asset or ASSET_ID,
+            point_column=columns.point or POINT_ID,
+            literal=(self.ids or usual.ids) is _Spelling.LITERAL,
+            may_be_empty=self.empty is _IfEmpty.ALLOW,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """A path, or a mapping that also says how the table is read."""
+
+    _keys: ClassVar = Section(_TableKeys)
+
+    def read(self, at: Place) -> _TableKeys:
+        return self._keys.read(at) if isinstance(at.node, nodes.Mapping) else _TableKeys(_PairsPath().read(at))
+
+    def schema(self) -> JsonObject:
+        return {"anyOf": [_PairsPath().schema(), self._keys.schema()]}
+
+
+@dataclass(frozen=True, slots=True)
+class PairsOf:
+    """A table of single pairs: its path, or a mapping that also says how it is read."""
+
+    def read(self, at: Place) -> PairSource:
+        """The table and where it stands."""
+        return _Table().read(at).source()
+
+    def schema(self) -> JsonObject:
+        """Either."""
+        return _Table().schema()
 
 
 @dataclass(frozen=True, slots=True)
 class _SourceKeys:
     assets: Annotated[IdList | None, Ids(), "Asset IDs: a list, a pattern such as WTG{0001..2000}, or a file."] = None
     points: Annotated[IdList | None, Ids(), "Point IDs, likewise: every asset is taken with every point."] = None
-    pairs: Annotated[PairSource | None, PairsOf(), "A file of single pairs: asset_id, point_id."] = None
+    pairs: Annotated[PairSource | None, _PairsPath(), "A file of single pairs: asset_id, point_id."] = None
+    columns: _COLUMNS_KEY = _Columns()
+    ids: _IDS_KEY = None
+    empty: _EMPTY_KEY = _IfEmpty.ERROR
 
-    def source(self) -> Source:
+    def source(self, usual: _Usual) -> Source:
         if self.pairs is not None:
-            return self.pairs
+            return _TableKeys(self.pairs, self.columns, self.ids, self.empty).source(usual)
         if self.assets is None or self.points is None:
             raise AssertionError("the rules let no such section through")
-        return BlockSource(self.assets, self.points)
+        columns, literal = self.columns.over(usual.columns), (self.ids or usual.ids) is _Spelling.LITERAL
+        return BlockSource(
+            replace(self.assets, column=columns.asset, literal=literal),
+            replace(self.points, column=columns.point, literal=literal),
+        )
 
 
 _BLOCK_OR_PAIRS: Final = Either(
     ("assets", "points"), "pairs", "a block is every asset with every point", "selects nothing"
 )
-_SOURCE: Final = Made(Section(_SourceKeys, (_BLOCK_OR_PAIRS,)), _SourceKeys.source)
-_NAME: Final = Text("a name")
 
 
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """What the tables of an entry call their columns."""
+def _empty_pairs(found: Found) -> Iterator[Problem]:
+    if "empty" in found.written and "pairs" not in found.written:
+        yield found.problem("empty", "is for pairs: a block without an asset or a point is a mistake")
 
-    asset: Annotated[str | None, Maybe(_NAME), "The column of asset IDs, asset_id unless named."] = None
-    point: Annotated[str | None, Maybe(_NAME), "The column of point IDs, point_id unless named."] = None
 
-    def of(self, source: Source) -> Source:
-        """The source, to be read by these names."""
-        if isinstance(source, PairSource):
-            return self.of_pairs(source)
-        return BlockSource(replace(source.assets, column=self.asset), replace(source.points, column=self.point))
-
-    def of_pairs(self, source: PairSource) -> PairSource:
-        """The same for a table of pairs."""
-        return replace(source, asset_column=self.asset or ASSET_ID, point_column=self.point or POINT_ID)
+_SOURCE: Final = Section(_SourceKeys, (_BLOCK_OR_PAIRS, _empty_pairs))
 
 
 @dataclass(frozen=True, slots=True)
 class _EntryKeys:
     pipeline: Annotated[str, _NAME, "The pipeline's ID."]
     stages: Annotated[tuple[str, ...], ListOf(_NAME, "stages"), "The stages whose state goes, by instance name."]
-    where: Annotated[tuple[Source, ...], ListOf(_SOURCE, "blocks or pairs"), "Blocks (assets, points) and pairs."]
+    where: Annotated[tuple[_SourceKeys, ...], ListOf(_SOURCE, "blocks or pairs"), "Blocks (assets, points) and pairs."]
     keep: Annotated[
-        PairSource | None, Maybe(PairsOf()), "A file of pairs that no request may hold: asset_id, point_id."
+        _TableKeys | None, Maybe(_Table()), "A file of pairs that no request may hold: asset_id, point_id."
     ] = None
     unlisted: Annotated[
         Unlisted, Choice(Unlisted), "Pairs neither selected nor kept: keep, or may_delete if that saves requests."
     ] = Unlisted.KEEP
-    columns: Annotated[_Columns, Section(_Columns), "What the entry's tables call their columns."] = _Columns()
+    columns: Annotated[_Columns, _COLUMNS, "What the entry's tables call their columns."] = _Columns()
+    ids: Annotated[_Spelling, Choice(_Spelling), "literal: every line and value is an ID as it stands."] = (
+        _Spelling.CHECKED
+    )
 
     def entry(self) -> Entry:
-        where = tuple(map(self.columns.of, self.where))
-        keep = None if self.keep is None else self.columns.of_pairs(self.keep)
+        usual = _Usual(self.columns, self.ids)
+        where = tuple(each.source(usual) for each in self.where)
+        keep = None if self.keep is None else self.keep.source(usual)
         return Entry(self.pipeline, self.stages, where, keep, self.unlisted)
 
 

@@ -7,7 +7,7 @@ out. It knows no HTTP and no SQL, and runs on any of anyio's event loops, virtua
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import anyio
@@ -20,6 +20,7 @@ from bulkstate.engine.ports import Journal, Observer
 from bulkstate.engine.queue import Job, JobQueue
 from bulkstate.errors import BulkstateError, CredentialsLost, GatewayDown, GatewayRefused, JournalNotWritable, Stopped
 from bulkstate.gateway.api import StageStateApi
+from bulkstate.gateway.response_order import ResponseOrder
 from bulkstate.model import Answer, Attempt, Outcome, Reply, Stage, Verdict, describe
 from bulkstate.pairs.chunks import Chunks
 from bulkstate.policy.answers import Answers, GiveUp, Look, NextStep
@@ -30,6 +31,11 @@ from bulkstate.policy.sizing import Sizing
 
 GRACE_SECONDS: Final = 5.0
 """How long calls under way may go on when the run has to end."""
+
+ANOTHERS_ANSWER: Final = "its answer may have been another request's: the connection held more answers than requests"
+
+LISTENING_SECONDS: Final = 5.0
+"""How long the last answers may take to be beyond doubt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,8 @@ class Pace:
 class Equipment:
     """What the engine is given to work with.
 
-    `random` gives uniform numbers in [0, 1), `wall` UNIX seconds, `clock` the event loop's.
+    `random` gives uniform numbers in [0, 1), `wall` UNIX seconds, `clock` the event loop's. `order` says which deletes
+    that were answered well may have got another's answer.
     """
 
     api: StageStateApi
@@ -56,6 +63,7 @@ class Equipment:
     random: Callable[[], float]
     wall: Callable[[], float]
     clock: Callable[[], float] = anyio.current_time
+    order: ResponseOrder = field(default_factory=ResponseOrder)
 
 
 class Engine:
@@ -74,6 +82,7 @@ class Engine:
         self._random = equipment.random
         self._wall = equipment.wall
         self._clock = equipment.clock
+        self._order = equipment.order
         self._chunks = chunks
         self._answers = Answers(pace.retry, self._admission, pace.workers, sizing, pace.pilot)
         self._queue = JobQueue(numbers, chunks.chunk, self._answers.budget, self._admission)
@@ -84,6 +93,8 @@ class Engine:
         self._working = 0
         self._tasks: TaskGroup | None = None
         self._refused_stages: dict[Stage, str] = {}
+        self._unsettled: set[int] = set()
+        self._in_doubt: set[int] = set()
         self._left = len(numbers)
         self._ending: BulkstateError | None = None
 
@@ -150,11 +161,13 @@ class Engine:
             watch.start_soon(self._status.watch, self.stop)
             with self._workers:
                 await self._work_together()
+                await self._listen()
                 if self._ending is None and (reason := await self._status.last_look()):
                     self.stop(reason)
             watch.cancel_scope.cancel()
         for job in self._queue.left():
             await self._leave(job)
+        await self._withdraw()
         for suspect in self._status.suspects():
             await self._outbox.put(suspect)
 
@@ -178,10 +191,12 @@ class Engine:
         try:
             while (job := await self._queue.take()) is not None:
                 await self._carry_out(job)
+                await self._withdraw()
         finally:
             self._working -= 1
 
     async def _carry_out(self, job: Job) -> None:
+        self._unsettled.add(job.chunk.number)
         try:
             await self._carry_on(job)
         except GateClosed:
@@ -192,6 +207,8 @@ class Engine:
         except anyio.get_cancelled_exc_class():
             self._queue.put_first(job)
             raise
+        finally:
+            self._unsettled.discard(job.chunk.number)
 
     # ── a chunk's way ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -280,6 +297,22 @@ class Engine:
         self._expect(len(parts) - 1)
         tries = Tries(unanswered=job.tries.unanswered)
         self._queue.divide([Job(self._chunks.chunk(part.number), tries) for part in parts])
+
+    async def _listen(self) -> None:
+        """Wait until the last answers are beyond doubt: one too many would come now."""
+        if self._ending is None:
+            await anyio.sleep(min(LISTENING_SECONDS, self._order.unsure_for(self._clock())))
+
+    async def _withdraw(self) -> None:
+        """What was deleted by answers that have come into doubt since is unknown again, once it was recorded."""
+        self._in_doubt.update(self._order.take_doubted())
+        if self._in_doubt:
+            settled = self._in_doubt - self._unsettled
+            self._in_doubt -= settled
+            for number in sorted(settled):
+                await self._outbox.put(
+                    Outcome(number, Verdict.UNKNOWN, message=ANOTHERS_ANSWER, last_answered_at=self._wall())
+                )
 
     def _expect(self, more: int) -> None:
         """There are so many more chunks to be settled than there were: the pacers are told what calls that means."""

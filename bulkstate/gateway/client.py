@@ -1,7 +1,8 @@
 """The gateway over HTTP: `Client`, the `StageStateApi` that a run is given.
 
-Every call, token calls included, waits for the pacer first, makes one HTTP exchange and is never repeated here. What
-the network does to it is in its reply.
+Every call, token calls included, waits for the pacer first and makes one HTTP exchange. What the network does to it is
+in its reply; whatever a server says in words comes in by one door. Nothing is repeated here, but for what was sent on a
+kept connection that turned out to be dead: that goes again at once, once, in a turn of its own.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from aiohttp.connector import Connection
 from bulkstate.gateway import limit_headers, wire
 from bulkstate.gateway.api import Turns
 from bulkstate.gateway.credentials import Auth, Bearer, Credentials, FixedCredentials, TokenCredentials
+from bulkstate.gateway.response_order import ResponseOrder, Settled
 from bulkstate.gateway.transport import MEBIBYTE, Lost, Received, Transport
-from bulkstate.model import Answer, Attempt, Chunk, Pair, PipelinePage, Reply, Token
+from bulkstate.model import Absence, Answer, Attempt, Chunk, Pair, PipelinePage, Reply, Token
+from bulkstate.text import flat, one_line, shortened
 
 T = TypeVar("T")
 
@@ -29,7 +32,7 @@ T = TypeVar("T")
 class _Call(Generic[T]):
     """One of the API's calls: how its answer is read, how many bytes of it, and what one that is longer means."""
 
-    read: Callable[[int, bytes], Reply[T]]
+    read: Callable[[int, bytes, wire.Clean], Reply[T]]
     most_bytes: int
     overflow: Answer
 
@@ -49,7 +52,8 @@ class Client:
 
     Every call waits for one of the `turns`, and says how it ended. `timeout` is in seconds, for one whole exchange.
     `ca_pem` is the text of certificates that are trusted besides the system's. `clock` is the event loop's, `wall` UNIX
-    time, both in seconds. InputError if `url`, `ca_pem` or a proxy variable makes no sense.
+    time, both in seconds. `order` says which deletes' answers have come into doubt, after they were given.
+    InputError if `url`, `ca_pem` or a proxy variable makes no sense.
     """
 
     def __init__(
@@ -63,8 +67,10 @@ class Client:
         ca_pem: str | None = None,
         clock: Callable[[], float] = _loop_time,
         wall: Callable[[], float] = time.time,
+        order: ResponseOrder | None = None,
     ) -> None:
-        self._transport = Transport(url, timeout, ca_pem)
+        self._order = order or ResponseOrder(timeout)
+        self._transport = Transport(url, timeout, ca_pem, self._order)
         self._org = org
         self._turns = turns
         self._clock = clock
@@ -84,11 +90,12 @@ class Client:
 
     async def delete(self, chunk: Chunk) -> Attempt[bool]:
         """Delete Stage State for the chunk's cross product."""
-        return await self._call(wire.delete_stage_state(self._org, chunk), _DELETE)
+        return await self._call(wire.delete_stage_state(self._org, chunk), _DELETE, chunk.number)
 
     async def get(self, chunk: Chunk) -> Attempt[frozenset[Pair]]:
         """Get Stage State: those of the chunk's pairs that have state. `TOO_LARGE` if the answer is over 64 MiB."""
-        return await self._call(wire.get_stage_state(self._org, chunk), _GET)
+        attempt = await self._call(wire.get_stage_state(self._org, chunk), _GET)
+        return replace(attempt, reply=replace(attempt.reply, data=_of_those_asked_for(chunk, attempt.reply.data)))
 
     async def pipelines(self, page: int) -> Attempt[PipelinePage]:
         """List Pipelines, `page` counted from 1."""
@@ -103,14 +110,25 @@ class Client:
                 return False
         return True
 
-    async def _call(self, request: wire.Request, call: _Call[T]) -> Attempt[T]:
+    async def _call(self, request: wire.Request, call: _Call[T], chunk: int | None = None) -> Attempt[T]:
+        """Make a call; of a delete, `chunk` is its number."""
+        attempt = await self._once(request, call, chunk)
+        if attempt.reply.absence is not Absence.STALE or self._turns.failing:
+            return attempt
+        try:
+            again = await self._once(request, call, chunk)
+        except Exception:  # no turn comes any more: the run is ending, and the call may have arrived
+            return attempt
+        return replace(again, reply=replace(again.reply, resent=True))
+
+    async def _once(self, request: wire.Request, call: _Call[T], chunk: int | None) -> Attempt[T]:
         try:
             turn = await self._turn()
         except Lost as lost:
-            return Attempt(Reply(lost.answer, message=lost.message), self._clock(), 0.0)
+            return Attempt(_absent(lost), self._clock(), 0.0)
         if isinstance(turn, Attempt):
             return _unsent(turn)
-        return await self._exchange(turn, request, self._credentials.headers(request), call)
+        return await self._exchange(turn, request, self._credentials.headers(request), call, chunk)
 
     async def _turn(self) -> Connection | Attempt[Token]:
         """Come to a turn with good credentials and a connection; or the call to the token service that brought none.
@@ -163,36 +181,43 @@ class Client:
         try:
             connection = await self._transport.connect()
         except Lost as lost:
-            return self._over(Reply(lost.answer, message=lost.message), request, sent_at)
+            return self._over(_absent(lost), request, sent_at)
         except asyncio.CancelledError:
             self._turns.broken_off(sent_at)
             raise
         return await self._exchange(connection, request, {}, _TOKEN)
 
     async def _exchange(
-        self, connection: Connection, request: wire.Request, headers: dict[str, str], call: _Call[T]
+        self,
+        connection: Connection,
+        request: wire.Request,
+        headers: dict[str, str],
+        call: _Call[T],
+        chunk: int | None = None,
     ) -> Attempt[T]:
         sent_at = self._clock()
         try:
             received = await self._transport.exchange(connection, request, headers, call.most_bytes)
-            reply = self._reply(received, call)
+            reply = self._believed(received, self._reply(received, call), chunk)
         except Lost as lost:
-            reply = Reply(lost.answer, message=lost.message)
+            reply = _absent(lost)
         except asyncio.CancelledError:
             self._turns.broken_off(sent_at)
             raise
         return self._over(reply, request, sent_at)
 
     def _over(self, reply: Reply[T], request: wire.Request, sent_at: float) -> Attempt[T]:
-        attempt = Attempt(self._scrubbed(reply), sent_at, self._clock() - sent_at, len(request.body))
+        attempt = Attempt(reply, sent_at, self._clock() - sent_at, len(request.body))
         self._turns.answered(attempt)
         return attempt
 
+    # ── answers ───────────────────────────────────────────────────────────────────────────────────────────────────
+
     def _reply(self, received: Received, call: _Call[T]) -> Reply[T]:
         status, headers, body = received.status, received.headers, received.body
-        reply = _overflow(call, status) if body is None else call.read(status, body)
+        reply = _overflow(call, status) if body is None else call.read(status, body, self._clean)
         if 300 <= status < 400:
-            reply = replace(reply, message=_redirection(headers.get("Location", "")))
+            reply = replace(reply, message=self._redirection(headers.get("Location", "")))
         if reply.answer is Answer.UNAVAILABLE and "Content-Encoding" in headers:
             reply = replace(reply, message=_COMPRESSED)
         wish, date = headers.get("Retry-After"), headers.get("Date")
@@ -201,37 +226,51 @@ class Client:
             return reply
         return replace(reply, retry_after=wire.retry_after(wish, date, self._wall()), limits=limits)
 
-    def _scrubbed(self, reply: Reply[T]) -> Reply[T]:
-        """A clumsy gateway may quote what it was sent."""
-        message = self._credentials.hide(reply.message)
-        request_id = self._credentials.hide(reply.request_id) if reply.request_id else reply.request_id
-        if message == reply.message and request_id == reply.request_id:
+    def _clean(self, text: str) -> str:
+        """The one door for what a server says in words: a clumsy one may quote what it was sent."""
+        return shortened(self._credentials.hide(flat(text)))
+
+    def _redirection(self, location: str) -> str:
+        """Only the target's host: what else stands in the address may be the credentials."""
+        try:
+            host = urlsplit(location).hostname
+        except ValueError:
+            host = None
+        return f"a redirect to {self._clean(host) if host else 'another path'}; redirects are never followed"
+
+    def _believed(self, received: Received, reply: Reply[T], chunk: int | None) -> Reply[T]:
+        """An answer that may be another request's is none."""
+        settled = Settled(chunk, reply.request_id) if chunk is not None and reply.answer is Answer.OK else None
+        in_order = self._order.answered(received.connection, received.at, settled)
+        if in_order and not received.disturbed:
             return reply
-        return replace(reply, message=message, request_id=request_id)
+        return Reply(Answer.UNANSWERED, message=_OUT_OF_ORDER, absence=Absence.BROKEN)
 
 
 async def _at_hand() -> None:
     """The turn for a call that has it already."""
 
 
-# ── answers ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
+_OUT_OF_ORDER: Final = "the connection held more answers than requests: this one may be another's"
 _COMPRESSED: Final = "the gateway compressed its answer though it was asked not to"
 
 
+def _absent(lost: Lost) -> Reply[Any]:
+    return Reply(lost.answer, message=lost.message, absence=lost.absence)
+
+
 def _overflow(call: _Call[T], status: int) -> Reply[T]:
-    reply = call.read(status, b"")
+    reply = call.read(status, b"", one_line)
     answer = call.overflow if 200 <= status < 300 else reply.answer
     return Reply(answer, status, message=f"the answer is over {call.most_bytes // MEBIBYTE} MiB; the rest was not read")
 
 
-def _redirection(location: str) -> str:
-    """Only the target's host: what else stands in the address may be the credentials."""
-    try:
-        host = urlsplit(location).hostname
-    except ValueError:
-        host = None
-    return f"a redirect to {wire.one_line(host) if host else 'another path'}; redirects are never followed"
+def _of_those_asked_for(chunk: Chunk, found: frozenset[Pair] | None) -> frozenset[Pair] | None:
+    """The pairs in our own words: nothing that a server says in its data goes further than here."""
+    if found is None:
+        return None
+    assets, points = frozenset(chunk.assets), frozenset(chunk.points)
+    return frozenset(pair for pair in found if pair.asset in assets and pair.point in points)
 
 
 _WITHOUT_TOKEN: Final = {
@@ -247,5 +286,5 @@ def _unsent(refusal: Attempt[Token]) -> Attempt[Any]:
     reply = refusal.reply
     answer = _WITHOUT_TOKEN.get(reply.answer, reply.answer)
     message = f"token service: {reply.message or reply.answer}"
-    unsent: Reply[Any] = replace(reply, answer=answer, message=message, data=None)
+    unsent: Reply[Any] = replace(reply, answer=answer, message=message, data=None, absence=None)
     return Attempt(unsent, refusal.sent_at, refusal.seconds)

@@ -6,8 +6,9 @@ a function that the client gives, so that every token call passes the pacer too.
 
 from __future__ import annotations
 
+import re
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from html import escape
@@ -108,7 +109,7 @@ class FixedCredentials:
     def __init__(self, auth: Bearer[str]) -> None:
         _require_printable("bearer", auth.token)
         self._headers = {"Authorization": _authorization(auth.prefix, auth.token)}
-        self._forms = _forms(auth.token)
+        self._secrets = _Secrets(auth.token)
 
     def are_good(self) -> bool:
         """As good as they will ever be."""
@@ -127,7 +128,7 @@ class FixedCredentials:
 
     def hide(self, text: str) -> str:
         """`text` without the token."""
-        return _without(self._forms, text)
+        return self._secrets.hidden_in(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,7 @@ class TokenCredentials:
         self._timestamp = 0
         # A gateway may still quote a token that was replaced while the call was under way.
         self._tokens: deque[str] = deque(maxlen=4)
-        self._forms = _forms(auth.app_secret, auth.app_key)
+        self._secrets = _Secrets(auth.app_secret, auth.app_key)
 
     def are_good(self) -> bool:
         """There is a token, and it isn't near its end."""
@@ -199,7 +200,7 @@ class TokenCredentials:
 
     def hide(self, text: str) -> str:
         """`text` without key, secret and the last few tokens."""
-        return _without(self._forms, text)
+        return self._secrets.hidden_in(text)
 
     async def _ask_once(self) -> Attempt[Token] | None:
         """Asking for a token before the old one ends brings the old one again (enos-api): so refresh that first."""
@@ -232,7 +233,7 @@ class TokenCredentials:
             margin = min(LONGEST_MARGIN, token.expire / 10)
             self._held = _Held(token.value, attempt.sent_at + attempt.seconds, ends_at - margin, ends_at)
             self._tokens.append(token.value)
-            self._forms = _forms(self._auth.app_secret, self._auth.app_key, *self._tokens)
+            self._secrets = _Secrets(self._auth.app_secret, self._auth.app_key, *self._tokens)
         return attempt
 
 
@@ -247,29 +248,36 @@ _TELLING: Final = 4
 """A secret's first characters that may stay: fewer say nothing, and are found in any text."""
 
 
-def _forms(*secrets: str) -> tuple[str, ...]:
-    """The spellings in which a gateway may quote a secret, longest first: plain, in JSON, in a URL, in HTML."""
-    spellings: set[str] = set()
-    for secret in secrets:
-        plain = {secret, orjson.dumps(secret).decode()[1:-1]}
-        spellings |= plain | {form.replace("/", "\\/") for form in plain}
-        spellings |= {quote(secret), quote(secret, safe=""), escape(secret)}
-    return tuple(sorted((" ".join(form.split()) for form in spellings), key=len, reverse=True))
+class _Secrets:
+    """What must not be shown, in every spelling in which a gateway may quote it: plain, in JSON, in a URL, in HTML, and
+    each in capitals or small letters, as a host in an address is spelt."""
 
+    def __init__(self, *secrets: str) -> None:
+        spellings: set[str] = set()
+        for secret in secrets:
+            plain = {secret, orjson.dumps(secret).decode()[1:-1]}
+            spellings |= plain | {form.replace("/", "\\/") for form in plain}
+            spellings |= {quote(secret), quote(secret, safe=""), escape(secret)}
+        self._forms = tuple(sorted((" ".join(form.split()) for form in spellings), key=len, reverse=True))
+        self._whole = _any_of(self._forms)
+        self._beginning = _any_of(form[:_TELLING] for form in self._forms)
 
-def _without(forms: tuple[str, ...], text: str) -> str:
-    for form in forms:
-        if form in text:
-            text = text.replace(form, _HIDDEN)
-    return _without_cut_secret(forms, text)
+    def hidden_in(self, text: str) -> str:
+        """`text` without them."""
+        if not self._beginning.search(text):
+            return text
+        return self._without_a_cut_one(self._whole.sub(_HIDDEN, text))
 
-
-def _without_cut_secret(forms: tuple[str, ...], text: str) -> str:
-    """Messages are cut to a line before they come here, so one may end with the beginning of a secret."""
-    cut = text.rstrip("…")
-    for form in forms:
-        if form[:_TELLING] in cut:
-            for length in range(len(form) - 1, _TELLING - 1, -1):
-                if cut.endswith(form[:length]):
+    def _without_a_cut_one(self, text: str) -> str:
+        """A text that was cut before it came here may end with the beginning of a secret."""
+        cut = text.rstrip("…")
+        lowered = cut.lower()
+        for form in self._forms:
+            for length in range(min(len(form) - 1, len(cut)), _TELLING - 1, -1):
+                if lowered.endswith(form[:length].lower()):
                     return f"{cut[:-length]}{_HIDDEN}"
-    return text
+        return text
+
+
+def _any_of(texts: Iterable[str]) -> re.Pattern[str]:
+    return re.compile("|".join(re.escape(text) for text in texts), re.IGNORECASE)

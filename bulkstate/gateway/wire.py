@@ -7,17 +7,19 @@ this page, and each is also tested against golden bytes that were written down s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import IntEnum
+from functools import partial
 from hashlib import sha256
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 from urllib.parse import quote
 
 import orjson
 
 from bulkstate.model import Answer, Chunk, Pair, Pipeline, PipelinePage, Reply, Stage, Token
+from bulkstate.text import one_line, shortened
 
 T = TypeVar("T")
 
@@ -117,7 +119,7 @@ def refresh_token(app_key: str, app_secret: str, timestamp: int, token: str) -> 
 
 def _token_body(app_key: str, app_secret: str, timestamp: int, **more: str) -> bytes:
     encryption = token_encryption(app_key, app_secret, str(timestamp))
-    return orjson.dumps({"appKey": app_key, "encryption": encryption, "timestamp": str(timestamp), **more})
+    return orjson.dumps({"appKey": app_key, "encryption": encryption, "timestamp": timestamp, **more})
 
 
 # ── bodies and their size ─────────────────────────────────────────────────────────────────────────────────────────
@@ -176,30 +178,42 @@ def signed_headers(request: Request, token: str, app_secret: str, timestamp: int
 
 # ── answers ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
+Clean: TypeAlias = Callable[[str], str]
+"""The door for whatever a server says in words: what comes out may be shown, to anybody and anywhere."""
+
 _BY_STATUS: Final = {
+    400: Answer.REFUSED,
     401: Answer.CREDENTIALS,
     403: Answer.GATEWAY_REFUSED,
     404: Answer.GATEWAY_REFUSED,
+    408: Answer.UNANSWERED,
     413: Answer.TOO_LARGE,
     429: Answer.THROTTLED,
-    500: Answer.UNAVAILABLE,
-    502: Answer.UNAVAILABLE,
-    503: Answer.UNAVAILABLE,
-    504: Answer.UNAVAILABLE,
+    430: Answer.THROTTLED,
+    497: Answer.GATEWAY_REFUSED,
+    498: Answer.GATEWAY_REFUSED,
+    499: Answer.UNANSWERED,
 }
-"""Statuses that need no look at the body: the gateway in front speaks, and promises no JSON."""
+"""Statuses that need no look at the body: the gateway in front speaks, and promises no JSON. 408 and 499 are timeouts
+that somebody between here and the service ran into."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Codes:
-    """Where a service puts its code, and what each means. What isn't here is undecided."""
+class _Service:
+    """Where a service puts its code, which codes are its own, and what each means. What isn't here is undecided.
+
+    `statuses` mean something else for one of its calls than they do for the others.
+    """
 
     names: tuple[str, ...]
+    codes: range
     answers: dict[int, Answer]
+    statuses: dict[int, Answer] = field(default_factory=dict)
 
 
-_STREAMING: Final = _Codes(
+_STREAMING: Final = _Service(
     ("code",),
+    range(61_000, 62_000),
     {
         Code.TOKEN_EXPIRED: Answer.CREDENTIALS,
         Code.MISSING_PARAMETER: Answer.REFUSED,
@@ -209,8 +223,12 @@ _STREAMING: Final = _Codes(
     },
 )
 
-_TOKEN_SERVICE: Final = _Codes(
+_STREAMING_STATE: Final = replace(_STREAMING, statuses={430: Answer.TOO_LARGE})
+"""430 is "result too large" in the vendor's Java SDK: what asked for it can ask for less."""
+
+_TOKEN_SERVICE: Final = _Service(
     ("status", "stauts", "code"),
+    range(1_001, 1_205),
     {
         Code.NO_SUCH_APP_KEY: Answer.REFUSED,
         Code.WRONG_ENCRYPTION: Answer.REFUSED,
@@ -226,55 +244,76 @@ _APIM_STATUSES: Final = frozenset(ApimStatus)
 JsonObject = dict[str, Any]
 
 
-def read_delete(status: int, body: bytes) -> Reply[bool]:
+def read_delete(status: int, body: bytes, clean: Clean = one_line) -> Reply[bool]:
     """What the answer to Delete Stage State means. Only 2xx, `code` 0 and `data` true are `OK`."""
-    return _read(status, body, _STREAMING, _deleted)
+    return _read(status, body, _STREAMING, _deleted, clean)
 
 
-def read_state(status: int, body: bytes) -> Reply[frozenset[Pair]]:
-    """What the answer to Get Stage State means: the pairs that have state."""
-    return _read(status, body, _STREAMING, _items)
+def read_state(status: int, body: bytes, clean: Clean = one_line) -> Reply[frozenset[Pair]]:
+    """What the answer to Get Stage State means: the pairs that have state, in the words of whoever answered."""
+    return _read(status, body, _STREAMING_STATE, _items, clean)
 
 
-def read_pipelines(status: int, body: bytes) -> Reply[PipelinePage]:
+def read_pipelines(status: int, body: bytes, clean: Clean = one_line) -> Reply[PipelinePage]:
     """What the answer to List Pipelines means."""
-    return _read(status, body, _STREAMING, _page)
+    return _read(status, body, _STREAMING, partial(_page, clean=clean), clean)
 
 
-def read_token(status: int, body: bytes) -> Reply[Token]:
+def read_token(status: int, body: bytes, clean: Clean = one_line) -> Reply[Token]:
     """What the token service's answer means. It calls its code `status` (the vendor's sample: `stauts`)."""
-    return _read(status, body, _TOKEN_SERVICE, _token)
+    return _read(status, body, _TOKEN_SERVICE, _token, clean)
 
 
-def _read(status: int, body: bytes, codes: _Codes, payload: Callable[[JsonObject], T | None]) -> Reply[T]:
+def _read(
+    status: int, body: bytes, service: _Service, payload: Callable[[JsonObject], T | None], clean: Clean
+) -> Reply[T]:
+    answer = _answer_of_status(status, service)
     document = _json_object(body)
-    answer = _answer_of_status(status)
     if document is None:
-        return Reply(answer or Answer.UNAVAILABLE, status, message=_excerpt(body))
-    code = _code(document, codes.names)
+        message = clean(_excerpt(body))
+        return Reply(answer or _without_document(status), status, message=message if answer else _odd(body, message))
+    code = _code(document, service.names)
     data = None
-    if answer is None or (status == 400 and code in codes.answers):
-        answer, data = _answer_of_document(document, code, codes, payload)
+    if answer is None or _service_spoke(status, code, service):
+        answer, data = _answer_of_document(document, code, service, payload)
         if answer is Answer.OK and not 200 <= status < 300:
             answer, data = Answer.UNDECIDED, None
-    return Reply(answer, status, code, _message(document), _request_id(document), data)
+    message = clean(_message(document))
+    if answer is Answer.UNDECIDED and code in (None, Code.OK):
+        message = _doubt(document, code, service.names, message)
+    return Reply(answer, status, code, message, clean(_request_id(document)) or None, data)
 
 
-def _answer_of_status(status: int) -> Answer | None:
-    if status == 400:
-        return Answer.REFUSED
-    return Answer.GATEWAY_REFUSED if 300 <= status < 400 else _BY_STATUS.get(status)
+def _answer_of_status(status: int, service: _Service) -> Answer | None:
+    """What a status means by itself; None where the body has to say it."""
+    if status in service.statuses:
+        return service.statuses[status]
+    if 300 <= status < 400:
+        return Answer.GATEWAY_REFUSED
+    return Answer.UNAVAILABLE if status >= 500 else _BY_STATUS.get(status)
+
+
+def _without_document(status: int) -> Answer:
+    """What an answer without JSON means whose status says nothing by itself."""
+    return Answer.UNDECIDED if 400 <= status < 500 else Answer.UNAVAILABLE
+
+
+def _service_spoke(status: int, code: int | None, service: _Service) -> bool:
+    """The service itself refused what the gateway in front made a bare 400 or 500 of."""
+    return code is not None and (
+        (status == 400 and code in service.answers) or (status == 500 and code in service.codes)
+    )
 
 
 def _answer_of_document(
-    document: JsonObject, code: int | None, codes: _Codes, payload: Callable[[JsonObject], T | None]
+    document: JsonObject, code: int | None, service: _Service, payload: Callable[[JsonObject], T | None]
 ) -> tuple[Answer, T | None]:
     if _integer(document.get("apim_status")) in _APIM_STATUSES:
         return Answer.CREDENTIALS, None
     if code is None:
         return Answer.UNDECIDED, None
     if code != Code.OK:
-        return codes.answers.get(code, Answer.UNDECIDED), None
+        return service.answers.get(code, Answer.UNDECIDED), None
     data = payload(document)
     return (Answer.UNDECIDED if data is None else Answer.OK), data
 
@@ -297,32 +336,76 @@ def _code(document: JsonObject, names: tuple[str, ...]) -> int | None:
 
 
 def _integer(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    """A number that can be a code: what has more than ten digits is none."""
+    fits = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**31
+    return value if fits and isinstance(value, int) else None
 
 
 def _message(document: JsonObject) -> str:
-    return one_line(_text(document.get("msg")) or _text(document.get("message")) or "")
+    return _text(document.get("msg")) or _text(document.get("message")) or ""
 
 
-def _request_id(document: JsonObject) -> str | None:
-    return one_line(_text(document.get("requestId")) or "") or None
-
-
-def _excerpt(body: bytes) -> str:
-    return one_line(body[:400].decode("utf-8", "replace"))
-
-
-def one_line(text: str) -> str:
-    """One printable line of at most 200 characters: what a server sends ends up on terminals and in reports."""
-    text = text[:400]
-    if not text.isprintable():
-        text = "".join(c if c.isprintable() else " " for c in text)
-    line = " ".join(text.split())
-    return line if len(line) <= 200 else f"{line[:199]}…"
+def _request_id(document: JsonObject) -> str:
+    return _text(document.get("requestId")) or ""
 
 
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+    return value[:LONGEST_TEXT] if isinstance(value, str) else None
+
+
+LONGEST_TEXT: Final = 65_536
+"""So much of a text is looked at, in characters or bytes: it ends as one short line."""
+
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+
+
+def _excerpt(body: bytes) -> str:
+    return body[:LONGEST_TEXT].decode("utf-8", "replace")
+
+
+def _odd(body: bytes, excerpt: str) -> str:
+    """What is wrong with a body that should have been a JSON object, and how it begins."""
+    if not body.strip():
+        return "the answer is empty"
+    if body.startswith(_BYTE_ORDER_MARK):
+        return shortened(f"the answer isn't JSON, which has no byte order mark: {excerpt}")
+    if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "the answer isn't JSON: it begins like UTF-16"
+    try:
+        orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return shortened(f"the answer isn't JSON: {excerpt}")
+    return shortened(f"the answer is JSON, but not an object: {excerpt}")
+
+
+def _doubt(document: JsonObject, code: int | None, names: tuple[str, ...], message: str) -> str:
+    """What keeps an answer that names no error from being a good one, and what else it says."""
+    if code is not None:
+        wrong = f"{names[0]} {code}, but its data {_unlike_data(document.get('data'))}"
+    elif given := [name for name in names if name in document]:
+        wrong = f"its {given[0]} is {_kind(document[given[0]])}, not a number"
+    else:
+        wrong = f"it holds no {names[0]}"
+    return shortened(f"{wrong}: {message}" if message else wrong)
+
+
+def _unlike_data(data: object) -> str:
+    return "can't be read" if isinstance(data, dict | list) else f"is {_kind(data)}"
+
+
+def _kind(value: object) -> str:
+    match value:
+        case None:
+            return "missing"
+        case bool():
+            return str(value).lower()
+        case str():
+            return f'the text "{value}"' if value.isascii() and value.isalnum() and len(value) < 9 else "text"
+        case int() | float():
+            return f"{value:.12g}"
+        case list():
+            return "a list"
+    return "an object"
 
 
 def _deleted(document: JsonObject) -> bool | None:
@@ -346,19 +429,26 @@ def _pair(item: object) -> Pair | None:
     return None
 
 
-def _page(document: JsonObject) -> PipelinePage | None:
+def _page(document: JsonObject, clean: Clean) -> PipelinePage | None:
     match document.get("data"):
         case {"count": int(count), "pipelines": list(rows)}:
-            pipelines = [_pipeline(row) for row in rows]
+            pipelines = [_pipeline(row, clean) for row in rows]
             return PipelinePage(count, tuple(pipeline for pipeline in pipelines if pipeline))
     return None
 
 
-def _pipeline(row: object) -> Pipeline | None:
+def _pipeline(row: object, clean: Clean) -> Pipeline | None:
     match row:
         case {"pipelineId": str(pipeline), "status": str(status), **rest}:
-            return Pipeline(pipeline, _text(rest.get("pipelineName")) or "", status)
+            more = (_words(rest.get(name)) for name in ("pipelineName", "version", "updateTime"))
+            name, version, updated = map(clean, more)
+            return Pipeline(clean(pipeline), name, clean(status), version, updated)
     return None
+
+
+def _words(value: object) -> str:
+    """A text, or a number where the documents promise a text."""
+    return str(value) if isinstance(value, int) else _text(value) or ""
 
 
 def _token(document: JsonObject) -> Token | None:
@@ -373,6 +463,10 @@ def _fits_header(value: str) -> bool:
     return bool(value) and value.isascii() and value.isprintable()
 
 
+LONGEST_DATE: Final = 64
+"""So many characters of a header that holds seconds or a date are read."""
+
+
 def retry_after(value: str | None, date: str | None, now: float) -> float | None:
     """Seconds that a `Retry-After` header asks for, from the answer on; None if it is missing or can't be read.
 
@@ -381,7 +475,7 @@ def retry_after(value: str | None, date: str | None, now: float) -> float | None
     """
     if value is None:
         return None
-    text = value.strip()
+    text = value[:LONGEST_DATE].strip()
     if text.isascii() and text.isdigit():
         return float(text[:12])
     until = _http_date(text)
@@ -392,7 +486,7 @@ def retry_after(value: str | None, date: str | None, now: float) -> float | None
 
 def said_at(date: str | None, now: float) -> float:
     """When an answer was made, in UNIX seconds: as its `Date` header says, `now` if that says nothing."""
-    said = _http_date(date) if date else None
+    said = _http_date(date[:LONGEST_DATE]) if date else None
     return now if said is None else said
 
 

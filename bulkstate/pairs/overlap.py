@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -77,13 +78,24 @@ def _ranks(assets: IndexArray, order: IndexArray) -> NDArray[np.int64]:
 
 
 def _difference(assets: IndexArray, kept: Sequence[_Stroke], taken: Sequence[_Stroke]) -> Iterator[Rectangle]:
-    points = np.unique(np.concatenate([stroke.points for stroke in kept]))
+    points = _union([stroke.points for stroke in kept])
     flags = np.zeros((len(assets), len(points)), np.bool_)
+    place_of = np.full(1 + max(int(stroke.points[-1]) for stroke in chain(kept, taken)), -1, np.int64)
+    place_of[points] = np.arange(len(points))
     for paint, strokes in ((True, kept), (False, taken)):
         for stroke in strokes:
-            flags[np.ix_(stroke.places, np.flatnonzero(np.isin(points, stroke.points)))] = paint
+            columns = place_of[stroke.points]
+            flags[stroke.places[:, None], columns if paint else columns[columns >= 0]] = paint
     for rows in _equal_rows(flags):
         yield Rectangle(np.sort(assets[rows]), points[flags[rows[0]]])
+
+
+def _union(sides: Sequence[IndexArray]) -> IndexArray:
+    """The positions that are in some side, without sorting them all."""
+    there = np.zeros(1 + max(int(side[-1]) for side in sides), np.bool_)
+    for side in sides:
+        there[side] = True
+    return np.flatnonzero(there).astype(np.int32)
 
 
 def _equal_rows(flags: NDArray[np.bool_]) -> Iterator[NDArray[np.int64]]:

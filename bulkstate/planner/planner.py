@@ -21,8 +21,8 @@ from bulkstate.planner.tiling import tile
 
 Expired = Callable[[], bool]
 
-CHECKED: Final = 1 << 20
-"""Pairs of a stage up to which its plan is held against law 1 once more."""
+CHECKED: Final = 1 << 22
+"""Pairs of a stage's requests up to which they are held against law 1 once more."""
 
 
 def never() -> bool:
@@ -83,8 +83,8 @@ def _plan_stage(relation: Relation, weights: Weights, search: Search) -> StagePl
     requests, bound = _requests(relation, classes, weights, search)
     pairs = sum(rectangle.pairs for rectangle in classes.rectangles)
     unlisted = tuple(without(requests, classes.rectangles)) if relation.unlisted is Unlisted.MAY_DELETE else ()
-    if pairs <= CHECKED:
-        refuse_inexact(relation, classes.rectangles, requests, unlisted)
+    if max(pairs, sum(rectangle.pairs for rectangle in requests)) <= CHECKED:
+        refuse_inexact(relation, classes.rectangles, requests)
     return StagePlan(
         stage=relation.stage,
         assets=relation.assets,

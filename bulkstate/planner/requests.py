@@ -1,35 +1,43 @@
-"""From rectangles of classes to requests: trimmed to what is uncovered, tiled under the cap, merged where that is
-allowed."""
+"""From classes to requests. The one path: covers are offered and bounds are proven, cheap ones first, until the fewest
+requests offered are as few as the bound, or nothing is left to try.
+
+What is offered, at every size: a rectangle a row, or a column (`cover.lines`); vertex greedy, pruned; then, where
+dominance leaves a small kernel, a cover of that with all that the effort allows (`cover.small`), and else clusters of
+similar rows as blocks with holes (`cover.large`). So a plan never has more requests than the simplest way takes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bulkstate.model import Rectangle
-from bulkstate.planner.cover.bits import from_array, members, to_list
-from bulkstate.planner.cover.bound import Bound, Sizes, lower_bound
+from bulkstate.planner.cover.bits import from_array, to_list
+from bulkstate.planner.cover.bound import Bound, Sizes, by_fooling, lower_bound
 from bulkstate.planner.cover.effort import Steps
-from bulkstate.planner.cover.graph import Matrix
-from bulkstate.planner.cover.incidence import Classes, Incidence, Partition
+from bulkstate.planner.cover.fooling import fooling_set
+from bulkstate.planner.cover.incidence import Classes, Incidence
 from bulkstate.planner.cover.large import cover_large
-from bulkstate.planner.cover.merging import Piece, Squeeze
+from bulkstate.planner.cover.lines import LineCover, Piece, line_covers
+from bulkstate.planner.cover.merging import Piece as Request
+from bulkstate.planner.cover.merging import Squeeze
+from bulkstate.planner.cover.packed import Packed, as_bit_sets, pack
 from bulkstate.planner.cover.reduction import undominated_cells
-from bulkstate.planner.cover.small import Biclique, Cover, cover_matrix, matrix_of
+from bulkstate.planner.cover.small import Biclique, cover_matrix, matrix_of
+from bulkstate.planner.cover.vertex_greedy import vertex_greedy
 from bulkstate.planner.limits import Limits, Weights
-from bulkstate.planner.strips import strip_count
 from bulkstate.planner.tiling import tile
+from bulkstate.planner.trimming import trimmed
 
-_CELLS = 400_000  # class cells up to which the relation is worked on as bit sets
-_BITS = 1 << 31
-_KERNEL = 12_000  # cells that plain containment leaves: the compatibility graph is quadratic in them
+_CELLS = 400_000  # class cells up to which a kernel is looked for
+_BITS = 1 << 30  # row classes × column classes up to which all of them are held as flags
+_KERNEL = 4_000  # cells that plain containment leaves: the compatibility graph is quadratic in them
 _PAIRS = 100_000  # pairs, and requests, up to which requests are improved pair by pair
 _REQUESTS = 3_000
-_GROUPS = 60  # patterns of uncovered columns that are merged pairwise
+_HOPELESS = 1.25  # covers with so many times the requests of the best are given up: pruning won't save them
 
 
 @dataclass(frozen=True)
@@ -48,51 +56,150 @@ def plan_classes(
     the search short."""
     if not classes.target.cells:
         return Found((), Bound(0, "volume", ()), classes)
-    plan = _plan(classes, weights, limits, effort, expired)
+    desk = _Desk(classes, weights, limits)
+    _offer_lines(desk)
+    if not desk.settled():
+        _offer_by_flags(desk, effort, expired)
+    if not desk.settled():
+        _search(desk, effort, expired)
+    if not desk.settled():
+        _squeeze(desk, effort, expired)
+    return Found(desk.requests, desk.bound, classes)
+
+
+class _Desk:
+    """The fewest requests offered so far, and the best bound proven."""
+
+    def __init__(self, classes: Classes, weights: Weights, limits: Limits) -> None:
+        self.classes = classes
+        self.weights = weights
+        self.limits = limits
+        self.sizes = Sizes(classes.rows.sizes(), classes.columns.sizes(), limits.pairs)
+        self.requests: tuple[Rectangle, ...] = ()
+        self.bound = Bound(-(-classes.pairs() // limits.pairs), "volume", ())
+
+    def settled(self) -> bool:
+        """Whether nothing better can be offered."""
+        return 0 < len(self.requests) <= self.bound.requests
+
+    def offer(self, requests: tuple[Rectangle, ...]) -> None:
+        """Take the requests if there are fewer of them, or as many that name fewer IDs; none may be over the limits."""
+        if not self.requests or _cost(requests) < _cost(self.requests):
+            self.requests = requests
+
+    def offer_pieces(self, pieces: Iterable[Piece]) -> None:
+        """Offer a cover's rectangles, cut into requests."""
+        self.offer(self.cut(pieces))
+
+    def prove(self, bound: Bound) -> None:
+        """Take the bound if it is better."""
+        self.bound = max(self.bound, bound, key=lambda one: one.requests)
+
+    def cut(self, pieces: Iterable[Piece]) -> tuple[Rectangle, ...]:
+        """Rectangles of classes as requests within the limits."""
+        rows, columns = self.classes.rows, self.classes.columns
+        whole = (
+            Rectangle(np.sort(rows.expand(r).astype(np.int32)), np.sort(columns.expand(c).astype(np.int32)))
+            for r, c in pieces
+        )
+        return tuple(part for one in whole for part in tile(one, self.weights, self.limits).rectangles)
+
+
+def _cost(requests: tuple[Rectangle, ...]) -> tuple[int, int]:
+    return len(requests), sum(one.assets.size + one.points.size for one in requests)
+
+
+def _offer_lines(desk: _Desk) -> None:
+    """Line covers, the most promising first, as long as they can have fewer requests than the best so far."""
+    covers = [(_at_least(cover, desk), cover) for cover in line_covers(desk.classes)]
+    for least, cover in sorted(covers, key=lambda one: one[0]):
+        if not desk.requests or least <= len(desk.requests):
+            desk.offer_pieces(cover.pieces())
+
+
+def _at_least(cover: LineCover, desk: _Desk) -> int:
+    """How many requests the cover takes if only pairs bind."""
+    rows, columns = cover.sums(desk.sizes.rows, desk.sizes.columns)
+    return int((-(-rows * columns // desk.limits.pairs)).sum())
+
+
+def _offer_by_flags(desk: _Desk, effort: Steps, expired: Callable[[], bool]) -> None:
+    """A fooling set over all cells, and vertex greedy."""
+    classes = desk.classes
+    if classes.target.height * classes.target.width > _BITS:
+        return
+    packed = pack(classes)
+    if _words(packed, packed.lines) <= effort.words:
+        desk.prove(by_fooling(fooling_set(packed, expired), desk.sizes))
+    most = int(_HOPELESS * len(desk.requests)) + 1
+    if desk.settled() or _words(packed, min(most, packed.lines)) > effort.words:
+        return
+    for cover in vertex_greedy(packed, most, expired):
+        _offer_overlapping(desk, packed, cover)
+        if desk.settled():
+            return
+
+
+def _words(packed: Packed, rectangles: int) -> int:
+    """How many words are looked at for so many rectangles."""
+    return rectangles * packed.target.size
+
+
+def _offer_overlapping(desk: _Desk, packed: Packed, cover: list[Piece]) -> None:
+    """Offer rectangles that overlap: what is over the cap only has to hold what the others leave."""
+    desk.offer_pieces(cover)
+    sizes = desk.sizes
+    if max(int(sizes.rows[r].sum()) * int(sizes.columns[c].sum()) for r, c in cover) <= desk.limits.pairs:
+        return
+    target = as_bit_sets(packed.target)
+    if not packed.transposed:
+        desk.offer_pieces(trimmed(target, cover, sizes))
+        return
+    turned = [(columns, rows) for rows, columns in cover]
+    less = trimmed(target, turned, Sizes(sizes.columns, sizes.rows, sizes.pairs))
+    desk.offer_pieces((rows, columns) for columns, rows in less)
+
+
+def _search(desk: _Desk, effort: Steps, expired: Callable[[], bool]) -> None:
+    """The kernel, if it is small; clusters of similar rows, if it isn't."""
+    classes = desk.classes
+    if classes.target.cells <= _CELLS and classes.target.height * classes.target.width <= _BITS:
+        matrix = matrix_of(classes)
+        if len(undominated_cells(matrix)) <= _KERNEL:
+            cover = cover_matrix(matrix, effort, expired)
+            desk.prove(lower_bound(matrix, desk.sizes, cover))
+            _offer_overlapping(desk, pack(classes), [_places(one) for one in cover.rectangles])
+            return
+    found = cover_large(classes, desk.limits.pairs, effort, expired)
+    desk.prove(found.bound)
+    desk.offer_pieces(found.pieces)
+
+
+def _places(rectangle: Biclique) -> Piece:
+    return np.array(to_list(rectangle.rows)), np.array(to_list(rectangle.columns))
+
+
+# ── pair by pair ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _squeeze(desk: _Desk, effort: Steps, expired: Callable[[], bool]) -> None:
+    """Where a cap binds a small plan: improve its requests pair by pair."""
+    classes, limits = desk.classes, desk.limits
     pairs = classes.pairs()
-    small = pairs <= _PAIRS and len(plan.requests) <= _REQUESTS
-    if not small or pairs <= limits.pairs or plan.bound.requests >= len(plan.requests):
-        return plan
-    requests = _squeezed(plan, limits, effort, expired)
-    return plan if _over(requests, weights, limits) else Found(requests, plan.bound, classes)
-
-
-def _plan(classes: Classes, weights: Weights, limits: Limits, effort: Steps, expired: Callable[[], bool]) -> Found:
-    if classes.target.cells > _CELLS or classes.target.height * classes.target.width > _BITS:
-        return _large_plan(classes, weights, limits, effort, expired)
-    matrix = matrix_of(classes)
-    if len(undominated_cells(matrix)) > _KERNEL:
-        return _large_plan(classes, weights, limits, effort, expired)
-    sizes = Sizes(classes.rows.sizes(), classes.columns.sizes(), limits.pairs)
-    cover = cover_matrix(matrix, effort, expired)
-    return Found(_requests(matrix, cover, sizes, classes, weights, limits), lower_bound(matrix, sizes, cover), classes)
-
-
-def _large_plan(
-    classes: Classes, weights: Weights, limits: Limits, effort: Steps, expired: Callable[[], bool]
-) -> Found:
-    found = cover_large(classes, limits.pairs, effort, expired)
-    return Found(_tiled(list(found.pieces), classes, weights, limits), found.bound, classes)
-
-
-def _over(requests: tuple[Rectangle, ...], weights: Weights, limits: Limits) -> bool:
-    """Whether merging made a request larger than its bytes may be."""
-    return any(weights.of(request) > limits.bytes for request in requests)
-
-
-def _squeezed(plan: Found, limits: Limits, effort: Steps, expired: Callable[[], bool]) -> tuple[Rectangle, ...]:
-    classes = plan.classes
+    if not limits.pairs < pairs <= _PAIRS or len(desk.requests) > _REQUESTS:
+        return
     height, width = classes.rows.label.size, classes.columns.label.size
     wanted = _bit_rows(classes, classes.target)
     everything = (1 << width) - 1
     allowed = wanted
     if classes.forbidden is not None:
         allowed = [everything & ~row for row in _bit_rows(classes, classes.forbidden)]
-    pieces = [Piece(from_array(one.assets, height), from_array(one.points, width)) for one in plan.requests]
+    pieces = [Request(from_array(one.assets, height), from_array(one.points, width)) for one in desk.requests]
     squeeze = Squeeze(pieces, wanted, allowed, limits.pairs)
-    work = min(effort.squeeze, effort.squeeze_a_pair * classes.pairs())
-    squeeze.run(work, plan.bound.requests, expired)
-    return tuple(_request(piece) for piece in squeeze.pieces)
+    squeeze.run(min(effort.squeeze, effort.squeeze_a_pair * pairs), desk.bound.requests, expired)
+    requests = tuple(_rectangle(piece) for piece in squeeze.pieces)
+    if all(desk.weights.of(one) <= limits.bytes for one in requests):
+        desk.offer(requests)
 
 
 def _bit_rows(classes: Classes, incidence: Incidence) -> list[int]:
@@ -105,113 +212,5 @@ def _bit_rows(classes: Classes, incidence: Incidence) -> list[int]:
     return [lines[label] for label in classes.rows.label.tolist()]
 
 
-def _request(piece: Piece) -> Rectangle:
-    return Rectangle(np.array(to_list(piece.rows), np.int32), np.array(to_list(piece.columns), np.int32))
-
-
-def _requests(
-    matrix: Matrix, cover: Cover, sizes: Sizes, classes: Classes, weights: Weights, limits: Limits
-) -> tuple[Rectangle, ...]:
-    """The best of: the cover trimmed and tiled, and the classes of equal rows, or of equal columns, tiled."""
-    ways = [_trimmed(matrix, cover.rectangles, sizes)]
-    if max(_area(one, sizes) for one in cover.rectangles) > limits.pairs:
-        ways += [_trimmed(matrix, tuple(_by_rows(matrix)), sizes), _trimmed(matrix, tuple(_by_columns(matrix)), sizes)]
-    plans = [_tiled([_places(one) for one in way], classes, weights, limits) for way in ways]
-    return min(plans, key=lambda plan: (len(plan), sum(r.assets.size + r.points.size for r in plan)))
-
-
-def _by_rows(matrix: Matrix) -> list[Biclique]:
-    return [Biclique(1 << row, line) for row, line in enumerate(matrix.target) if line]
-
-
-def _by_columns(matrix: Matrix) -> list[Biclique]:
-    columns: dict[int, int] = {}
-    for row, line in enumerate(matrix.target):
-        for column in members(line):
-            columns[column] = columns.get(column, 0) | 1 << row
-    return [Biclique(rows, 1 << column) for column, rows in columns.items()]
-
-
-def _area(rectangle: Biclique, sizes: Sizes) -> int:
-    return int(sizes.rows[to_list(rectangle.rows)].sum()) * int(sizes.columns[to_list(rectangle.columns)].sum())
-
-
-def _places(rectangle: Biclique) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    return np.array(to_list(rectangle.rows)), np.array(to_list(rectangle.columns))
-
-
-def _trimmed(matrix: Matrix, rectangles: tuple[Biclique, ...], sizes: Sizes) -> list[Biclique]:
-    """Rectangles within the cap as they are; of the others, by falling area, only what is still uncovered."""
-    left = list(matrix.target)
-    kept = [one for one in rectangles if _area(one, sizes) <= sizes.pairs]
-    for one in kept:
-        _strike(left, one)
-    oversized = [one for one in rectangles if _area(one, sizes) > sizes.pairs]
-    for one in sorted(oversized, key=lambda one: -_area(one, sizes)):
-        for part in _parts(left, one, sizes):
-            _strike(left, part)
-            kept.append(part)
-    return kept
-
-
-def _strike(left: list[int], rectangle: Biclique) -> None:
-    for row in members(rectangle.rows):
-        left[row] &= ~rectangle.columns
-
-
-def _parts(left: list[int], rectangle: Biclique, sizes: Sizes) -> list[Biclique]:
-    """What is uncovered in a rectangle, as rectangles inside it that take few requests: rows of one pattern, merged
-    where that saves."""
-    patterns: dict[int, int] = {}
-    for row in members(rectangle.rows):
-        pattern = left[row] & rectangle.columns
-        if pattern:
-            patterns[pattern] = patterns.get(pattern, 0) | 1 << row
-    parts = [Biclique(rows, columns) for columns, rows in patterns.items()]
-    joined = _joined(parts, sizes) if len(parts) <= _GROUPS else parts
-    whole = _hull(parts)
-    ways = [joined] if whole is None else [joined, [whole]]
-    return min(ways, key=lambda way: (sum(_count(one, sizes) for one in way), sum(_area(one, sizes) for one in way)))
-
-
-def _hull(parts: list[Biclique]) -> Biclique | None:
-    rows = columns = 0
-    for part in parts:
-        rows |= part.rows
-        columns |= part.columns
-    return Biclique(rows, columns) if parts else None
-
-
-def _count(rectangle: Biclique, sizes: Sizes) -> int:
-    rows, columns = to_list(rectangle.rows), to_list(rectangle.columns)
-    return strip_count(int(sizes.rows[rows].sum()), int(sizes.columns[columns].sum()), sizes.pairs)
-
-
-def _joined(parts: list[Biclique], sizes: Sizes) -> list[Biclique]:
-    """Join two parts at a time, as long as their hull takes fewer requests than they do; the biggest saving first."""
-    counts = {part: _count(part, sizes) for part in parts}
-    while len(parts) > 1:
-        best: tuple[int, Biclique, Biclique, Biclique] | None = None
-        for number, one in enumerate(parts):
-            for other in parts[:number]:
-                hull = Biclique(one.rows | other.rows, one.columns | other.columns)
-                if hull not in counts:
-                    counts[hull] = _count(hull, sizes)
-                saved = counts[one] + counts[other] - counts[hull]
-                if saved > 0 and (best is None or saved > best[0]):
-                    best = saved, one, other, hull
-        if best is None:
-            break
-        parts = [part for part in parts if part not in best[1:3]] + [best[3]]
-    return parts
-
-
-def _tiled(
-    pieces: list[tuple[NDArray[np.int64], NDArray[np.int64]]], classes: Classes, weights: Weights, limits: Limits
-) -> tuple[Rectangle, ...]:
-    whole = (Rectangle(_expanded(classes.rows, rows), _expanded(classes.columns, columns)) for rows, columns in pieces)
-    return tuple(part for rectangle in whole for part in tile(rectangle, weights, limits).rectangles)
-
-
-def _expanded(partition: Partition, classes: NDArray[np.int64]) -> NDArray[np.int32]:
-    return np.sort(partition.expand(classes).astype(np.int32))
+def _rectangle(request: Request) -> Rectangle:
+    return Rectangle(np.array(to_list(request.rows), np.int32), np.array(to_list(request.columns), np.int32))

@@ -6,7 +6,7 @@ Backoff And Jitter", AWS Architecture Blog, 2015): uniform between 0 and a bound
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from bulkstate.model import Answer, Reply, Verdict
@@ -59,9 +59,9 @@ class Tries:
 
     def after(self, reply: Reply[object]) -> Tries:
         """The same with one more attempt. Whatever shows that the credentials were accepted makes them new again."""
+        unanswered = self.unanswered or reply.answer is Answer.UNANSWERED or reply.resent
         if reply.answer is Answer.THROTTLED:
-            return self
-        unanswered = self.unanswered or reply.answer is Answer.UNANSWERED
+            return replace(self, unanswered=unanswered) if unanswered else self
         renewed = self.renewed and reply.answer is Answer.CREDENTIALS
         doubt = (reply.status, reply.code) if reply.answer is Answer.UNDECIDED else None
         doubts = 0 if doubt is None else self.doubts + 1 if doubt == self.doubt else 1

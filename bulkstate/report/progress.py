@@ -55,7 +55,7 @@ class Standing:
 
     def settled(self, outcome: Outcome, pairs: int) -> None:
         """A chunk of `pairs` pairs has an outcome, and it is on disk. Parts are more chunks to settle."""
-        if outcome.verdict is Verdict.SUSPECT:  # it was deleted, and settled, before
+        if outcome.takes_back:
             self.deleted_pairs -= pairs
             self.failed_chunks += 1
             return

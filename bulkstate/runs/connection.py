@@ -22,6 +22,7 @@ from bulkstate.engine.gate import Gate
 from bulkstate.engine.reads import Reads
 from bulkstate.gateway.client import Client
 from bulkstate.gateway.credentials import AppKey, Auth
+from bulkstate.gateway.response_order import ResponseOrder
 from bulkstate.model import Grant
 from bulkstate.policy.auto.learnt import NOTHING, Learnt
 from bulkstate.policy.auto.pilot import Pilot
@@ -54,6 +55,7 @@ class Connection:
 
     gate: Gate
     client: Client
+    order: ResponseOrder
     reads: Reads
     clock: Callable[[], float]
     pilot: Pilot | None
@@ -81,11 +83,12 @@ async def connect(
     pilot = _pilot(settings, learnt.shifted(clock() - time.time()).not_after(clock()))
     pacer, retry = Pacer(settings.limits.windows, _history(grants, clock())), settings.retry
     gate = Gate(pacer, time.time, clock, pilot, retry)
+    order = ResponseOrder(settings.gateway.timeout)
     async with (
         _address(settings.gateway, environ, directory) as address,
-        _client(settings, address, gate, clock) as client,
+        _client(settings, address, gate, clock, order) as client,
     ):
-        yield Connection(gate, client, Reads(client, gate, retry, random, _say_pause), clock, pilot)
+        yield Connection(gate, client, order, Reads(client, gate, retry, random, _say_pause), clock, pilot)
 
 
 def _pilot(settings: Settings, learnt: Learnt) -> Pilot | None:
@@ -118,7 +121,9 @@ async def _address(
         yield Address(emulator.url, emulator.organisation, AppKey(emulator.app_key, emulator.app_secret))
 
 
-def _client(settings: Settings, address: Address, gate: Gate, clock: Callable[[], float]) -> Client:
+def _client(
+    settings: Settings, address: Address, gate: Gate, clock: Callable[[], float], order: ResponseOrder
+) -> Client:
     return Client(
         address.url,
         address.organisation,
@@ -127,4 +132,5 @@ def _client(settings: Settings, address: Address, gate: Gate, clock: Callable[[]
         timeout=settings.gateway.timeout,
         ca_pem=address.ca_pem,
         clock=clock,
+        order=order,
     )

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from math import ceil, exp, log
-from pathlib import Path
 from typing import Final, Protocol
 
-from bulkstate.disk import control
 from bulkstate.disk.control import Status
 from bulkstate.engine.engine import Engine
 from bulkstate.engine.gate import Gate
@@ -91,21 +88,21 @@ class _Stretch:
 class Course:
     """An observer that stands before another, and is asked now and then to write something down.
 
-    `directory` is the run's; `wall` gives UNIX seconds, `clock` the event loop's.
+    `tell` is given what the run says of itself, once a second; `wall` gives UNIX seconds, `clock` the event loop's.
     """
 
     def __init__(
         self,
         observer: Observer,
         journal: PointLog,
-        directory: Path,
+        tell: Callable[[Status], None],
         gate: Gate,
         wall: Callable[[], float],
         clock: Callable[[], float],
     ) -> None:
         self._observer = observer
         self._journal = journal
-        self._directory = directory
+        self._say = tell
         self._gate = gate
         self._wall = wall
         self._clock = clock
@@ -126,7 +123,7 @@ class Course:
 
     def settled(self, outcome: Outcome, pairs: int) -> None:
         """A chunk of `pairs` pairs has an outcome, and it is on disk."""
-        self._settled += 1
+        self._settled += not outcome.takes_back
         self._not_deleted += outcome.verdict not in (Verdict.DELETED, Verdict.SPLIT)
         self._observer.settled(outcome, pairs)
 
@@ -170,20 +167,21 @@ class Course:
         point = stretch.point(now, self._wall(), self._gate.admission.rate, moment.in_flight)
         if self._pace is None or point.seconds >= STATUS_EVERY:  # the last fraction of a second has no pace
             self._pace = point
-        status = Status(
+        self._say(self._status(moment, point, self._pace))
+
+    def _status(self, moment: Moment, point: Point, pace: Point) -> Status:
+        return Status(
             at=point.at,
             paused=moment.paused,
             settled=self._settled,
             not_deleted=self._not_deleted,
             calls=self._calls,
             refused=self._refused,
-            rate=self._pace.rate,
+            rate=pace.rate,
             limit=point.limit,
             concurrency=moment.most,
             in_flight=moment.in_flight,
-            p50=self._pace.p50,
-            p99=self._pace.p99,
+            p50=pace.p50,
+            p99=pace.p99,
             held_by=str(self._latest),
         )
-        with suppress(OSError):  # it is a courtesy: where the disk is full, the journal says so
-            control.tell(self._directory, status)

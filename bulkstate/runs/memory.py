@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -18,12 +18,16 @@ from bulkstate.gateway.address import one_spelling
 from bulkstate.model import Grant
 from bulkstate.policy.auto.learnt import NOTHING, VERSION, Learnt
 from bulkstate.rates import Rate
+from bulkstate.runs.audience import within
 
 if TYPE_CHECKING:  # what is known of a gateway can be asked without the way to it
     from bulkstate.runs.connection import Connection
 
 REMEMBERED: Final = 3600.0
 """Windows of so many seconds and more are remembered across runs."""
+
+KEEP_SECONDS: Final = 10.0
+"""How long the disk may take to keep what is known."""
 
 _NO_PLACE: Final = "no place for what is known of the gateway"
 
@@ -62,16 +66,21 @@ class RunMemory:
         return _learnt(self.file)
 
     async def keep(self, connection: Connection) -> None:
-        """Leave to others what this run called, and what it knows by now of the gateway's limits."""
+        """Leave to others what this run called, and what it knows by now of the gateway's limits. A disk that takes
+        long is waited for a while, and no run ends for it."""
         if self.file is None:
             return
+        trouble = await within(KEEP_SECONDS, partial(self._keep, self.file, connection.learnt()))
+        if trouble:
+            _say("what is known of the gateway can't be kept", file=str(self.file.path), reason=trouble)
+
+    def _keep(self, file: StateFile, learnt: Learnt | None) -> None:
         now = time.time()
         if self.longest >= REMEMBERED:
             calls = sent_history(self.journal.grants(now - self.longest), now)
-            self.file.keep_calls(self._run, calls, now, self.longest)
-        learnt = connection.learnt()
-        if learnt is not None and learnt != NOTHING and not _is_of_later(self.file.read().learnt):
-            self.file.keep_learnt(learnt.as_dict())
+            file.keep_calls(self._run, calls, now, self.longest)
+        if learnt is not None and learnt != NOTHING and not _is_of_later(file.read().learnt):
+            file.keep_learnt(learnt.as_dict())
 
 
 def memory_of(journal: Journal, settings: Settings, state: Path | None) -> RunMemory:

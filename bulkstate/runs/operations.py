@@ -6,6 +6,7 @@ and the exit code says what became of the deletes.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -23,6 +24,7 @@ import structlog
 from bulkstate import __version__, config
 from bulkstate.config import AUTO, MOST_CONCURRENCY, Auto, ReportFiles, Sample, Settings
 from bulkstate.disk import control
+from bulkstate.disk.control import Status
 from bulkstate.disk.journal import Ending, Journal, RunFacts, existing, make_run_directory
 from bulkstate.disk.locks import lock_run
 from bulkstate.engine.engine import Engine, Equipment, Pace
@@ -32,6 +34,7 @@ from bulkstate.model import Plan, Report, RunResult, Verdict
 from bulkstate.policy.auto.pilot import Pilot
 from bulkstate.policy.concurrency import FEW, ConcurrencyPilot, at_first
 from bulkstate.report import fold, to_json
+from bulkstate.runs.audience import Aside, watching, within
 from bulkstate.runs.connection import connect
 from bulkstate.runs.course import Course
 from bulkstate.runs.host import Host
@@ -44,6 +47,9 @@ log = structlog.get_logger()
 
 COURSE_SECONDS: Final = 0.25
 """How often a run looks what holds it back."""
+
+REPORT_SECONDS: Final = 10.0
+"""How long a report file may take to be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +185,9 @@ async def _carry_out(session: Session, numbers: Sequence[int]) -> Finished:
     except (Stopped, Interrupted) as reason:
         ending = reason
     session.host.stopping.over()
-    return _keep_report(_finish(session.journal, ending, unread), session.settings.report)
+    finished = _finish(session.journal, ending, unread)
+    await _keep_report(finished.report, session.settings.report)
+    return finished
 
 
 async def _delete(session: Session, numbers: Sequence[int]) -> None:
@@ -191,9 +199,15 @@ async def _delete(session: Session, numbers: Sequence[int]) -> None:
     pace = Pace(workers, settings.retry, pilot)
     status = StatusWatch(connection.reads, session.pipelines, every)
     chunks = journal.chunks()
-    with host.audience(chunks, numbers) as observer:
-        course = Course(observer, journal, journal.directory, gate, time.time, clock)
-        equipment = Equipment(connection.client, gate, status, journal, course, random, time.time, clock)
+    async with Aside("the status file") as status_file, watching(host.audience, chunks, numbers) as observer:
+
+        def tell(status: Status) -> None:
+            status_file.post(partial(control.tell, journal.directory, status))
+
+        course = Course(observer, journal, tell, gate, time.time, clock)
+        equipment = Equipment(
+            connection.client, gate, status, journal, course, random, time.time, clock, connection.order
+        )
         engine = Engine(equipment, pace, chunks, numbers, journal.sizing(chunks))
         with host.stopping.drains(engine), session.by_hand.sets(engine):
             async with again_and_again(partial(course.look, engine), COURSE_SECONDS, host.stopping):
@@ -228,11 +242,15 @@ def _result(ending: BulkstateError | None, doubts: str) -> RunResult:
     return RunResult.INTERRUPTED if isinstance(ending, Interrupted) else RunResult.STOPPED
 
 
-def _keep_report(finished: Finished, files: ReportFiles) -> Finished:
+async def _keep_report(report: Report, files: ReportFiles) -> None:
     """Write the report files that are configured. One that can't be written is said, and changes nothing else."""
     if files.json is not None:
-        try:
-            files.json.write_bytes(to_json(finished.report))
-        except OSError as error:
-            log.error("the report can't be written", file=str(files.json), reason=error.strerror)
-    return finished
+        trouble = await within(REPORT_SECONDS, partial(_write, files.json, to_json(report)))
+        if trouble:
+            log.error("the report can't be written", file=str(files.json), reason=trouble)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """For whoever the umask says may read it, and for nobody else to write."""
+    with open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o644)) as file:
+        file.write(content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,12 @@ class Column:
 
     ids: list[str]
     codes: NDArray[np.uint32]
+
+    @classmethod
+    def of(cls, ids: Sequence[str]) -> Column:
+        """The column of these IDs, a row each."""
+        places = {id_: place for place, id_ in enumerate(dict.fromkeys(ids))}
+        return cls(list(places), np.array([places[id_] for id_ in ids], np.uint32))
 
     def only(self, rows: NDArray[np.bool_]) -> Column:
         """The column of some of the rows."""

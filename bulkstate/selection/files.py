@@ -61,13 +61,19 @@ class NamedFile:
         raise self.error(_what(status.st_mode))
 
     def members(self) -> list[NamedFile]:
-        """The files of a directory, by name, without hidden ones (`.x`, and `_SUCCESS` and the like); or itself."""
+        """The files of a directory, by name, without hidden ones (`.x`, and `_SUCCESS` and the like); or itself.
+
+        InputError if there is none, or for a partition (`model=x/`), whose name Hive reads as a column.
+        """
         try:
             names = sorted(path.name for path in self.path.iterdir() if path.name[0] not in "._")
         except (OSError, ValueError):
             return [self]
         if not names:
             raise self.error("is a directory that holds no file")
+        if partition := next((name for name in names if "=" in name and (self.path / name).is_dir()), ""):
+            hint = "write its tables into one folder, or name each partition's folder as a source of its own"
+            raise self.error(f"is partitioned as Hive does ({partition}/), and that isn't read", hint)
         return [replace(self, path=self.path / name, name=f"{self.name}/{name}") for name in names]
 
 

@@ -1,11 +1,18 @@
-"""What an ID may be, and how mistakes are gathered."""
+"""What an ID may be, and how mistakes are gathered.
+
+An ID can be sent or not (`literal_fault`). One that can may still be nobody's: a wildcard, a comment behind an ID, a
+pattern where none is unfolded, what a spreadsheet made of digits. Taken as it stands it would select nothing, or keep
+nothing, without a word; so it is refused, unless the source says that its IDs are literal.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeAlias
 
 from bulkstate.errors import InputError, Problem
+from bulkstate.pairs.patterns import unfold
 
 LONGEST_ID: Final = 65_536
 """Most characters of an ID: nothing real comes near, and a file of one endless line is told at once."""
@@ -13,19 +20,57 @@ LONGEST_ID: Final = 65_536
 SHOWN: Final = 20
 """How many mistakes of one list or file are shown. The rest is counted."""
 
+Fault: TypeAlias = Callable[[str], str | None]
+"""Why something isn't an ID, in words that follow "the ID"; None if it is one."""
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _SUSPECT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff,]|^\s|\s\Z|^\Z")
 
+_SPREADSHEET = re.compile(r"[+-]?[0-9](\.[0-9]+)?[Ee][+-][0-9]{2,}|#(N/A|REF!|NAME\?|DIV/0!|VALUE!|NUM!|NULL!)")
+_DOUBTFUL = re.compile(rf"[*?]|\s#|\A({_SPREADSHEET.pattern})\Z")
+_BRACE = re.compile(r"[{}]")
+_MEANT: Final = "if it is meant, say `ids: literal` beside the source"
 
-def fault(id_: str) -> str | None:
-    """Why the gateway can't be sent this ID, in words that follow "the ID"; None if it can.
+
+def literal_fault(id_: str) -> str | None:
+    """Why the gateway can't be sent this ID; None if it can.
 
     The call joins IDs by commas, without escape (docs/enos-api.md).
     """
     if _SUSPECT.search(id_) is None and len(id_) <= LONGEST_ID:
         return None
     return _reason(id_)
+
+
+def fault(id_: str) -> str | None:
+    """Why this isn't an ID, where patterns aren't unfolded."""
+    if wrong := literal_fault(id_) or _doubt(id_):
+        return wrong
+    if _BRACE.search(id_):
+        return f"{show(id_)} holds a brace, and only lists unfold patterns ({_MEANT})"
+    return None
+
+
+def pattern_fault(value: str) -> str | None:
+    """Why this is neither an ID nor a pattern of IDs such as `WTG{0001..2000}`."""
+    if _BRACE.search(value) is None:
+        return literal_fault(value) or _doubt(value)
+    try:
+        # The IDs of a pattern differ in digits only: the first one speaks for all.
+        return literal_fault(value) or _doubt(value) or literal_fault(unfold(value)[0])
+    except ValueError as error:
+        return f"{show(value)} {error} ({_MEANT})"
+
+
+def _doubt(id_: str) -> str | None:
+    if _DOUBTFUL.search(id_) is None:
+        return None
+    if _SPREADSHEET.fullmatch(id_):
+        return f"{show(id_)} is what a spreadsheet makes of a long number, or of an error ({_MEANT})"
+    if "*" in id_ or "?" in id_:
+        return f"{show(id_)} holds * or ?, and there are no wildcards ({_MEANT})"
+    return f"{show(id_)} holds a #, and a comment stands on a line of its own ({_MEANT})"
 
 
 def _reason(id_: str) -> str:

@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 from typing import BinaryIO, Final
 
 from bulkstate.selection.files import NamedFile
-from bulkstate.selection.lines import lines
 from bulkstate.selection.sources import STDIN, IdList, PairSource
+from bulkstate.selection.text import blocks
 
 _MAGIC: Final = {b"\x1f\x8b": ".gz", b"\x28\xb5\x2f\xfd": ".zst", b"PAR1": ".parquet"}
 
@@ -37,7 +37,9 @@ class Inputs(AbstractContextManager["Inputs"]):
         return self._files(NamedFile.of(source.file, source.where, source.field), column, ".txt")
 
     def tables(self, source: PairSource) -> list[NamedFile]:
-        """The files of single pairs, one at least. InputError as `lists`."""
+        """The files of single pairs, none if they stand in the configuration. InputError as `lists`."""
+        if source.file is None:
+            return []
         return self._files(NamedFile.of(source.file, source.where, source.field), source.asset_column, ".csv")
 
     def _files(self, file: NamedFile, column: str, otherwise: str) -> list[NamedFile]:
@@ -76,7 +78,7 @@ def _named(file: NamedFile, column: str, otherwise: str) -> NamedFile:
     """
     if file.kind == ".parquet":
         return file
-    first = next(lines(file), b"")
+    _, first = next(next(blocks(file)).lines())
     table = ".csv" if column.encode() in first else otherwise
     kind = ".ndjson" if first.lstrip().startswith(b"{") else table
     return replace(file, path=file.path.rename(file.path.with_name(f"stdin{kind}{file.compression}")))

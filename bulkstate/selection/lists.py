@@ -1,61 +1,81 @@
-"""A list of IDs, wherever it stands: in the configuration, in a text file, in a column of a table."""
+"""A list of IDs, wherever it stands: in the configuration, in a text file, in a column of a table.
+
+Patterns are unfolded, wherever they stand; a literal list takes every line and value as it is.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 
 from bulkstate.errors import InputError, Problem
 from bulkstate.pairs.patterns import unfold
 from bulkstate.selection.files import NamedFile
-from bulkstate.selection.ids import Mistakes, fault, show
-from bulkstate.selection.lines import lines
+from bulkstate.selection.ids import Fault, Mistakes, literal_fault, pattern_fault
 from bulkstate.selection.sources import IdList
+from bulkstate.selection.text import blocks
 
 
 def read_values(source: IdList) -> list[str]:
-    """The IDs that stand in the configuration, in order, patterns unfolded, duplicates included."""
+    """The IDs that stand in the configuration, in order, duplicates included. InputError with every mistake."""
     mistakes = Mistakes()
-    ids: list[str] = []
+    fault = _fault(source)
     for position, value in enumerate(source.values):
-        try:
-            unfolded = unfold(value)
-        except ValueError as error:
-            mistakes.add(f"the ID {show(value)} {error}", source.where, f"{source.field}[{position}]")
-            continue
-        # The IDs of a pattern differ in digits only: the first one speaks for all.
-        if wrong := fault(unfolded[0]):
+        if wrong := fault(value):
             mistakes.add(f"the ID {wrong}", source.where, f"{source.field}[{position}]")
-        ids += unfolded
     mistakes.refuse()
-    return ids
+    return _unfolded(source, source.values)
 
 
-def read_files(files: Sequence[NamedFile], column: str) -> list[str]:
+def read_files(source: IdList, files: Sequence[NamedFile], column: str) -> list[str]:
     """The IDs of all files together, duplicates included; `column` is what they are called in a table.
 
     InputError names every mistake's place (the first few, and how many more).
     """
     texts = [file for file in files if file.kind == ".txt"]
     tables = [file for file in files if file.kind != ".txt"]
-    ids = [id_ for file in texts for id_ in _read_text(file)]
+    fault = _fault(source)
+    ids = [id_ for file in texts for id_ in _read_text(file, fault, _is_comment(source))]
     if tables:
         # Polars takes a fifth of a second to import, which a run without tables needn't wait for.
         from bulkstate.selection.tables import read_columns
 
-        ids += read_columns(tables, (column,))[0].spelt_out()
-    return ids
+        ids += read_columns(tables, (column,), fault)[0].spelt_out()
+    return _unfolded(source, ids)
 
 
-def _read_text(file: NamedFile) -> list[str]:
-    """One ID a line, UTF-8, with or without a byte order mark or carriage returns."""
+def _fault(source: IdList) -> Fault:
+    return literal_fault if source.literal else pattern_fault
+
+
+def _is_comment(source: IdList) -> Callable[[str], bool]:
+    return (lambda line: False) if source.literal else (lambda line: line.startswith("#"))
+
+
+def _unfolded(source: IdList, values: Iterable[str]) -> list[str]:
+    if source.literal:
+        return list(values)
+    return list(chain.from_iterable(unfold(value) if "{" in value else (value,) for value in values))
+
+
+def _read_text(file: NamedFile, fault: Fault, is_comment: Callable[[str], bool]) -> list[str]:
+    """One ID a line, UTF-8, with or without a byte order mark or carriage returns. Empty lines may stand at the end."""
     mistakes = Mistakes()
     ids: list[str] = []
-    for number, line in enumerate(lines(file), 1):
+    empty: list[int] = []
+    for number, line in chain.from_iterable(block.lines() for block in blocks(file)):
         try:
-            id_ = line.removesuffix(b"\n").removesuffix(b"\r").decode()
+            id_ = line.decode()
         except UnicodeDecodeError:
             mistakes.add("the line isn't UTF-8", file.line(number), file.field)
             continue
+        if is_comment(id_):
+            continue
+        if not id_:
+            empty.append(number)
+            continue
+        while empty:
+            mistakes.add("the ID is empty", file.line(empty.pop(0)), file.field)
         if wrong := fault(id_):
             mistakes.add(f"the ID {wrong}", file.line(number), file.field)
         ids.append(id_)

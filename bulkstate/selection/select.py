@@ -15,6 +15,7 @@ from bulkstate.errors import InputError, Problem
 from bulkstate.model import IndexArray, Pair, Rectangle, Stage
 from bulkstate.pairs.relation import Relation, Selected, Unlisted
 from bulkstate.selection.column import Column
+from bulkstate.selection.ids import Mistakes, fault, literal_fault
 from bulkstate.selection.inputs import Inputs
 from bulkstate.selection.lists import read_files, read_values, refuse_empty
 from bulkstate.selection.sources import ASSET_ID, POINT_ID, BlockSource, Entry, IdList, PairSource, Source
@@ -76,7 +77,7 @@ def read_pairs(source: PairSource) -> tuple[Pair, ...]:
     with Inputs() as inputs:
         found = _read_pairs(source, inputs)
     if (rows := len(found.assets.codes)) > MOST_WITNESSES:
-        message = f"{source.file}: holds {rows:,} pairs, and each is read back: at most {MOST_WITNESSES:,}"
+        message = f"{source.name}: holds {rows:,} pairs, and each is read back: at most {MOST_WITNESSES:,}"
         raise InputError(Problem(message, source.where, source.field))
     return tuple(sorted(set(map(Pair, found.assets.spelt_out(), found.points.spelt_out()))))
 
@@ -127,16 +128,34 @@ def _read_block(source: BlockSource, inputs: Inputs) -> _BlockIds:
 
 def _read_list(source: IdList, inputs: Inputs, column: str) -> list[str]:
     column = source.column or column
-    ids = read_values(source) + read_files(inputs.lists(source, column), column)
+    ids = read_values(source) + read_files(source, inputs.lists(source, column), column)
     refuse_empty(source, ids)
     return ids
 
 
 def _read_pairs(source: PairSource, inputs: Inputs) -> _PairIds:
+    if source.values:
+        return _pairs_in_place(source)
     # Polars takes a fifth of a second to import, which a run without tables needn't wait for.
     from bulkstate.selection.tables import read_columns
 
-    return _PairIds(*read_columns(inputs.tables(source), (source.asset_column, source.point_column)))
+    columns = source.asset_column, source.point_column
+    found = _PairIds(*read_columns(inputs.tables(source), columns, literal_fault if source.literal else fault))
+    if not len(found.assets.codes) and not source.may_be_empty:
+        hint = "if that is as it should be, say `empty: allow` beside the source"
+        raise InputError(Problem(f"{source.name}: has no rows", source.where, source.field, hint))
+    return found
+
+
+def _pairs_in_place(source: PairSource) -> _PairIds:
+    mistakes, fault_of = Mistakes(), literal_fault if source.literal else fault
+    for position, pair in enumerate(source.values):
+        for id_ in pair:
+            if wrong := fault_of(id_):
+                mistakes.add(f"the ID {wrong}", source.where, f"{source.field}[{position}]")
+    mistakes.refuse()
+    assets, points = zip(*source.values, strict=True)
+    return _PairIds(Column.of(assets), Column.of(points))
 
 
 def _relations(targets: Mapping[Stage, _Target], found: Mapping[Source, _Found]) -> Iterator[Relation]:

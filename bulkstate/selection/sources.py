@@ -30,6 +30,7 @@ class IdList:
     where: str
     field: str
     column: str | None = None
+    literal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +48,30 @@ class BlockSource:
 
 @dataclass(frozen=True, slots=True)
 class PairSource:
-    """A table of single pairs, by the names of its columns; `file` may be a directory of tables, or `STDIN`."""
+    """Single pairs: those of `values`, or a table's, by the names of its columns; `file` may be a directory of tables,
+    or `STDIN`.
 
-    file: Path
+    `literal` as in a list. One that `may_be_empty` needs no rows.
+    """
+
+    file: Path | None
     where: str
     field: str
     asset_column: str = ASSET_ID
     point_column: str = POINT_ID
+    literal: bool = False
+    may_be_empty: bool = False
+    values: tuple[tuple[str, str], ...] = ()
 
     @property
     def entry(self) -> str:
         """Which entry of `where` it is, for people."""
         return _entry(self)
+
+    @property
+    def name(self) -> str:
+        """What is read, for people."""
+        return self.field if self.file is None else str(self.file)
 
 
 def _entry(source: IdList | PairSource) -> str:

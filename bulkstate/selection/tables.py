@@ -17,7 +17,7 @@ from bulkstate.errors import InputError
 from bulkstate.selection import csv_rows, ndjson_rows, parquet_rows
 from bulkstate.selection.column import Column
 from bulkstate.selection.files import NamedFile
-from bulkstate.selection.ids import Mistakes, fault, show
+from bulkstate.selection.ids import Fault, Mistakes, show
 
 NO_ID: Final = 2**32 - 1
 """Stands for a missing ID."""
@@ -30,27 +30,31 @@ class Format(Protocol):
         """The named columns as text, in one or more parts; null where there is no ID. InputError if that can't be."""
         ...
 
-    def find_mistakes(self, file: NamedFile, names: Sequence[str]) -> Mistakes:
+    def find_mistakes(self, file: NamedFile, names: Sequence[str], fault: Fault) -> Mistakes:
         """Read again, slowly, now that something is known to be wrong: what, and where. InputError likewise."""
         ...
 
 
-FORMATS: Final[Mapping[str, Format]] = {".csv": csv_rows, ".ndjson": ndjson_rows, ".parquet": parquet_rows}
+FORMATS: Final[Mapping[str, Format]] = {
+    ".csv": csv_rows,
+    ".tsv": csv_rows,
+    ".ndjson": ndjson_rows,
+    ".jsonl": ndjson_rows,
+    ".parquet": parquet_rows,
+}
 """By the kind of file."""
 
 
-def read_columns(files: Sequence[NamedFile], names: Sequence[str]) -> tuple[Column, ...]:
-    """The named columns of all files together, whatever other columns there are.
+def read_columns(files: Sequence[NamedFile], names: Sequence[str], fault: Fault) -> tuple[Column, ...]:
+    """The named columns of all files together, whatever other columns there are; `fault` says what is no ID.
 
     InputError names the file, and the line or row where there is one, if a file can't be read, a column is missing or
-    there twice, a row isn't like the header, an ID isn't text or can't be sent, or there is no row at all.
+    there twice, a row isn't like the header, an ID isn't text or is at fault.
     """
     coders = [_Coder(name) for name in names]
-    parts = [_read(file, coders) for file in files]
-    _refuse_faults(files, parts, coders)
+    parts = [_read(file, coders, fault) for file in files]
+    _refuse_faults(files, parts, coders, fault)
     frame = pl.concat(parts)
-    if not len(frame):
-        raise files[0].error("has no rows")
     return tuple(Column(coder.ids(), frame[coder.name].to_numpy()) for coder in coders)
 
 
@@ -74,15 +78,15 @@ class _Coder:
         return [id_ or "" for id_ in self._categories]
 
 
-def _read(file: NamedFile, coders: Sequence[_Coder]) -> pl.DataFrame:
+def _read(file: NamedFile, coders: Sequence[_Coder], fault: Fault) -> pl.DataFrame:
     file.open().close()
     names = [coder.name for coder in coders]
     parts = [pl.DataFrame(schema=dict.fromkeys(names, pl.UInt32))]
     try:
         for frame in _format(file).frames(file, names):
-            parts += frame.select(coder.codes for coder in coders).collect_batches(maintain_order=False)
+            parts += frame.select(coder.codes for coder in coders).collect_batches(maintain_order=True)
     except (PolarsError, PanicException, OSError) as error:
-        raise _explained(file, names, str(error).strip().split("\n", 1)[0]) from None
+        raise _explained(file, names, fault, str(error).strip().split("\n", 1)[0]) from None
     return pl.concat(parts)
 
 
@@ -92,19 +96,21 @@ def _format(file: NamedFile) -> Format:
     return FORMATS[file.kind]
 
 
-def _refuse_faults(files: Sequence[NamedFile], parts: Sequence[pl.DataFrame], coders: Sequence[_Coder]) -> None:
-    """InputError for the first file with a row that holds no ID, or one that can't be sent."""
+def _refuse_faults(
+    files: Sequence[NamedFile], parts: Sequence[pl.DataFrame], coders: Sequence[_Coder], fault: Fault
+) -> None:
+    """InputError for the first file with a row that holds no ID, or one that is at fault."""
     for coder in coders:
         faulty = [code for code, id_ in enumerate(coder.ids()) if fault(id_)]
         for file, part in zip(files, parts, strict=True):
             if np.isin(part[coder.name].to_numpy(), [NO_ID, *faulty]).any():
-                raise _explained(file, [coder.name for coder in coders], "it holds something that is no ID")
+                raise _explained(file, [coder.name for coder in coders], fault, "it holds something that is no ID")
 
 
-def _explained(file: NamedFile, names: Sequence[str], otherwise: str) -> InputError:
+def _explained(file: NamedFile, names: Sequence[str], fault: Fault, otherwise: str) -> InputError:
     """The mistakes of a file, each with its place; if none is found, what is known of it: `otherwise`."""
     try:
-        _format(file).find_mistakes(file, names).refuse()
+        _format(file).find_mistakes(file, names, fault).refuse()
     except InputError as error:
         return error
     except (PolarsError, PanicException, OSError):

@@ -95,7 +95,20 @@ limits = st.builds(
 ) | st.builds(config.Limits, st.just(("auto",)), share=st.integers(1, 100).map(Share))
 retries = st.tuples(times, times).map(lambda two: RetryPolicy(5, min(two), max(two)))
 guards = st.none() | st.integers(1, 10**12)
-witnesses = paths.map(lambda name: PairSource(Path("/data") / f"{name}.csv", "the run's settings:1", "verify.witness"))
+tables = paths.map(lambda name: PairSource(Path("/data") / f"{name}.csv", "the run's settings:1", "verify.witness"))
+in_place = st.lists(st.tuples(lines, lines), min_size=1, max_size=3).map(tuple)
+witnesses = (
+    tables
+    | st.builds(replace, tables, file=st.none(), values=in_place)
+    | st.builds(
+        lambda table, column, may_be_empty: replace(
+            table, field=f"{table.field}.pairs", point_column=column, literal=True, may_be_empty=may_be_empty
+        ),
+        tables,
+        lines,
+        st.booleans(),
+    )
+)
 settings = st.builds(
     Settings,
     version=st.just(1),

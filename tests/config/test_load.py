@@ -28,10 +28,13 @@ gateway:
 delete:
   - pipeline: p
     stages: [s]
-    where: [{assets: "A{1..9}", points: [P1, 'P2']}]
+    where:
+      - {assets: "A{1..9}", points: [P1, 'P2'], ids: checked}
+      - {pairs: p.tsv, columns: {asset: device, point: measure}, ids: literal, empty: allow}
     keep: ../do-not-touch.csv
     unlisted: may_delete
     columns: {asset: device, point: measure}
+    ids: checked
 plan: {effort: thorough}
 limits: {pairs_per_request: 5_000, bytes_per_request: 512KiB, rate: [600/30s, auto], concurrency: 4, share: 80%}
 retry: {attempts: 3, first_delay: 1s, max_delay: 1.5min, split: false, budget: 10%, outage: 2h}
@@ -39,6 +42,16 @@ safety: {max_pairs: 50_000_000, max_requests: 20_000, require_paused: false, sta
 verify: {sample: 2000, witness: data/witnesses.csv}
 report: {json: out/report.json}
 """
+
+
+def test_pairs_may_stand_in_place(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, GOOD + 'verify: {witness: [[A1, P1], ["A 2", "0x1F"]]}\n')
+    witness = settings.verify.witness
+    assert witness is not None
+    assert (witness.file, witness.values) == (None, (("A1", "P1"), ("A 2", "0x1F")))
+    kept = config.from_document(config.to_document(settings), ENVIRON).verify.witness
+    assert kept is not None
+    assert (kept.file, kept.values) == (None, witness.values)
 
 
 def test_what_is_there_and_what_it_stands_for_where_it_is_not(tmp_path: Path) -> None:
@@ -63,6 +76,45 @@ def test_auto_is_what_is_meant_where_nothing_is_said(tmp_path: Path) -> None:
     assert (settings.limits.concurrency, settings.limits.share.part) == ("auto", 0.8)
 
 
+def test_sources_say_how_they_are_read(tmp_path: Path) -> None:
+    text = GOOD[: GOOD.index("    where:")] + (
+        "    columns: {asset: device}\n"
+        "    ids: literal\n"
+        "    keep: {pairs: keep.tsv, ids: checked, empty: allow}\n"
+        "    where:\n"
+        "      - {pairs: a.jsonl, columns: {point: measure}}\n"
+        "      - {pairs: b.csv, empty: allow, ids: checked}\n"
+        "      - {assets: a.tsv, points: [p], columns: {asset: x, point: y}, ids: checked}\n"
+        "      - {assets: a.tsv, points: [p]}\n"
+        "verify: {witness: {pairs: w.csv, columns: {asset: x}}}\n"
+        "limits: {rate: 1/s}\n"
+    )
+    settings = loaded(tmp_path, text)
+    (entry,) = settings.delete
+    one, two, three, four = entry.where
+    assert isinstance(one, PairSource)
+    assert isinstance(two, PairSource)
+    assert isinstance(three, BlockSource)
+    assert isinstance(four, BlockSource)
+    assert entry.keep is not None
+    assert settings.verify.witness is not None
+    tables = (one, two, entry.keep, settings.verify.witness)
+    assert [(each.asset_column, each.point_column, each.literal, each.may_be_empty) for each in tables] == [
+        ("device", "measure", True, False),
+        ("device", "point_id", False, True),
+        ("device", "point_id", False, True),
+        ("x", "point_id", False, False),
+    ]
+    lists = (three.assets, three.points, four.assets, four.points)
+    assert [(each.column, each.literal) for each in lists] == [
+        ("x", False),
+        ("y", False),
+        ("device", True),
+        (None, True),
+    ]
+    assert entry.keep.field == "delete[0].keep.pairs"
+
+
 def test_selections_keep_their_place(tmp_path: Path) -> None:
     (entry,) = loaded(tmp_path, GOOD).delete
     where = f"{tmp_path}/config.yaml"
@@ -77,10 +129,12 @@ def test_every_key_that_is_built(tmp_path: Path) -> None:
     settings = loaded(tmp_path, WHOLE)
     (entry,) = settings.delete
     keep = PairSource(
-        tmp_path / "../do-not-touch.csv", f"{tmp_path}/config.yaml:13", "delete[0].keep", "device", "measure"
+        tmp_path / "../do-not-touch.csv", f"{tmp_path}/config.yaml:15", "delete[0].keep", "device", "measure"
     )
-    (block,) = entry.where
+    block, pairs = entry.where
     assert isinstance(block, BlockSource)
+    assert isinstance(pairs, PairSource)
+    assert (pairs.literal, pairs.may_be_empty) == (True, True)
     assert (block.assets.column, block.points.column) == ("device", "measure")
     assert (entry.keep, entry.unlisted) == (keep, Unlisted.MAY_DELETE)
     auth = AppKey(SecretReference("ENOS_APP_KEY"), SecretReference("ENOS_APP_SECRET"), Style.BEARER, "")
@@ -88,7 +142,7 @@ def test_every_key_that_is_built(tmp_path: Path) -> None:
     assert settings.limits == config.Limits((Rate(600, 30.0), "auto"), 5_000, 512 << 10, 4, Share(80))
     assert settings.retry == RetryPolicy(3, 1.0, 90.0, False, 0.1, 7200.0)
     assert settings.safety == config.Safety(50_000_000, 20_000, False, 2700.0)
-    witness = PairSource(tmp_path / "data/witnesses.csv", f"{tmp_path}/config.yaml:20", "verify.witness")
+    witness = PairSource(tmp_path / "data/witnesses.csv", f"{tmp_path}/config.yaml:23", "verify.witness")
     assert settings.verify == config.Verify(2000, witness)
     assert settings.report == config.ReportFiles(tmp_path / "out/report.json")
 

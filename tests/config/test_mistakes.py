@@ -260,6 +260,16 @@ WRONG = [
         "config.yaml:10: delete[0].where[0]: holds two: expected assets and points, or pairs alone",
     ),
     (
+        BLOCK,
+        "{assets: [a], points: [p], empty: allow}",
+        "config.yaml:10: delete[0].where[0].empty: is for pairs: a block without an asset or a point is a mistake",
+    ),
+    (
+        BLOCK,
+        "{assets: [a], points: [p], ids: literally}",
+        "config.yaml:10: delete[0].where[0].ids: expected checked or literal (did you mean literal?)",
+    ),
+    (
         "points.txt",
         "points.xlsx",
         "config.yaml:10: delete[0].where[0].points: "

@@ -147,7 +147,7 @@ async def test_a_signed_delete_asks_for_a_token_first() -> None:
     encryption = sha256(b"canary-app-key1572574909697canary-app-secret").hexdigest()
     assert asked.line == "POST /enos/apim-token-service/v2.0/token/get HTTP/1.1"
     assert asked.body == (
-        f'{{"appKey":"canary-app-key","encryption":"{encryption}","timestamp":"1572574909697"}}'.encode()
+        f'{{"appKey":"canary-app-key","encryption":"{encryption}","timestamp":1572574909697}}'.encode()
     )
     assert not {"authorization", "apim-accesstoken"} & asked.headers.keys()
     parameters = f"actiondeleteorgId{ORG}".encode()

@@ -249,8 +249,12 @@ async def test_a_throttled_refresh_is_not_followed_by_another_call() -> None:
         (refusal(1002), Answer.CREDENTIALS, "token service: not today"),
         (refusal(1003), Answer.CREDENTIALS, "token service: not today"),
         (refusal(1202), Answer.CREDENTIALS, "token service: not today"),
-        (token_answer("tok\r\nX-Evil: 1"), Answer.UNAVAILABLE, "token service: SUCCESS"),
-        (token_answer("tok-1", 0), Answer.UNAVAILABLE, "token service: SUCCESS"),
+        (
+            token_answer("tok\r\nX-Evil: 1"),
+            Answer.UNAVAILABLE,
+            "token service: status 0, but its data can't be read: SUCCESS",
+        ),
+        (token_answer("tok-1", 0), Answer.UNAVAILABLE, "token service: status 0, but its data can't be read: SUCCESS"),
     ],
 )
 async def test_without_a_token_no_call_goes_out(token_reply: bytes, answer: Answer, message: str) -> None:

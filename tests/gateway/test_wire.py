@@ -52,7 +52,7 @@ def test_the_token_service_is_asked_with_a_digest_of_the_secret() -> None:
     encryption = sha256(b"key1572574909697secret").hexdigest()
     got = wire.get_token("key", "secret", 1572574909697)
     assert (got.method, got.path, got.query) == ("POST", "/apim-token-service/v2.0/token/get", ())
-    assert got.body == f'{{"appKey":"key","encryption":"{encryption}","timestamp":"1572574909697"}}'.encode()
+    assert got.body == f'{{"appKey":"key","encryption":"{encryption}","timestamp":1572574909697}}'.encode()
     refreshed = wire.refresh_token("key", "secret", 1572574909697, "tok")
     assert refreshed.path == "/apim-token-service/v2.0/token/refresh"
     assert orjson.loads(refreshed.body) == orjson.loads(got.body) | {"accessToken": "tok"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -44,7 +45,7 @@ async def followed(world: World, settings: Settings, directory: Path, audience: 
     gate = Gate(Pacer(settings.windows), wall)
     api = ScriptedApi(world, gate)
     with create(directory, world.plan) as journal:
-        course = Course(audience, journal, directory, gate, wall, anyio.current_time)
+        course = Course(audience, journal, partial(control.tell, directory), gate, wall, anyio.current_time)
         status = StatusWatch(Reads(api, gate, settings.retry, lambda: 0.5), pipelines_of(world.plan))
         equipment = Equipment(api, gate, status, journal, course, lambda: 0.5, wall)
         pace = Pace(settings.workers, settings.retry)

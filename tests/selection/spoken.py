@@ -28,6 +28,11 @@ def pairs(file: Path) -> PairSource:
     return PairSource(file, WHERE, f"{FIELD}.pairs")
 
 
+def pairs_in_place(*values: tuple[str, str], literal: bool = False) -> PairSource:
+    """Pairs that stand in the configuration."""
+    return PairSource(None, WHERE, f"{FIELD}.pairs", literal=literal, values=values)
+
+
 def one(*sources: Source) -> Relation:
     """The relation of a single stage."""
     (relation,) = select([Entry("pipe", ("stage",), sources)])

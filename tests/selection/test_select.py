@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from bulkstate.errors import InputError
 from bulkstate.model import Pair, Stage
 from bulkstate.selection import Entry, read_pairs, select
 from tests.selection.conftest import Write
-from tests.selection.spoken import FIELD, WHERE, block, complaints, ids, one, pairs, target
+from tests.selection.spoken import FIELD, WHERE, block, complaints, ids, one, pairs, pairs_in_place, target
 
 PAIRS = "asset_id,point_id\na,p\nb,q\na,p\n"
 
@@ -38,6 +39,15 @@ def test_blocks_and_pairs_of_one_stage_share_dictionaries(write: Write) -> None:
     assert relation.duplicates == 1
 
 
+def test_pairs_in_place_are_those_of_a_table(write: Write) -> None:
+    in_place = one(pairs_in_place(("a", "p"), ("b", "q"), ("a", "p")))
+    table = one(pairs(write("pairs.csv", PAIRS)))
+    assert (in_place.assets, in_place.points, in_place.duplicates) == (table.assets, table.points, table.duplicates)
+    assert target(in_place) == target(table) == {("a", "p"), ("b", "q")}
+    assert target(one(pairs_in_place(("a*", "p"), literal=True))) == {("a*", "p")}
+    assert read_pairs(pairs_in_place(("b", "q"), ("a", "p"))) == (Pair("a", "p"), Pair("b", "q"))
+
+
 def test_entries_for_one_stage_are_merged_and_stages_sorted() -> None:
     entries = [Entry("y", ("B", "A"), (block("a", "p"),)), Entry("x", ("C",), (block("a", "p"),))]
     relations = select([*entries, Entry("y", ("A",), (block("b", "q"),))])
@@ -50,8 +60,62 @@ def test_text_lists(write: Write) -> None:
     assert one(block(ids("c", file=assets), "p")).assets == ("a", "b", "c", "風")
 
 
-def test_braces_in_a_file_are_just_braces(write: Write) -> None:
-    assert one(block(ids(file=write("a.txt", "T{1..3}\n")), "p")).assets == ("T{1..3}",)
+def test_patterns_are_unfolded_wherever_a_list_stands(write: Write) -> None:
+    text, table = write("a.txt", "T{1..3}\nU\n"), write("a.csv", "asset_id\nV{08..10}\n")
+    assert one(block(ids("W{1..2}", file=text), "p")).assets == ("T1", "T2", "T3", "U", "W1", "W2")
+    assert one(block(ids(file=table), "p")).assets == ("V08", "V09", "V10")
+
+
+def test_comments_and_empty_lines_at_the_end_are_no_ids(write: Write) -> None:
+    text = write("a.txt", "# pumps\na\n#b\nc#d\n\n# that's all\n\n")
+    assert one(block(ids(file=text), "p")).assets == ("a", "c#d")
+
+
+DOUBTFUL = {
+    "a #1": "holds a #, and a comment stands on a line of its own",
+    "a*": "holds * or ?, and there are no wildcards",
+    "a?b": "holds * or ?, and there are no wildcards",
+    "a{b}": "a brace",
+    "a{1-3}": "a brace",
+    "1E+05": "is what a spreadsheet makes of a long number",
+    "1.23457E+11": "is what a spreadsheet makes of a long number",
+    "1e-07": "is what a spreadsheet makes of a long number",
+    "#N/A": "is what a spreadsheet makes of a long number, or of an error",
+}
+
+
+@pytest.mark.parametrize(("id_", "why"), DOUBTFUL.items())
+def test_ids_that_nobody_means_are_refused_with_their_place(write: Write, id_: str, why: str) -> None:
+    table = write("pairs.csv", f"asset_id,point_id\na,p\n{id_},p\n")
+    (in_place,) = complaints(block(ids("a", id_), "p"))
+    (in_list,) = complaints(block(ids(file=table), "p"))
+    (in_pairs,) = complaints(pairs(table))
+    assert in_place.startswith(f"{WHERE}: {FIELD}.assets[1]: ")
+    assert in_list.startswith(f"{table}:3: ")
+    assert in_pairs.startswith(f"{table}:3: ")
+    for message in (in_place, in_list, in_pairs):
+        assert why in message
+        assert "`ids: literal`" in message
+
+
+@pytest.mark.parametrize("id_", [*DOUBTFUL, "# a", "a{1..3}", "5E10", "a#b", "ns=2;s=x", "{", "}{"])
+def test_a_literal_source_takes_ids_as_they_stand(write: Write, id_: str) -> None:
+    table, text = write("pairs.csv", f"asset_id,point_id\n{id_},p\n"), write("list.txt", f"{id_}\n\n")
+    values, file = replace(ids(id_), literal=True), replace(ids(file=text), literal=True)
+    assert one(block(values, "p")).assets == (id_,)
+    assert one(block(file, "p")).assets == (id_,)
+    assert target(one(replace(pairs(table), literal=True))) == {(id_, "p")}
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.tsv"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_the_separator_is_what_yields_the_columns(write: Write, name: str, separator: str) -> None:
+    rows = [("n;o", "asset_id", "po,int"), ("1", "a", "p"), ("2", 'b"', "q")]
+    text = "".join(
+        separator.join(f'"{field}"' if "," in field or ";" in field else field for field in row) + "\n" for row in rows
+    )
+    source = replace(pairs(write(name, text)), point_column="po,int")
+    assert target(one(source)) == {("a", "p"), ('b"', "q")}
 
 
 def test_csv_lists_find_their_column(write: Write) -> None:
@@ -89,7 +153,7 @@ def test_csv_gives_back_what_was_written(rows: list[tuple[str, str]], tmp_path_f
         f'"{asset.replace(chr(34), chr(34) * 2)}","{point.replace(chr(34), chr(34) * 2)}"' for asset, point in rows
     )
     path.write_text("\n".join(["asset_id,point_id", *quoted]) + "\n", encoding="utf-8")
-    relation = one(pairs(path))
+    relation = one(replace(pairs(path), literal=True))
     assert target(relation) == set(rows)
     assert relation.duplicates == len(rows) - len(set(rows))
 
@@ -125,6 +189,14 @@ def test_bad_ids_in_place(id_: str, why: str) -> None:
     assert line.startswith(f"{WHERE}: {FIELD}.assets[1]: the ID ")
     assert why in line
     assert len(line) < 300
+
+
+def test_bad_pairs_in_place() -> None:
+    assert complaints(pairs_in_place(("a", "p"), ("b,c", "p"), ("d", "q*"))) == [
+        f"{WHERE}: {FIELD}.pairs[1]: the ID 'b,c' holds a comma, by which the gateway separates IDs",
+        f"{WHERE}: {FIELD}.pairs[2]: the ID 'q*' holds * or ?, and there are no wildcards "
+        "(if it is meant, say `ids: literal` beside the source)",
+    ]
 
 
 def test_all_mistakes_of_all_sources_are_told(write: Write) -> None:
@@ -185,14 +257,26 @@ def test_an_asset_may_be_called_like_its_column(write: Write) -> None:
     ("content", "why"),
     [
         ("", "the file is empty"),
-        ("\n", "has no column asset_id"),
+        ("\n", "has no column asset_id: its first line is empty (it must name the columns)"),
         ("asset_id,point_id\n", "has no rows"),
         ("asset_id,point_id", "has no rows"),
         ("asset_id,point\na,p\n", "has no column point_id; its columns are 'asset_id', 'point'"),
-        ("asset_id;point_id\na;p\n", "has no column asset_id; its columns are 'asset_id;point_id'"),
+        (
+            "asset_id|point_id\na|p\n",
+            "has no column asset_id; its columns are 'asset_id|point_id' (the first line must",
+        ),
+        ("assetId,Point-ID\na,p\n", "(rename it, or write `columns: {asset: assetId, point: Point-ID}` beside the"),
+        ("asset_id, point_id\na,p\n", "its columns are 'asset_id', ' point_id' (take the space out of ' point_id')"),
+        ("sep=;\nasset_id;point_id\na;p\n", "begins with Excel's line sep=, not with the names of its columns"),
+        ("sep=,\nasset_id,point_id\na,p\n", "begins with Excel's line sep=, not with the names of its columns"),
         ("asset_id,point_id,asset_id\na,p,a\n", "has the column asset_id twice"),
         (b"\x7fELF\x00\x01", "is binary"),
-        ("asset_id,point_id\na,p\n".encode("utf-16"), "is binary"),
+        ("asset_id,point_id\na,p\n".encode("utf-16"), "is UTF-16, as Excel's “Unicode text” is"),
+        ("asset_id,point_id\na,p\n".encode("utf-16-le"), "is UTF-16, as Excel's “Unicode text” is"),
+        ("asset_id,point_id\na,p\n".encode("utf-32"), "is UTF-32"),
+        (b"PK\x03\x04", "is a ZIP archive or an Excel workbook"),
+        (b"PAR1", "is Parquet, and UTF-8 text is needed (let its name end in .parquet)"),
+        (b"\x1f\x8b\x08", "is gzip, and UTF-8 text is needed (let its name end in .gz)"),
         (b"asset_id,point_id\n" + bytes(range(1, 256)), "isn't UTF-8"),
     ],
 )
@@ -226,7 +310,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         "is a directory that holds no file",
         "isn't a regular file",
         "isn't a possible file name",
-        "isn't a kind of table that is known (known are .csv, .ndjson, .parquet, and .txt for a list)",
+        "isn't a kind of table that is known (known are .csv, .tsv, .ndjson, .jsonl, .parquet, and .txt for a list)",
         "there is no such file",
     ]
 

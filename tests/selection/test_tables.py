@@ -152,9 +152,9 @@ def test_bad_ids_are_named_with_their_row(tmp_path: Path) -> None:
     frame = TABLE.with_columns(asset_id=pl.Series(["a", "b", None, " c"]), point_id=pl.Series(["p", "", "q", "q"]))
     path = table(tmp_path / "x.parquet", frame)
     assert complaints(pairs(path)) == [
-        f"{path}: row 3 (in row group 2): {FIELD}.pairs: the asset_id is missing (null)",
-        f"{path}: row 4 (in row group 2): {FIELD}.pairs: the asset_id ' c' begins or ends with a space",
-        f"{path}: row 2 (in row group 1): {FIELD}.pairs: the point_id is empty",
+        f"{path}: row 3: {FIELD}.pairs: the asset_id is missing (null)",
+        f"{path}: row 4: {FIELD}.pairs: the asset_id ' c' begins or ends with a space",
+        f"{path}: row 2: {FIELD}.pairs: the point_id is empty",
     ]
 
 
@@ -234,8 +234,7 @@ def test_compressed_files_that_are_cut_off(tmp_path: Path, kind: str, compressio
 
 def test_what_only_says_that_it_is_compressed(write: Write) -> None:
     (message,) = complaints(pairs(write("x.csv.gz", "asset_id,point_id\na,p\n")))
-    assert "x.csv.gz:1: " in message
-    assert "cut off or damaged: Not a gzipped file" in message
+    assert "x.csv.gz: is called .gz, and holds no gzip data (take .gz off its name if it isn't compressed)" in message
     (message,) = complaints(pairs(write("x.parquet.gz", gzip.compress(b"PAR1"))))
     assert "Parquet is compressed inside (unpack .gz first)" in message
 

@@ -3,7 +3,20 @@
 `Record` reads it, from any process and while a run writes it; `Journal` is the one that writes.
 """
 
-from bulkstate.disk.journal.record import RESUMED, RETRIED, Ending, Record, RunFacts, Session, sent_history
+from bulkstate.disk.journal.chain import Head
+from bulkstate.disk.journal.record import (
+    RESUMED,
+    RETRIED,
+    Agreement,
+    Deadline,
+    Ending,
+    Input,
+    Pause,
+    Record,
+    RunFacts,
+    Session,
+    sent_history,
+)
 from bulkstate.disk.journal.tables import FILE_NAME, FORMAT, existing
 from bulkstate.disk.journal.writing import Hop, Journal, WriterThread, inline, make_run_directory
 
@@ -12,9 +25,14 @@ __all__ = [
     "FORMAT",
     "RESUMED",
     "RETRIED",
+    "Agreement",
+    "Deadline",
     "Ending",
+    "Head",
     "Hop",
+    "Input",
     "Journal",
+    "Pause",
     "Record",
     "RunFacts",
     "Session",

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from bulkstate.disk import plan_tables
 from bulkstate.disk.database import check_rows, closed_on_error, connect_to_read
-from bulkstate.disk.journal.tables import FORMAT, TABLES, existing, reading
+from bulkstate.disk.journal import chain
+from bulkstate.disk.journal.chain import Head
+from bulkstate.disk.journal.tables import CHAINED, FORMAT, existing, reading, tables_of
 from bulkstate.gateway.wire import Code
 from bulkstate.model import (
     Answer,
@@ -54,6 +56,8 @@ class RunFacts:
     """What a run is, settled when it is made. `configuration` is a JSON document, with secrets as references.
 
     `gateway` is the address, `organisation` whose pipelines are meant; `version` is that of bulkstate.
+    `target` is the digest of what is deleted, whatever the cover, `approval` that of all that was agreed to; empty if
+    nobody made them.
     """
 
     name: str
@@ -62,6 +66,8 @@ class RunFacts:
     organisation: str
     configuration: str
     version: str
+    target: str = ""
+    approval: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +89,58 @@ class Session:
     ending: Ending | None
 
 
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A file that the plan was made of, as it was then. `rows` is None where nobody counts such."""
+
+    path: str
+    size: int
+    sha256: str
+    rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Somebody agreed to the plan: `how`, with `--yes` or at the terminal, and `by` whom, as far as that is known."""
+
+    at: float
+    how: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A pipeline was paused for the run, `by` whom; its `status` was that before."""
+
+    at: float
+    pipeline: str
+    by: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """The run has to be done `at` UNIX seconds; `words` are what was asked for."""
+
+    at: float
+    words: str
+
+
 class Record:
     """A run's journal, to be read. Use as a context manager, or `close` it."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
+        self._tables = tables_of(connection)
+        self._outcomes_checked = False
         self.path = path
 
     @classmethod
     def open(cls, directory: Path) -> Self:
         """The record of the run in `directory`, as it is now, also while another process writes it.
 
-        InputError where there is no journal, none that this version can read, or one whose plan was altered.
+        InputError where there is no journal, none that this version can read, or one whose plan was altered;
+        JournalDamaged where what was recorded lately isn't what was written.
         """
         path = existing(directory)
         with reading(path):
@@ -102,8 +148,9 @@ class Record:
             with closed_on_error(connection):
                 FORMAT.version_of(connection)
                 record = cls(connection, path)
-                check_rows(connection, *(table for table in TABLES if table != "outcome"))
+                check_rows(connection, *(table for table in record._tables if table != "outcome"))
                 record._check_plan()
+                record.verify_chain()
         return record
 
     def close(self) -> None:
@@ -132,14 +179,63 @@ class Record:
     def facts(self) -> RunFacts:
         """What the run is."""
         with reading(self.path):
-            query = "SELECT name, created_at, gateway, organisation, configuration, version FROM run"
-            return RunFacts(*self._connection.execute(query).fetchone())
+            name, created_at, gateway, organisation, configuration, version, _, *digests = self._connection.execute(
+                "SELECT * FROM run"
+            ).fetchone()
+            return RunFacts(name, created_at, gateway, organisation, configuration, version, *digests)
 
     @cached_property
     def plan(self) -> Plan:
         """The plan, as it was agreed to."""
         with reading(self.path):
             return plan_tables.read(self._connection)
+
+    @property
+    def head(self) -> Head | None:
+        """The chain's last link, and how many there are; None for a journal of format 2, which has no chain."""
+        if self.format < CHAINED:
+            return None
+        with reading(self.path):
+            return chain.read_head(self._connection)
+
+    def verify_chain(self, latest: int | None = chain.LATEST) -> None:
+        """JournalDamaged if one of so many links, all of them for None, isn't what the rows make it."""
+        if self.format >= CHAINED:
+            with reading(self.path):
+                columns = {name: ", ".join(table.columns) for name, table in self._tables.items()}
+                chain.verify(self._connection, columns, latest)
+
+    @cached_property
+    def format(self) -> int:
+        """The version of the journal's format."""
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        return int(version)
+
+    def inputs(self) -> tuple[Input, ...]:
+        """The files that the plan was made of."""
+        return tuple(Input(*row) for row in self._rows("input"))
+
+    def agreements(self) -> tuple[Agreement, ...]:
+        """Every time that somebody agreed, in order."""
+        return tuple(Agreement(*row) for row in self._rows("agreement"))
+
+    def pauses(self) -> tuple[Pause, ...]:
+        """The pipelines that were paused for the run, in order."""
+        return tuple(Pause(*row) for row in self._rows("pause"))
+
+    def deadline(self) -> Deadline | None:
+        """What the last session that had one had to be done by; None if none had."""
+        found = self._rows("deadline")
+        return Deadline(*found[-1][1:]) if found else None
+
+    def _rows(self, table: str) -> list[tuple[Any, ...]]:
+        """A small table's rows, in the order they were written; none where the journal's format hasn't that table."""
+        if table not in self._tables:
+            return []
+        columns = ", ".join(self._tables[table].columns)
+        with reading(self.path):
+            query = f"SELECT {columns} FROM {table} ORDER BY rowid"  # noqa: S608 - a table of ours
+            return self._connection.execute(query).fetchall()
 
     @property
     def agreed_at(self) -> float | None:
@@ -206,8 +302,8 @@ class Record:
         """Everything that was recorded, in order: the session's number and the outcome. A chunk's last one counts."""
         parts = {parent: tuple(parts) for parent, parts in groupby(self.parts(), lambda part: part.parent)}
         chunks = self.plan.requests + sum(map(len, parts.values()))
+        self._check_outcomes()
         with reading(self.path):
-            check_rows(self._connection, "outcome")
             for _, session, *values in self._connection.execute("SELECT * FROM outcome ORDER BY seq"):
                 outcome = _outcome(values, chunks)
                 if outcome.verdict is Verdict.SPLIT:
@@ -216,6 +312,7 @@ class Record:
 
     def verdicts(self) -> NDArray[np.int8]:
         """Every chunk's last verdict, by number: a place in `tuple(Verdict)`, or -1 without a record."""
+        self._check_outcomes()
         with reading(self.path):
             (parts,) = self._connection.execute("SELECT count(*) FROM part").fetchone()
             last = np.full(self.plan.requests + parts, _NO_RECORD, np.int8)
@@ -279,6 +376,13 @@ class Record:
         with reading(self.path):
             found = self._connection.execute(query).fetchone()
             return Verification(*found) if found else None
+
+    def _check_outcomes(self) -> None:
+        """Once: there may be a million of them, and not everybody who reads the journal needs them."""
+        if not self._outcomes_checked:
+            with reading(self.path):
+                check_rows(self._connection, "outcome")
+            self._outcomes_checked = True
 
     def _check_plan(self) -> None:
         (digest,) = self._connection.execute("SELECT digest FROM run").fetchone()

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from bulkstate.disk import plan_tables
 from bulkstate.disk.database import Format
 from bulkstate.errors import InputError, JournalNotWritable, Problem
 
 FILE_NAME: Final = "journal.sqlite"
-TABLES: Final = {
+_FORMAT_2: Final = {
     "run": """name TEXT NOT NULL, created_at REAL NOT NULL, gateway TEXT NOT NULL, organisation TEXT NOT NULL,
         configuration TEXT NOT NULL, version TEXT NOT NULL, digest TEXT NOT NULL""",
     "agreement": "at REAL NOT NULL",
@@ -35,8 +36,28 @@ TABLES: Final = {
     "verification": """seq INTEGER PRIMARY KEY, at REAL NOT NULL, sampled INTEGER NOT NULL, remaining INTEGER NOT NULL,
         witnesses INTEGER NOT NULL, witnesses_lost INTEGER NOT NULL""",
 }
-"""Times are UNIX seconds. A part's positions count among those of its parent. SQLite itself refuses to change or remove
-a row of any of these."""
+
+_FORMAT_3: Final = {
+    **_FORMAT_2,
+    "run": f"{_FORMAT_2['run']}, target TEXT NOT NULL, approval TEXT NOT NULL",
+    "agreement": "at REAL NOT NULL, how TEXT NOT NULL, by TEXT NOT NULL",
+    "input": "path TEXT NOT NULL, size INTEGER NOT NULL, sha256 TEXT NOT NULL, rows INTEGER",
+    "look": """seq INTEGER PRIMARY KEY, at REAL NOT NULL, after INTEGER NOT NULL, read INTEGER NOT NULL,
+        pipeline TEXT NOT NULL, stage TEXT NOT NULL, entry TEXT NOT NULL, asset TEXT NOT NULL, point TEXT NOT NULL,
+        state INTEGER""",
+    "pipeline_seen": """seq INTEGER PRIMARY KEY, at REAL NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL,
+        status TEXT NOT NULL""",
+    "pause": """seq INTEGER PRIMARY KEY, at REAL NOT NULL, pipeline TEXT NOT NULL, paused_by TEXT NOT NULL,
+        status TEXT NOT NULL""",
+    "deadline": "session INTEGER PRIMARY KEY REFERENCES session, at REAL NOT NULL, words TEXT NOT NULL",
+    "ending_reason": "session INTEGER PRIMARY KEY REFERENCES session, code TEXT NOT NULL, unread TEXT NOT NULL",
+    "requests_read": """verification INTEGER PRIMARY KEY REFERENCES verification, requests INTEGER NOT NULL,
+        of_requests INTEGER NOT NULL, requests_remaining INTEGER NOT NULL, at_most INTEGER NOT NULL""",
+    "link": "number INTEGER PRIMARY KEY, rows TEXT NOT NULL, hash TEXT NOT NULL",
+}
+"""Times are UNIX seconds. A part's positions count among those of its parent. A look was made before the first delete,
+or after the last one. Of a pipeline that was paused, `status` is what it was before. A column `seq` or `id` that is a
+key is numbered by SQLite itself, which refuses to change or remove a row of any of these tables."""
 
 _APPEND_ONLY: Final = """CREATE TRIGGER {table}_{action} BEFORE {action} ON {table}
     BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END"""
@@ -49,8 +70,51 @@ def _statements(tables: Mapping[str, str]) -> Iterator[str]:
             yield _APPEND_ONLY.format(table=table, action=action)
 
 
-FORMAT: Final = Format("a journal of bulkstate", 0x424B5354, {2: (*plan_tables.SCHEMA, *_statements(TABLES))})
+CHAINED: Final = 3
+"""The first format with a chain."""
+
+_TABLES: Final = {2: _FORMAT_2, 3: _FORMAT_3}
+
+FORMAT: Final = Format(
+    "a journal of bulkstate",
+    0x424B5354,
+    {version: (*plan_tables.SCHEMA, *_statements(tables)) for version, tables in _TABLES.items()},
+)
 """SQLite's header calls it BKST."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What is written of a table's rows: the columns that SQLite doesn't number itself, and their types."""
+
+    columns: tuple[str, ...]
+    kinds: tuple[str, ...]
+
+    def insert_into(self, table: str) -> str:
+        """The statement that writes a row."""
+        places = ", ".join("?" * len(self.columns))
+        return f"INSERT INTO {table} ({', '.join(self.columns)}) VALUES ({places})"  # noqa: S608 - a table of ours
+
+    def stored(self, row: Iterable[object]) -> tuple[object, ...]:
+        """A row as it is read back: numbers as their columns have them, and no more values than there are columns."""
+        fitting = zip(row, self.kinds, strict=False)
+        return tuple(_CASTS[kind](value) if value is not None else None for value, kind in fitting)
+
+
+_CASTS: Final[Mapping[str, Callable[[Any], object]]] = {"REAL": float, "INTEGER": int, "TEXT": str}
+
+
+def tables_of(connection: sqlite3.Connection) -> dict[str, Table]:
+    """The append-only tables of a journal, but for the chain's own."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return {name: _table(connection, name) for name in _TABLES[version] if name != "link"}
+
+
+def _table(connection: sqlite3.Connection, name: str) -> Table:
+    columns = connection.execute(f"PRAGMA table_info({name})")
+    written = [(column, kind) for _, column, kind, _, _, key in columns if not (key and column in ("seq", "id"))]
+    return Table(*map(tuple, zip(*written, strict=True)))
+
 
 _ADVICE: Final = {
     "FULL": "Free some space on that disk, then resume the run.",

@@ -7,25 +7,21 @@ from dataclasses import astuple
 from pathlib import Path
 from sqlite3 import Connection
 from threading import Lock
-from typing import Final, Protocol, Self, TypeAlias
+from typing import Final, Protocol, Self
 
 import anyio
 import anyio.to_thread
+import structlog
 
 from bulkstate.disk import plan_tables, small_file
 from bulkstate.disk.database import closed_on_error, connect_to_write, end_log, transaction
-from bulkstate.disk.journal.record import Ending, Record, RunFacts
+from bulkstate.disk.journal.chain import Head, Rows
+from bulkstate.disk.journal.record import Deadline, Ending, Input, Pause, Record, RunFacts
 from bulkstate.disk.journal.tables import FILE_NAME, FORMAT, writing
 from bulkstate.errors import InputError, JournalNotWritable, Problem, RunExists
 from bulkstate.model import Grant, Outcome, Pair, Part, Plan, Point, Stage, Use, Verification
 
 _TO_RESUME: Final = "To go on with it: bulkstate resume RUN_DIR. To start anew: name another run directory."
-_INSERT_OUTCOME: Final = "INSERT INTO outcome VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_INSERT_PART: Final = "INSERT INTO part VALUES (?, ?, ?, ?, ?, ?)"
-_INSERT_POINT: Final = "INSERT INTO point VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_INSERT_GRANT: Final = "INSERT INTO call_grant VALUES (NULL, ?, ?, ?)"
-
-Rows: TypeAlias = Sequence[tuple[object, ...]]
 
 
 class Hop(Protocol):
@@ -65,10 +61,13 @@ class Journal(Record):
         self._session = 0
         self._one_at_a_time = Lock()
         self._identity = _identity(path)
+        self._head = self.head
 
     @classmethod
-    def create(cls, directory: Path, plan: Plan, facts: RunFacts, *, hop: Hop | None = None) -> Self:
-        """A new journal in the existing `directory`, the whole plan on disk when this returns.
+    def create(
+        cls, directory: Path, plan: Plan, facts: RunFacts, inputs: Sequence[Input] = (), *, hop: Hop | None = None
+    ) -> Self:
+        """A new journal in the existing `directory`, the whole plan and what it was made of on disk when this returns.
 
         RunExists if there is one already; JournalNotWritable if it can't be written. `hop` is a `WriterThread` unless
         given.
@@ -79,9 +78,11 @@ class Journal(Record):
             connection = connect_to_write(path)
             with closed_on_error(connection), transaction(connection):
                 FORMAT.make(connection)
-                connection.execute("INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?)", (*astuple(facts), plan.digest))
                 plan_tables.write(connection, plan)
-        journal = cls(connection, path, hop or WriterThread())
+                journal = cls(connection, path, hop or WriterThread())
+                *known, target, approval = astuple(facts)
+                run = [(*known, plan.digest, target, approval)]
+                journal._head = journal._add({"run": run, "input": list(map(astuple, inputs))})
         journal.plan = plan  # what was just written needn't be read again
         return journal
 
@@ -94,6 +95,9 @@ class Journal(Record):
         with writing(path):
             journal = cls(connect_to_write(path), path, hop or WriterThread())
         journal.plan = plan  # what was just read and checked needn't be read again
+        if journal.head is None:
+            why = "an earlier bulkstate began it: what is changed in it afterwards can't be found"
+            structlog.get_logger().warning("this run's journal has no chain", format=journal.format, reason=why)
         return journal
 
     def close(self) -> None:
@@ -105,23 +109,31 @@ class Journal(Record):
         """Put outcomes on disk, with their parts, in one transaction. JournalNotWritable if that fails."""
         rows = [_row(self._session, outcome) for outcome in outcomes]
         parts = [_part_row(part) for outcome in outcomes for part in outcome.parts]
-        await self._hop(lambda: self._insert_all({_INSERT_OUTCOME: rows, _INSERT_PART: parts}))
+        await self._hop(lambda: self._write({"outcome": rows, "part": parts}))
 
     async def grant(self, grant: Grant) -> None:
         """Put a grant on disk. JournalNotWritable if that fails."""
-        await self._hop(lambda: self._insert(_INSERT_GRANT, [(grant.at, grant.calls, grant.spent)]))
+        await self._hop(lambda: self._insert("call_grant", astuple(grant)))
 
     async def used(self, use: Use) -> None:
         """Put on disk what somebody asked. JournalNotWritable if that fails."""
-        await self._hop(lambda: self._insert("INSERT INTO use VALUES (NULL, ?, ?, ?)", [astuple(use)]))
+        await self._hop(lambda: self._insert("use", astuple(use)))
 
     async def plot(self, point: Point) -> None:
         """Put a point of the run's course on disk. JournalNotWritable if that fails."""
-        await self._hop(lambda: self._insert(_INSERT_POINT, [astuple(point)]))
+        await self._hop(lambda: self._insert("point", astuple(point)))
 
-    def agree(self, at: float) -> None:
+    def agree(self, at: float, how: str = "", by: str = "") -> None:
         """Somebody agreed to the plan."""
-        self._insert("INSERT INTO agreement VALUES (?)", [(at,)])
+        self._insert("agreement", (at, how, by))
+
+    def paused(self, pause: Pause) -> None:
+        """A pipeline is paused for the run."""
+        self._insert("pause", astuple(pause))
+
+    def set_deadline(self, deadline: Deadline) -> None:
+        """The session, which has begun, has to be done by then."""
+        self._insert("deadline", (self._session, *astuple(deadline)))
 
     @property
     def begun(self) -> bool:
@@ -140,35 +152,47 @@ class Journal(Record):
     def settle_grants(self, at: float) -> None:
         """What the process before was granted and may have spent is settled, as all of it (law 5)."""
         last = self.grants(at)[-1:]
-        self._insert(_INSERT_GRANT, [(at, 0, grant.calls) for grant in last])
+        self._insert("call_grant", *((at, 0, grant.calls) for grant in last))
 
     def begin(self, at: float) -> None:
         """A session starts: from here on chunks are sent."""
-        self._insert("INSERT INTO session (started_at) VALUES (?)", [(at,)])
+        self._insert("session", (at,))
         self._session = self.sessions[-1].number
 
     def finish(self, ending: Ending) -> None:
         """The session ends."""
-        row = (self._session, ending.at, ending.result, ending.reason, ending.exit_code)
-        self._insert("INSERT INTO ending VALUES (?, ?, ?, ?, ?)", [row])
+        self._insert("ending", (self._session, *astuple(ending)))
 
     def keep_witnesses(self, witnesses: Sequence[tuple[Stage, Pair]]) -> None:
         """These pairs outside the target have state, before the first delete."""
-        rows = [(stage.pipeline, stage.name, pair.asset, pair.point) for stage, pair in witnesses]
-        self._insert("INSERT OR IGNORE INTO witness VALUES (?, ?, ?, ?)", rows)
+        new = dict.fromkeys(witnesses).keys() - set(self.witnesses())
+        self._insert("witness", *(astuple(stage) + astuple(pair) for stage, pair in sorted(new)))
 
     def verified(self, at: float, found: Verification) -> None:
         """Something was read back."""
-        row = (at, found.sampled, found.remaining, found.witnesses, found.witnesses_lost)
-        self._insert("INSERT INTO verification VALUES (NULL, ?, ?, ?, ?, ?)", [row])
+        self._insert("verification", (at, *astuple(found)))
 
-    def _insert(self, statement: str, rows: Rows) -> None:
-        self._insert_all({statement: rows})
+    def _insert(self, table: str, *rows: Sequence[object]) -> None:
+        """Put rows on disk. A journal that was begun in an earlier format has no place for some."""
+        if table in self._tables:
+            self._write({table: list(map(self._tables[table].stored, rows))})
 
-    def _insert_all(self, statements: Mapping[str, Rows]) -> None:
-        with self._one_at_a_time, writing(self.path), transaction(self._connection):
-            for statement, rows in statements.items():
-                self._connection.executemany(statement, rows)
+    def _write(self, added: Mapping[str, Rows]) -> None:
+        with self._one_at_a_time, writing(self.path):
+            with transaction(self._connection):
+                head = self._add(added)
+            self._head = head
+
+    def _add(self, added: Mapping[str, Rows]) -> Head | None:
+        """Within a transaction: the rows, and the link over them. The head from then on."""
+        added = {table: rows for table, rows in added.items() if rows}
+        for table, rows in added.items():
+            self._connection.executemany(self._tables[table].insert_into(table), rows)
+        if self._head is None or not added:
+            return self._head
+        head = self._head.next(added)
+        self._connection.execute("INSERT INTO link VALUES (?, ?, ?)", head.row)
+        return head
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -61,15 +61,19 @@ class Sizes:
         return -(-sum(map(self.of, cells)) // self.pairs)
 
 
+def by_fooling(cells: tuple[Cell, ...], sizes: Sizes) -> Bound:
+    """By cells of which no two fit in one request."""
+    return Bound(sum(sizes.needed((cell,)) for cell in cells), "fooling set", tuple((cell,) for cell in cells))
+
+
 def lower_bound(matrix: Matrix, sizes: Sizes, cover: Cover) -> Bound:
     """The best of the bounds: by weights where the cap doesn't bind, by groups where it does."""
     cells = [(row, column) for row, line in enumerate(matrix.target) for column in members(line)]
     everything = Bound(sizes.needed(tuple(cells)), "volume", (tuple(cells),))
-    fooling = tuple((cell,) for cell in cover.fooling)
-    named = Bound(sum(map(sizes.needed, fooling)), "fooling set", fooling)
+    named = by_fooling(cover.fooling, sizes)
     if cover.weighted:
         weighted = sum(-(-sum(w for _, w in one.cells) // one.load) for one in cover.weighted)
-        named = Bound(named.requests + weighted, "weights", fooling, cover.weighted)
+        named = Bound(named.requests + weighted, "weights", named.groups, cover.weighted)
     bounds = [named, everything]
     if len(cells) <= _GROWN:
         groups = _best_groups(compatibility(matrix, cells), sizes, frozenset(cover.fooling))

@@ -140,6 +140,11 @@ def partition_of(signatures: NDArray[np.uint64]) -> Partition:
     return Partition(label, np.argsort(label, kind="stable"), starts.astype(np.int64))
 
 
+def equal_lines(lines: Incidence) -> Partition:
+    """Rows with the same cells in one class."""
+    return _equal(lines, None)
+
+
 def _equal(target: Incidence, forbidden: Incidence | None) -> Partition:
     """Rows that are equal, in both if there are two. Hashes find them; then they are compared, for exactness."""
     parts = [target] if forbidden is None else [target, forbidden]

@@ -89,12 +89,25 @@ def _incidence(sets: list[int], size: int, at_least_one: bool, whole: bool = Tru
 
 
 def _model(programme: highspy.HighsLp) -> highspy.Highs:
-    import highspy
-
-    model = highspy.Highs()  # type: ignore[no-untyped-call]
-    for option, value in (("output_flag", False), ("threads", 1), ("random_seed", 1), ("parallel", "off")):
+    model = _silent()
+    for option, value in (("threads", 1), ("random_seed", 1), ("parallel", "off")):
         model.setOptionValue(option, value)
     model.passModel(programme)
+    return model
+
+
+def _silent() -> highspy.Highs:
+    """A solver that prints nothing. From 1.16 on its constructor sets up callbacks, at which HiGHS prints a banner on
+    descriptor 1: by then it has to be silent."""
+    import highspy
+
+    class Silent(highspy.Highs):
+        def enableCallbacks(self) -> None:  # noqa: N802 - its name in highspy
+            self.setOptionValue("output_flag", False)
+            super().enableCallbacks()  # type: ignore[no-untyped-call]
+
+    model = Silent()  # type: ignore[no-untyped-call]
+    model.setOptionValue("output_flag", False)
     return model
 
 

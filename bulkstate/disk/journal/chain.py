@@ -1,0 +1,115 @@
+"""A chain over a journal's rows: one link a transaction, each the hash of the link before and of what was added.
+
+Whoever changes, removes or slips in a row has to make all links after it anew, and then the last one, the head, is
+another: an earlier copy of it, in a job's log say, tells. It is no signature.
+
+A link is the SHA-256 of these lines, in UTF-8, joined by line feeds: the link before, in hex, or `bulkstate journal 3`;
+how many rows each table holds now, as JSON; and for each table that has new rows its name, a space, and those rows as
+JSON, without the number that SQLite gives them. JSON is written as Python's `json` does with the shortest separators.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import islice
+from sqlite3 import Connection
+from typing import Any, Final, TypeAlias
+
+from bulkstate.errors import JournalDamaged
+
+FIRST: Final = "bulkstate journal 3"
+"""What the first link has in place of the link before."""
+
+LATEST: Final = 1_000
+"""So many links are verified whenever a journal is opened; all of them take as long as reading all of it."""
+
+Rows: TypeAlias = Sequence[tuple[object, ...]]
+Columns: TypeAlias = Mapping[str, str]
+"""The tables of the chain, with the columns of each that aren't numbered by SQLite, joined by commas."""
+
+
+_json: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The last of `count` links; `rows` says how many rows each table holds, but those that hold none."""
+
+    count: int
+    link: str
+    rows: Mapping[str, int]
+
+    def next(self, added: Mapping[str, Rows]) -> Head:
+        """The head once these rows are added."""
+        rows = dict(self.rows)
+        for table, new in added.items():
+            rows[table] = rows.get(table, 0) + len(new)
+        lines = [self.link, _json(rows), *(f"{table} {_json(new)}" for table, new in added.items())]
+        return Head(self.count + 1, sha256("\n".join(lines).encode()).hexdigest(), rows)
+
+    @property
+    def row(self) -> tuple[object, ...]:
+        """It as a row of the table `link`."""
+        return self.count, _json(self.rows), self.link
+
+
+NO_LINK: Final = Head(0, FIRST, {})
+"""The head of a chain that hasn't begun."""
+
+
+def read_head(connection: Connection) -> Head:
+    """The head as it is written. ValueError or TypeError if it isn't one."""
+    found = list(_links(connection, 1))
+    return found[0] if found else NO_LINK
+
+
+def _links(connection: Connection, latest: int) -> Iterator[Head]:
+    """The latest links, the oldest of them first."""
+    query = "SELECT number, rows, hash FROM link ORDER BY number DESC LIMIT ?"
+    for number, rows, link in reversed(connection.execute(query, (latest,)).fetchall()):
+        counts = json.loads(rows)
+        if not isinstance(counts, dict) or not all(isinstance(count, int) for count in counts.values()):
+            raise ValueError(f"link {number} doesn't say how many rows there are")
+        yield Head(number, link, counts)
+
+
+def verify(connection: Connection, columns: Columns, latest: int | None = LATEST) -> Head:
+    """The head, once the `latest` links before it were found to be what the rows make them; None: all of them.
+
+    JournalDamaged if one isn't, or if a table holds other rows than those that the head counts.
+    """
+    links = list(_links(connection, -1 if latest is None else latest + 1))
+    head, before = links[-1] if links else NO_LINK, NO_LINK
+    if latest is not None and len(links) > latest:
+        before = links.pop(0)
+    _check_counts(connection, columns, head)
+    rows = {table: _rows_after(connection, table, columns[table], before.rows.get(table, 0)) for table in head.rows}
+    for link in links:
+        added = {table: count - before.rows.get(table, 0) for table, count in link.rows.items()}
+        new = {table: list(islice(rows[table], count)) for table, count in added.items() if count}
+        if before.next(new) != link:
+            raise JournalDamaged(f"the journal is damaged: link {link.count} isn't what its rows make it", hint=_HINT)
+        before = link
+    return head
+
+
+_HINT: Final = "Somebody or something changed it after it was written: go on from a copy that was made before."
+
+
+def _check_counts(connection: Connection, columns: Columns, head: Head) -> None:
+    if not head.rows.keys() <= columns.keys():
+        raise ValueError("its chain counts rows of a table that it doesn't have")
+    for table in columns:
+        (count,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - a table of ours
+        if count != head.rows.get(table, 0):
+            told = f"its table {table} holds {count:,} rows, and {head.rows.get(table, 0):,} were written"
+            raise JournalDamaged(f"the journal is damaged: {told}", hint=_HINT)
+
+
+def _rows_after(connection: Connection, table: str, columns: str, count: int) -> Iterator[tuple[Any, ...]]:
+    """A table's rows in the order they were written, without the first `count`."""
+    query = f"SELECT {columns} FROM {table} ORDER BY rowid LIMIT -1 OFFSET ?"  # noqa: S608 - a table of ours
+    return connection.execute(query, (count,))

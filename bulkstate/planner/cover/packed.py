@@ -1,0 +1,101 @@
+"""A relation as flags packed into 64-bit words, the shorter side as lines: what the greedies over all cells work on.
+
+All lines are looked at in one operation, so that a rectangle of a relation with millions of cells costs microseconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bulkstate.planner.cover.incidence import Classes, Incidence
+from bulkstate.planner.cover.lines import Piece
+
+Words = NDArray[np.uint64]
+"""Flags of places, 64 to a word, along the last axis."""
+
+_WORD = 64
+_AT_ONCE = 255  # lines whose flags are summed in one byte each
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Target and allowed cells: for each line (a row of the relation, or a column if it is `transposed`) the places
+    along the other side."""
+
+    target: Words
+    allowed: Words
+    places: int
+    transposed: bool
+
+    @property
+    def lines(self) -> int:
+        """The number of lines."""
+        return len(self.target)
+
+    def piece(self, lines: NDArray[np.int64], places: NDArray[np.int64]) -> Piece:
+        """Lines × places as rows × columns."""
+        return (places, lines) if self.transposed else (lines, places)
+
+    def common(self, lines: NDArray[np.int64]) -> Words:
+        """The places that are allowed on every one of some lines."""
+        common: Words = np.bitwise_and.reduce(self.allowed[lines], axis=0)
+        return common
+
+    def holders(self, places: Words) -> NDArray[np.int64]:
+        """The lines that are allowed at every one of some places."""
+        return np.flatnonzero(~(places & ~self.allowed).any(axis=1))
+
+    def at(self, flags: Words, place: int) -> NDArray[np.int64]:
+        """The lines that have a place among `flags`, words as `target` has them."""
+        return np.flatnonzero(flags[:, place // _WORD] >> np.uint64(place % _WORD) & np.uint64(1))
+
+
+def pack(classes: Classes) -> Packed:
+    """The relation between classes, packed."""
+    transposed = classes.target.height > classes.target.width
+    target = _packed(classes.target, transposed)
+    places = max(classes.target.height, classes.target.width)
+    if classes.forbidden is None:
+        return Packed(target, target, places, transposed)
+    everywhere = _words(np.ones((1, places), np.bool_))
+    return Packed(target, everywhere & ~_packed(classes.forbidden, transposed), places, transposed)
+
+
+def as_bit_sets(flags: Words) -> list[int]:
+    """Each line's flags as a bit set."""
+    return [int.from_bytes(line.tobytes(), "little") for line in flags]
+
+
+def members(flags: Words, places: int) -> NDArray[np.int64]:
+    """The places of one line's flags."""
+    return np.flatnonzero(np.unpackbits(flags.view(np.uint8), count=places, bitorder="little"))
+
+
+def sums(flags: Words, places: int) -> NDArray[np.int64]:
+    """How many of some lines' flags each place has."""
+    counts = np.zeros(places, np.int64)
+    for start in range(0, len(flags), _AT_ONCE):
+        spread = np.unpackbits(flags[start : start + _AT_ONCE].view(np.uint8), axis=1, count=places, bitorder="little")
+        counts += np.add.reduce(spread, axis=0, dtype=np.uint8)
+    return counts
+
+
+def _packed(incidence: Incidence, transposed: bool) -> Words:
+    lines = incidence.transposed() if transposed else incidence
+    packed = np.empty((lines.height, -(-lines.width // _WORD)), np.uint64)
+    flags = np.zeros((1, lines.width), np.bool_)
+    for number, (start, end) in enumerate(zip(lines.starts, lines.starts[1:], strict=False)):
+        flags[0, lines.columns[start:end]] = True
+        packed[number] = _words(flags)[0]
+        flags[0, lines.columns[start:end]] = False
+    return packed
+
+
+def _words(flags: NDArray[np.bool_]) -> Words:
+    raw = np.packbits(flags, axis=1, bitorder="little")
+    padded = np.zeros((len(raw), -(-raw.shape[1] // 8) * 8), np.uint8)
+    padded[:, : raw.shape[1]] = raw
+    return padded.view("<u8")

@@ -1,0 +1,164 @@
+"""The text of a file, compressed or not, in blocks of whole lines: only a block or two of it is ever in memory."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import Final
+
+from bulkstate.selection.files import NamedFile
+from bulkstate.selection.foreign import refuse_foreign
+
+LONGEST_LINE: Final = 1_048_576
+"""Most bytes of a line: a file of one endless line is told at once, not read into memory."""
+
+_PIECE: Final = 8 << 20
+_BATCH: Final = 100_000
+_BOM: Final = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Whole lines without NUL bytes, each ended by a line feed; `line` is the number of the first, from 1."""
+
+    line: int
+    data: bytes
+
+    def lines(self) -> Iterator[tuple[int, bytes]]:
+        """Each line, without its end, and its number."""
+        return enumerate(self.data[:-1].split(b"\n"), self.line)
+
+
+def blocks(file: NamedFile) -> Iterator[Block]:
+    """The file's text, without a byte order mark. Lines may end in LF, CR LF or CR, and come with LF.
+
+    InputError names the line that is too long or holds a NUL byte, or where compressed data is damaged; and says so if
+    the file can't be read, is empty, or is of another format.
+    """
+    empty = True
+    for block in _whole_lines(file, _line_fed(_text(file))):
+        if (nul := block.data.find(b"\0")) >= 0:
+            message = "holds a NUL byte: the file is binary, or of another encoding"
+            raise file.line_error(_line_at(block, nul), message, "save it as UTF-8")
+        _refuse_long_lines(file, block)
+        empty = False
+        yield block
+    if empty:
+        raise file.error("the file is empty")
+
+
+def decoded(file: NamedFile, block: Block) -> str:
+    """A block as text. InputError names the line that isn't UTF-8."""
+    try:
+        return block.data.decode()
+    except UnicodeDecodeError as error:
+        message = "isn't UTF-8: the file may be binary, or of another encoding"
+        raise file.line_error(_line_at(block, error.start), message, "save it as UTF-8") from None
+
+
+# ── bytes ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _text(file: NamedFile) -> Iterator[bytes]:
+    """The unpacked bytes, once it is clear that they are text."""
+    pieces = _pieces(file)
+    first = next(pieces, b"")
+    refuse_foreign(file, first)
+    yield from chain([first.removeprefix(_BOM)], pieces)
+
+
+def _pieces(file: NamedFile) -> Iterator[bytes]:
+    match file.compression:
+        case ".zst":
+            return _zstd_pieces(file)
+        case ".gz":
+            return _gzip_pieces(file)
+    return _plain_pieces(file)
+
+
+def _plain_pieces(file: NamedFile) -> Iterator[bytes]:
+    with file.open() as stream:
+        try:
+            while piece := stream.read(_PIECE):
+                yield piece
+        except OSError as error:
+            raise file.error(f"can't be read: {error.strerror}") from None
+
+
+def _gzip_pieces(file: NamedFile) -> Iterator[bytes]:
+    line = 1
+    with file.open() as stream:
+        if stream.read(2) != b"\x1f\x8b":
+            raise file.error("is called .gz, and holds no gzip data", "take .gz off its name if it isn't compressed")
+        stream.seek(0)
+        try:
+            with gzip.GzipFile(fileobj=stream) as unpacked:
+                while piece := unpacked.read(_PIECE):
+                    line += piece.count(b"\n")
+                    yield piece
+        except (EOFError, OSError, zlib.error) as error:
+            raise file.line_error(line, f"the gzip data is cut off or damaged: {error}", "copy the file anew") from None
+
+
+def _zstd_pieces(file: NamedFile) -> Iterator[bytes]:
+    """Python has no Zstandard before 3.14; Polars has, and hands out lines, without their ends."""
+    import polars as pl
+
+    file.open().close()
+    try:
+        for lines in pl.scan_lines(file.path, name="line", glob=False).collect_batches(chunk_size=_BATCH):
+            if len(lines):
+                text: str = lines["line"].str.join("\n").item()
+                yield f"{text}\n".encode()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        message = f"the zstd data is cut off or damaged, or isn't UTF-8: {error}"
+        raise file.error(message, "copy the file anew") from None
+
+
+# ── lines ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _line_fed(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The same with LF in place of CR LF and CR."""
+    held = b""
+    for piece in pieces:
+        text = held + piece
+        held = b"\r" if text.endswith(b"\r") else b""  # half of CR LF, perhaps
+        yield text[: len(text) - len(held)].replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in text else text
+    if held:
+        yield b"\n"
+
+
+def _whole_lines(file: NamedFile, pieces: Iterator[bytes]) -> Iterator[Block]:
+    line, rest = 1, b""
+    for piece in pieces:
+        text = rest + piece
+        end = text.rfind(b"\n") + 1
+        if end:
+            yield Block(line, text[:end])
+            line += text.count(b"\n", 0, end)
+        rest = text[end:]
+        if len(rest) > LONGEST_LINE:
+            raise _too_long(file, line)
+    if rest:
+        yield Block(line, rest + b"\n")
+
+
+def _refuse_long_lines(file: NamedFile, block: Block) -> None:
+    start = 0
+    while len(block.data) - start > LONGEST_LINE:
+        end = block.data.rfind(b"\n", start, start + LONGEST_LINE + 1)
+        if end < 0:
+            raise _too_long(file, _line_at(block, start))
+        start = end + 1
+
+
+def _too_long(file: NamedFile, line: int) -> Exception:
+    return file.line_error(line, f"the line is longer than {LONGEST_LINE:,} bytes")
+
+
+def _line_at(block: Block, position: int) -> int:
+    return block.line + block.data.count(b"\n", 0, position)

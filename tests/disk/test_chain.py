@@ -1,0 +1,151 @@
+"""A journal's chain: whatever is changed, removed or added afterwards is found, by us and by a checker of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from bulkstate.disk.journal import FILE_NAME, Deadline, Ending, Input, Journal, Pause, Record, inline
+from bulkstate.errors import InputError, JournalDamaged
+from bulkstate.model import Outcome, Pair, Plan, Point, RunResult, Stage, Use, Verdict, Verification
+from tests.disk.runs import FACTS, fast_folder, grid, record, stories, tell
+
+NUMBERED = {"seq", "id"}
+
+
+def checked_alone(file: Path) -> tuple[int, str]:
+    """How many links there are, and the last of them, by what the documentation says of them and by nothing else."""
+    with closing(sqlite3.connect(file)) as connection:
+        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        rows = {name: list(_rows(connection, name)) for name in tables}
+        links = connection.execute("SELECT rows, hash FROM link ORDER BY number").fetchall()
+    before, seen = "bulkstate journal 3", dict.fromkeys(rows, 0)
+    for counts, link in links:
+        lines = [before, counts]
+        for name, count in json.loads(counts).items():
+            if count > seen[name]:
+                lines.append(f"{name} {json.dumps(rows[name][seen[name] : count], separators=(',', ':'))}")
+                seen[name] = count
+        before = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+        assert before == link
+    return len(links), before
+
+
+def _rows(connection: sqlite3.Connection, table: str) -> Iterator[list[Any]]:
+    columns = connection.execute(f"PRAGMA table_info({table})").fetchall()
+    shown = [name for _, name, _, _, _, key in columns if not (key and name in NUMBERED)]
+    if not any(kind == "BLOB" for _, _, kind, _, _, _ in columns):
+        yield from map(list, connection.execute(f"SELECT {', '.join(shown)} FROM {table} ORDER BY rowid"))
+
+
+@given(stories())
+def test_another_checker_finds_the_same_head(story: tuple[Plan, list[list[list[Outcome]]]]) -> None:
+    plan, sessions = story
+    with fast_folder() as folder:
+        tell(plan, sessions, Path(folder))
+        with Record.open(Path(folder)) as found:
+            assert found.head is not None
+            found.verify_chain(None)
+            assert (found.head.count, found.head.link) == checked_alone(Path(folder) / FILE_NAME)
+
+
+def a_full_run(folder: Path) -> Path:
+    """A journal with rows in every table."""
+    inputs = (Input("points.txt", 12, "ab" * 32, 3),)
+    with Journal.create(folder, grid(4, 4, 2, 2), FACTS, inputs, hop=inline) as journal:
+        journal.agree(1.0, "--yes", "somebody")
+        journal.begin(2.0)
+        journal.paused(Pause(2.5, "pipeline", "bulkstate", "RUNNING"))
+        journal.set_deadline(Deadline(99.0, "05:00 UTC"))
+        journal.keep_witnesses([(Stage("p", "s"), Pair("b", "x")), (Stage("p", "s"), Pair("a", "x"))])
+        record(journal, [Outcome(0, Verdict.DELETED, 1, first_sent_at=3.0, last_answered_at=4.0)])
+        record(journal, [Outcome(1, Verdict.REFUSED, 1, message="no"), Outcome(2, Verdict.DELETED)])
+        journal._insert("use", ("5", Use(5.0, "rate", "3/s").command, "3/s"))
+        journal._insert("point", tuple(getattr(POINT, name) for name in Point.__dataclass_fields__))
+        journal.settle_grants(6.0)
+        journal._insert("call_grant", (6.0, 5, 0))
+        journal._insert("part", (4, 3, 0, 1, 0, 1))
+        journal.verified(7.0, Verification(4, 0, 2, 0))
+        journal.finish(Ending(8.0, RunResult.PARTIAL, "one is refused", 3))
+    return folder / FILE_NAME
+
+
+POINT = Point(1.0, 1.0, 2.0, float("inf"), 1, 0, 0.1, 0.2, "limit")
+
+
+def test_what_was_written_besides_outcomes_is_read_back(tmp_path: Path) -> None:
+    a_full_run(tmp_path)
+    with Record.open(tmp_path) as found:
+        assert [each.how for each in found.agreements()] == ["--yes"]
+        assert found.inputs() == (Input("points.txt", 12, "ab" * 32, 3),)
+        assert found.pauses() == (Pause(2.5, "pipeline", "bulkstate", "RUNNING"),)
+        assert found.deadline() == Deadline(99.0, "05:00 UTC")
+
+
+CHANGES = [
+    "UPDATE {table} SET {column} = coalesce({column}, '') || '1'",
+    "DELETE FROM {table} WHERE rowid = (SELECT max(rowid) FROM {table})",
+    "DELETE FROM {table} WHERE rowid = (SELECT min(rowid) FROM {table})",
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_any_change_is_found(change: str) -> None:
+    with fast_folder() as folder:
+        file = a_full_run(Path(folder))
+        whole = file.read_bytes()
+        for table, column in _places(file):
+            file.write_bytes(whole)
+            _change(file, change.format(table=table, column=column))
+            with pytest.raises((JournalDamaged, InputError)):
+                Record.open(file.parent)
+                pytest.fail(f"{change} in {table}.{column} wasn't found")
+
+
+def _change(file: Path, statement: str) -> None:
+    """As somebody would who knows about the triggers."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for name, _ in triggers:
+            connection.execute(f"DROP TRIGGER {name}")
+        connection.execute(statement)
+        for _, trigger in triggers:
+            connection.execute(trigger)
+
+
+def _places(file: Path) -> list[tuple[str, str]]:
+    with closing(sqlite3.connect(file)) as connection:
+        names = [name for (name,) in connection.execute("SELECT tbl_name FROM sqlite_master WHERE type = 'trigger'")]
+        tables = [name for name in dict.fromkeys(names) if connection.execute(f"SELECT * FROM {name}").fetchone()]
+        columns = {name: connection.execute(f"PRAGMA table_info({name})").fetchall() for name in tables}
+    assert len(tables) > 12
+    return [(name, column) for name in tables for _, column, _, _, _, key in columns[name] if not key]
+
+
+def test_a_row_that_was_slipped_in_is_found(tmp_path: Path) -> None:
+    file = a_full_run(tmp_path)
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.execute("INSERT INTO agreement VALUES (9.0, '--yes', 'somebody else')")
+    with pytest.raises(JournalDamaged, match="its table agreement holds 2 rows, and 1 were written"):
+        Record.open(tmp_path)
+
+
+def test_what_is_older_than_the_latest_links_is_found_by_looking_at_all(tmp_path: Path) -> None:
+    file = a_full_run(tmp_path)
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        (statement,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'outcome_UPDATE'").fetchone()
+        connection.execute("DROP TRIGGER outcome_UPDATE")
+        connection.execute("UPDATE outcome SET attempts = 5 WHERE chunk = 0")
+        connection.execute(statement)
+        record = Record(connection, file)
+        record.verify_chain(3)
+        with pytest.raises(JournalDamaged, match="link 7 isn't what its rows make it"):
+            record.verify_chain(None)

@@ -1,0 +1,1 @@
+"""Tests of docs/: what the pages say is so."""
