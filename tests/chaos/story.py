@@ -164,7 +164,7 @@ class Tale:
 
     def _heal(self) -> None:
         self.gateway.status = "PAUSED"
-        self.gateway.trouble = Trouble(self.story.seed, most_pairs=self.story.trouble.most_pairs)
+        self.gateway.trouble = Trouble(self.story.seed)
 
     def _session(self, stop: tuple[int, int] | None, *options: str) -> Done:
         begun = (self.folder / "r" / "journal.sqlite").exists()
