@@ -161,19 +161,45 @@ class StagePlan:
         return Chunk(number, self.stage, assets, points)
 
 
+class RemarkKind(StrEnum):
+    """What in an entry of the selection does nothing."""
+
+    NO_ASSET = "no_selected_asset"
+    """Rows to keep or to look at, of assets that aren't selected."""
+    NO_POINT = "no_selected_point"
+    """Rows of selected assets, with points that aren't."""
+    NO_PAIR = "no_selected_pair"
+    """Rows of a selected asset and a selected point that aren't selected together."""
+    REPEATED = "selected_more_than_once"
+    NOTHING_NEW = "selects_nothing_new"
+    """All that the entry selects is selected by others as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What does nothing in one entry: `count` `of` its rows, IDs or pairs. `entry` is where it stands."""
+
+    entry: str
+    kind: RemarkKind
+    count: int
+    of: int
+    examples: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """Everything that is going to be sent: chunks 0 to `requests` - 1, in stage order.
 
     `digest` is the SHA-256 (hex) of the canonical chunks: equal digests delete the same pairs by the same requests.
     `body_bytes` is the size of all request bodies together, in bytes. A plan whose search was bound by time, not by
-    steps, isn't `reproducible`.
+    steps, isn't `reproducible`. `remarks` say what in the selection does nothing.
     """
 
     stages: tuple[StagePlan, ...]
     digest: str
     body_bytes: int
     reproducible: bool = True
+    remarks: tuple[Remark, ...] = ()
 
     @cached_property
     def _ends(self) -> tuple[int, ...]:
@@ -316,6 +342,20 @@ class Pair:
 
     asset: str
     point: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookedAt:
+    """A target pair that was looked at, in which stage, by which read, and by which entry of `where` it is selected.
+
+    `state` says whether it had any, None where the read failed.
+    """
+
+    read: int
+    stage: Stage
+    entry: str
+    pair: Pair
+    state: bool | None
 
 
 class PipelineStatus(StrEnum):
@@ -556,11 +596,40 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run's last session ended, beside what became of its chunks.
+
+    `by` is the reason code of what ended it early, empty if it went to its end, None if no ending is recorded: then it
+    is still running, or was killed after `at` (UNIX seconds), when it was last heard of. `unread` says why what is left
+    could not be read back. `pipelines` are what it saw of them.
+    """
+
+    by: str | None = ""
+    at: float | None = None
+    unread: str = ""
+    pipelines: tuple[PipelineSeen, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a run's journal says of where it came from: which gateway, whose pipelines, begun when, by which version."""
+
+    gateway: str = ""
+    organisation: str = ""
+    credentials: tuple[str, ...] = ()
+    """Names of environment variables."""
+    started: float | None = None
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A whole run, folded from its journal. `seconds` run from the first call to the last answer of each session.
 
     `unlisted_pairs` were planned to be deleted though nobody selected them. `held` says what held the run back,
-    most of the time first; `uses` what was asked of it while it ran, in order.
+    most of the time first; `uses` what was asked of it while it ran, in order; `remarks` what in the selection does
+    nothing. `before` was looked at before the first delete, `after` is the same when all was over, as far as it was
+    read again.
     """
 
     run: str
@@ -581,6 +650,11 @@ class Report:
     unlisted_pairs: int = 0
     held: tuple[Held, ...] = ()
     uses: tuple[Use, ...] = ()
+    ended: Ended = Ended()
+    origin: Origin = Origin()
+    before: tuple[LookedAt, ...] = ()
+    after: tuple[LookedAt, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
     @property
     def requests_per_second(self) -> float:

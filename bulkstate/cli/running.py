@@ -13,6 +13,7 @@ from bulkstate.cli.signals import attend
 from bulkstate.cli.terminal import printing, tell, write_json
 from bulkstate.disk import saved_plan
 from bulkstate.disk.journal import RESUMED, RETRIED
+from bulkstate.policy.sampling import parse_sample
 from bulkstate.runs import operations, prepare
 from bulkstate.runs.host import Host
 from bulkstate.runs.operations import Finished
@@ -38,6 +39,8 @@ def apply(
 
 
 def _carry_out(prepared: prepare.Prepared, yes: bool, run_dir: Path | None, state: Path | None, json: bool) -> None:
+    if not prepared.plan.requests:
+        tell(attend(lambda _: operations.nothing_to_delete(prepared)), json)
     agree = agreement(prepared.settings, yes, state)
     directory = run_dir or operations.run_directory(prepared.plan)
 
@@ -58,11 +61,12 @@ def resume(run_dir: Path, retry_failed: bool, state: Path | None, json: bool) ->
     tell(attend(work), json)
 
 
-def verify(run_dir: Path, sample: config.Sample, state: Path | None, json: bool) -> None:
-    """Read back what a run deleted."""
+def verify(run_dir: Path, sample: str, state: Path | None, json: bool) -> None:
+    """Read back what a run deleted. The sample is written as in a configuration."""
+    wanted = parse_sample(sample)
 
     async def work(stopping: Stopping) -> Finished:
-        return await operations.verify(run_dir, sample, Host(os.environ, stopping, state=state))
+        return await operations.verify(run_dir, wanted, Host(os.environ, stopping, state=state))
 
     tell(attend(work), json)
 

@@ -5,23 +5,25 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
+import numpy as np
 import structlog
 
 from bulkstate import __version__, config
 from bulkstate.config import Settings
 from bulkstate.disk.saved_plan import SavedPlan, refuse_to_overwrite, write
 from bulkstate.errors import GuardExceeded, InputError, Problem
-from bulkstate.model import Pair, Plan, Stage
+from bulkstate.model import Pair, Plan, Remark, Stage
 from bulkstate.pairs.relation import Relation
 from bulkstate.planner.effort import Effort
 from bulkstate.planner.planner import plan as plan_requests
 from bulkstate.policy.pacing import Forecast, forecast
+from bulkstate.policy.spot_checks import Room, SpotCheck, spot_checks
 from bulkstate.runs.memory import known_limits
-from bulkstate.selection import PairSource, Source, fingerprints, read_pairs, select
+from bulkstate.selection import PairSource, Source, fingerprints, read_pairs, select, strangers
 
 log = structlog.get_logger()
 
@@ -37,6 +39,7 @@ class Prepared:
     settings: Settings
     plan: Plan
     witnesses: Witnesses
+    spot_checks: Sequence[SpotCheck] = ()
 
 
 def prepare(settings: Settings, budget: float | None = None) -> Prepared:
@@ -47,13 +50,23 @@ def prepare(settings: Settings, budget: float | None = None) -> Prepared:
     _check_report_file(settings.report.json)
     relations = select(settings.delete)
     witnesses = _witness_pairs(settings.verify.witness, relations)
-    plan = _planned(settings, [relation.keeping(witnesses) for relation in relations], budget)
+    targets = [relation.keeping(witnesses) for relation in relations]
+    plan = _planned(settings, targets, budget)
+    plan = replace(plan, remarks=_remarks(settings.verify.witness, witnesses, relations))
     _guard(plan, settings.safety)
-    duplicates = sum(relation.duplicates for relation in relations)
-    if duplicates:
-        log.info("selected more than once", entries=duplicates)
+    for remark in plan.remarks:
+        log.info(remark.kind.replace("_", " "), entry=remark.entry, count=remark.count, of=remark.of)
     outside = tuple((stage.stage, pair) for pair in witnesses for stage in plan.stages)
-    return Prepared(settings, plan, outside)
+    return Prepared(settings, plan, outside, _spot_checks(settings, targets, plan))
+
+
+def _spot_checks(settings: Settings, targets: Sequence[Relation], plan: Plan) -> Sequence[SpotCheck]:
+    """What is looked at before the first delete: the same pairs for the same plan, on every machine."""
+    if not settings.verify.before:
+        return ()
+    room = Room(settings.limits.pairs_per_request, settings.limits.bytes_per_request)
+    chance = np.random.default_rng(int(plan.digest, 16))
+    return spot_checks(targets, plan.requests, settings.verify.before, room, chance)
 
 
 def _check_report_file(file: Path | None) -> None:
@@ -69,7 +82,8 @@ def save(settings: Settings, path: Path, budget: float | None = None) -> Prepare
     inputs = fingerprints(_sources(settings))
     prepared = prepare(settings, budget)
     document = config.to_document(settings)
-    write(SavedPlan(prepared.plan, document, tuple(prepared.witnesses), inputs, time.time(), __version__), path)
+    spots, witnesses = tuple(prepared.spot_checks), tuple(prepared.witnesses)
+    write(SavedPlan(prepared.plan, document, witnesses, inputs, time.time(), __version__, spots), path)
     return prepared
 
 
@@ -77,7 +91,7 @@ def restore(saved: SavedPlan, environ: Mapping[str, str]) -> Prepared:
     """What was saved, to be carried out. InputError if a secret is missing; GuardExceeded."""
     settings = config.from_document(saved.configuration, environ, "the plan's settings")
     _guard(saved.plan, settings.safety)
-    return Prepared(settings, saved.plan, saved.witnesses)
+    return Prepared(settings, saved.plan, saved.witnesses, saved.spot_checks)
 
 
 def _sources(settings: Settings) -> Iterator[Source]:
@@ -95,6 +109,14 @@ def _witness_pairs(source: PairSource | None, targets: Sequence[Relation]) -> Se
         message = f"{selected[0].asset}, {selected[0].point} is selected for deletion: a witness stands outside"
         raise InputError(Problem(message, source.where, source.field))
     return pairs
+
+
+def _remarks(source: PairSource | None, witnesses: Sequence[Pair], relations: Sequence[Relation]) -> tuple[Remark, ...]:
+    """What in the selection does nothing, and which witnesses have nothing to do with it, each said once."""
+    found = dict.fromkeys(remark for relation in relations for remark in relation.remarks)
+    if source is not None:
+        found |= dict.fromkeys(strangers(source, witnesses, relations))
+    return tuple(found)
 
 
 def _planned(settings: Settings, relations: Sequence[Relation], budget: float | None = None) -> Plan:

@@ -185,12 +185,12 @@ WRONG = [
     (
         "limits:",
         "verify: {sample: most}\nlimits:",
-        "config.yaml:12: verify.sample: expected a number, all or none, found 'most'",
+        "config.yaml:12: verify.sample: expected auto, a number, a share such as 5%, all or none, found 'most'",
     ),
     (
         "limits:",
         "verify: {sample: -1}\nlimits:",
-        "config.yaml:12: verify.sample: expected a number, all or none, found '-1'",
+        "config.yaml:12: verify.sample: expected auto, a number, a share such as 5%, all or none, found '-1'",
     ),
     (
         "limits:",
@@ -263,6 +263,11 @@ WRONG = [
         BLOCK,
         "{assets: [a], points: [p], empty: allow}",
         "config.yaml:10: delete[0].where[0].empty: is for pairs: a block without an asset or a point is a mistake",
+    ),
+    (
+        "    stages",
+        "    keep_unmatched: allow\n    stages",
+        "config.yaml:8: delete[0].keep_unmatched: is about keep, and nothing is kept here",
     ),
     (
         BLOCK,
