@@ -3,6 +3,7 @@ the code already, because reading it takes longer than what most of them do."""
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import multiprocessing
 import os
@@ -39,7 +40,11 @@ def _command(arguments: Sequence[str], folder: Path, environment: Mapping[str, s
 
     from bulkstate.cli.commands import main
 
-    main()
+    try:
+        main()
+    finally:
+        # What a process does at its end; a forked one would leave it out.
+        atexit._run_exitfuncs()
 
 
 @dataclass
