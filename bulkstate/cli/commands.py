@@ -43,9 +43,18 @@ def main() -> None:
     # Before numpy is imported: the planner's products are small, and threads that wait for each other on busy cores
     # made them four to ten times slower.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _refuse_no_columns()
+    os.umask(os.umask(0o022) | 0o022)  # whatever is written, reports too, nobody else may change
     with heard():
         open_streams()
         app()
+
+
+def _refuse_no_columns() -> None:
+    """`COLUMNS=0`, as some jobs and containers have it, would show nothing at all."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdigit() and not int(columns):
+        del os.environ["COLUMNS"]
 
 
 def _version(wanted: bool) -> None:
@@ -138,8 +147,12 @@ def apply(
     plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="A saved plan.", show_default=False)],
     yes: Yes = False,
     run_dir: NewRunDir = None,
+    inputs: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where the files are that the plan was made of, if not beside it."),
+    ] = None,
     even_if_stale: Annotated[
-        bool, typer.Option("--even-if-stale", help="Also if a file that the plan was made of has changed since.")
+        bool, typer.Option("--even-if-stale", help="Also if a file that it was made of has changed, or isn't there.")
     ] = False,
     state: StateFile = None,
     json: Json = False,
@@ -148,7 +161,7 @@ def apply(
     with _at_work(context, json):
         from bulkstate.cli import running
 
-        running.apply(plan_file, yes, run_dir, even_if_stale, state, json)
+        running.apply(plan_file, yes, run_dir, inputs, even_if_stale, state, json)
 
 
 @app.command()

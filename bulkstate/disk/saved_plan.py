@@ -7,7 +7,7 @@ over every row tells a plan that was altered since. It is no signature: whoever 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,9 +24,9 @@ from bulkstate.errors import InputError, PlanAltered, PlanStale, Problem
 from bulkstate.model import Pair, Plan, Stage
 from bulkstate.pairs.digest import digest
 from bulkstate.policy.spot_checks import Spot, SpotCheck, spot_check
-from bulkstate.selection import Fingerprint
+from bulkstate.selection import STDIN, Fingerprint, Standing
 
-_SCHEMA_1: Final = (
+_SCHEMA: Final = (
     *plan_tables.SCHEMA,
     """CREATE TABLE saved (
         made_at REAL NOT NULL,           -- UNIX seconds
@@ -35,30 +35,28 @@ _SCHEMA_1: Final = (
     )""",
     "CREATE TABLE input (path TEXT NOT NULL, size INTEGER NOT NULL, sha256 TEXT NOT NULL)",
     "CREATE TABLE witness (pipeline TEXT NOT NULL, stage TEXT NOT NULL, asset TEXT NOT NULL, point TEXT NOT NULL)",
-    "CREATE TABLE seal (sha256 TEXT NOT NULL)",
-)
-_SCHEMA_2: Final = (
-    *_SCHEMA_1,
     """CREATE TABLE spot (
         read INTEGER NOT NULL, pipeline TEXT NOT NULL, stage TEXT NOT NULL, entry TEXT NOT NULL,
         asset TEXT NOT NULL, point TEXT NOT NULL
     )""",
+    "CREATE TABLE seal (sha256 TEXT NOT NULL)",
 )
-FORMAT: Final = Format("a saved plan", 0x424B5350, {1: _SCHEMA_1, 2: _SCHEMA_2})
+FORMAT: Final = Format("a saved plan", 0x424B5350, {2: _SCHEMA})
 """SQLite's header calls it BKSP."""
 
 _SEALED: Final = (
     "SELECT * FROM plan",
     "SELECT * FROM dictionary ORDER BY rowid",
+    "SELECT * FROM evidence ORDER BY rowid",
     "SELECT * FROM stage ORDER BY rowid",
     "SELECT * FROM side ORDER BY rowid",
+    "SELECT * FROM stage_side ORDER BY rowid",
     "SELECT * FROM remark ORDER BY rowid",
     "SELECT * FROM saved",
     "SELECT * FROM input ORDER BY rowid",
     "SELECT * FROM witness ORDER BY rowid",
+    "SELECT * FROM spot ORDER BY rowid",
 )
-_SEALED_SPOTS: Final = "SELECT * FROM spot ORDER BY rowid"
-"""Since format 2: what is looked at before the first delete."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +96,7 @@ def write(saved: SavedPlan, path: Path) -> None:
         connection.execute("BEGIN")
         FORMAT.make(connection)
         _insert(connection, saved)
-        connection.execute("INSERT INTO seal VALUES (?)", (_seal(connection, FORMAT.newest),))
+        connection.execute("INSERT INTO seal VALUES (?)", (_seal(connection),))
         connection.execute("COMMIT")
 
 
@@ -152,7 +150,8 @@ def read(path: Path) -> SavedPlan:
             hint = "bulkstate plan CONFIG -o PLAN makes one"
             raise InputError(Problem("isn't a saved plan", where=str(path), hint=hint))
         with closing(connect_to_read(path)) as connection:
-            return _read(connection, FORMAT.version_of(connection))
+            FORMAT.version_of(connection)
+            return _read(connection)
     except OSError as error:
         raise InputError(Problem(f"can't be read: {error.strerror}", where=str(path))) from error
     except Foreign as error:
@@ -161,19 +160,28 @@ def read(path: Path) -> SavedPlan:
         raise PlanAltered(f"{path} isn't as it was saved: {error}", hint="make the plan anew") from error
 
 
-def refuse_stale(saved: SavedPlan) -> None:
-    """PlanStale if an input isn't what the plan was made of any more."""
-    stale = [str(each.path) for each in saved.inputs if not each.still_fits()]
-    if stale:
-        when = f"{datetime.fromtimestamp(saved.made_at, UTC):%Y-%m-%d %H:%M:%S} UTC"
-        message = f"the plan is stale: {', '.join(stale)} changed since it was made ({when}), or can't be read"
+def refuse_stale(saved: SavedPlan, folder: Path, *, vouched: bool = False) -> None:
+    """PlanStale if an input that is in `folder` isn't what the plan was made of, or, unless somebody has `vouched` for
+    the plan, isn't there: where the plan was made nobody looks, for that may be another machine, or another job's."""
+    standings = [(each.path, each.standing(folder)) for each in saved.inputs]
+    when = f"{datetime.fromtimestamp(saved.made_at, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    if changed := _named(path for path, standing in standings if standing is Standing.CHANGED):
+        message = f"the plan is stale: {changed} changed since it was made ({when}), or can't be read"
         raise PlanStale(message, hint="make the plan anew, or say --even-if-stale")
+    missing = _named(path for path, standing in standings if standing is Standing.NOT_THERE)
+    if missing and not vouched:
+        message = f"not checked: {missing}, of which the plan was made ({when}), isn't in {folder}"
+        raise PlanStale(message, hint="say --inputs DIR, the digest that was approved, or --even-if-stale")
 
 
-def _read(connection: sqlite3.Connection, version: int) -> SavedPlan:
-    check_rows(connection, "saved", "input", "witness", *(("spot",) if version > 1 else ()), "seal")
+def _named(paths: Iterable[Path]) -> str:
+    return ", ".join("standard input" if path == STDIN else str(path) for path in paths)
+
+
+def _read(connection: sqlite3.Connection) -> SavedPlan:
+    check_rows(connection, "saved", "input", "witness", "spot", "seal")
     (seal,) = connection.execute("SELECT sha256 FROM seal").fetchone()
-    if seal != _seal(connection, version):
+    if seal != _seal(connection):
         raise ValueError("its seal is broken")
     plan = plan_tables.read(connection)
     if plan.digest != digest(plan.stages):
@@ -188,7 +196,7 @@ def _read(connection: sqlite3.Connection, version: int) -> SavedPlan:
         inputs=tuple(Fingerprint(Path(path), size, sha256) for path, size, sha256 in inputs),
         made_at=made_at,
         version=made_by,
-        spot_checks=tuple(_spot_checks(connection)) if version > 1 else (),
+        spot_checks=tuple(_spot_checks(connection)),
     )
 
 
@@ -200,10 +208,10 @@ def _spot_checks(connection: sqlite3.Connection) -> Iterator[SpotCheck]:
         )
 
 
-def _seal(connection: sqlite3.Connection, version: int) -> str:
+def _seal(connection: sqlite3.Connection) -> str:
     """SHA-256, in hex, of every value in the sealed tables, each with its type and length."""
     total = sha256()
-    for query in _SEALED if version == 1 else (*_SEALED, _SEALED_SPOTS):
+    for query in _SEALED:
         total.update(f"{query}\n".encode())
         for value in chain.from_iterable(connection.execute(query)):
             content = value if isinstance(value, bytes) else str(value).encode()
