@@ -18,6 +18,9 @@ from tests.chaos.gateway import KINDS, Gateway, Pair, Trouble, serving
 from tests.forked import Command, Done, bulkstate
 
 STOPS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+NEVER_BEGUN = "nobody ever agreed"
+"""Said of a run that was killed before its first delete: it is to be started anew."""
+
 _ENDINGS = {0, 3, 4, 5, 130, 143, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT}
 """Of what is judged here. A signal may come before the command has asked for it; 1 is a bug, 2 a wrong story."""
 
@@ -141,6 +144,7 @@ class Tale:
         self.story, self.folder = story, folder
         self.gateway = Gateway(set(story.selected.world), story.trouble)
         self.said: list[Done] = []
+        self.run = "r"
 
     def tell(self) -> None:
         """From the first run to the end of what is selected. AssertionError where a promise isn't kept."""
@@ -149,7 +153,7 @@ class Tale:
             for stop in [*self.story.stops, None]:
                 self._session(stop)
             self._heal()
-            for _ in range(4):
+            for _ in range(5):
                 if self._session(None, "--retry-failed").exit_code == 0:
                     break
             else:
@@ -167,11 +171,9 @@ class Tale:
         self.gateway.trouble = Trouble(self.story.seed)
 
     def _session(self, stop: tuple[int, int] | None, *options: str) -> Done:
-        begun = (self.folder / "r" / "journal.sqlite").exists()
         before = len(self.gateway.deletes)
-        arguments = ("resume", "r", *options) if begun else ("run", "config.yaml", "--yes", "--run-dir", "r")
-        if not begun:
-            remove(self.folder / "r")
+        begun = has_journal(self.folder / self.run)
+        arguments = ("resume", self.run, *options) if begun else ("run", "config.yaml", "--yes", "--run-dir", self.run)
         with self._trouble_makers(stop) as makers:
             command = Command(self.folder, *arguments)
             makers(command)
@@ -179,10 +181,11 @@ class Tale:
         self.said.append(done)
         assert done.exit_code in _ENDINGS, done
         assert "Traceback" not in done.err, done
-        if not (self.folder / "r" / "journal.sqlite").exists():
-            assert len(self.gateway.deletes) == before, "deletes without a journal"
-            return done
-        self._judge(done)
+        if has_journal(self.folder / self.run):
+            self._judge(done)
+        if not has_journal(self.folder / self.run) or NEVER_BEGUN in done.err:
+            assert len(self.gateway.deletes) == before, "deletes that nobody agreed to, or without a journal"
+            self.run = f"r{len(self.said)}"
         self.gateway.status = "PAUSED"
         return done
 
@@ -228,21 +231,12 @@ class Tale:
 
     def _report(self) -> tuple[dict[str, Any], set[Pair]]:
         """What the report says, and the pairs that it exports as not deleted."""
-        folder = self.folder / "failed"
-        folder.mkdir(exist_ok=True)
-        for old in folder.iterdir():
-            old.unlink()
-        done = bulkstate(self.folder, "report", "r", "--format", "json", "--failed", "failed/f.csv")
+        done = bulkstate(self.folder, "report", self.run, "--format", "json", "--failed", "failed.csv")
         assert done.exit_code == 0, done
         document: dict[str, Any] = json.loads(done.out)
-        behind = [each["stage"] for each in document["stages"] if each["pairs"]["deleted"] < each["pairs"]["planned"]]
-        left: set[Pair] = set()
-        for file in folder.iterdir():
-            # f.csv where a single stage has pairs left, else f.p1.S_01.csv.
-            stage = file.name.split(".")[-2] if len(behind) > 1 else behind[0]
-            rows = csv.DictReader(file.read_text(encoding="utf-8").splitlines())
-            left |= {(stage, row["asset_id"], row["point_id"]) for row in rows}
-        return document, left
+        only_stage = min(self.story.selected.target)[0]
+        rows = csv.DictReader((self.folder / "failed.csv").read_text(encoding="utf-8").splitlines())
+        return document, {(row.get("stage", only_stage), row["asset_id"], row["point_id"]) for row in rows}
 
     def _judge_end(self) -> None:
         chosen, gateway = self.story.selected, self.gateway
@@ -254,9 +248,5 @@ class Tale:
         assert {pair for pair in chosen.world if pair[0] == "S_99"} <= gateway.state
 
 
-def remove(directory: Path) -> None:
-    """What a run that was killed before its journal was whole may leave behind."""
-    if directory.exists():
-        for left in directory.iterdir():
-            left.unlink()
-        directory.rmdir()
+def has_journal(directory: Path) -> bool:
+    return (directory / "journal.sqlite").exists()

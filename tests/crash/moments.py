@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos.gateway import Gateway, Trouble, serving
-from tests.chaos.story import remove
+from tests.chaos.story import NEVER_BEGUN, has_journal
 from tests.forked import Command, Done, bulkstate
 from tests.waiting import PATIENCE
 
@@ -165,10 +165,8 @@ def _after_plan(folder: Path, gateway: Gateway, done: Done) -> None:
 
 def _after_run(folder: Path, gateway: Gateway, done: Done) -> None:
     """What is on disk is true of the wire, and the rest is done by `resume`."""
-    if not (folder / "r" / "journal.sqlite").exists():
-        assert not gateway.deletes, "deletes without a journal"
-        remove(folder / "r")
-        assert bulkstate(folder, "run", "config.yaml", "--yes", "--run-dir", "r").exit_code == 0
+    if not has_journal(folder / "r"):
+        _anew(folder, gateway)
         return
     report = _report(folder)
     assert report["pairs"]["deleted"] <= len(gateway.performed() & PAIRS)
@@ -176,9 +174,18 @@ def _after_run(folder: Path, gateway: Gateway, done: Done) -> None:
         assert report["result"] == "deleted"
     sent = len(gateway.deletes)
     again = bulkstate(folder, "resume", "r", "--json")
+    if NEVER_BEGUN in again.err:
+        _anew(folder, gateway)
+        return
     assert again.exit_code == 0, again
     owed = len(PAIRS) // 2 - report["chunks"]["deleted"]
     assert len(gateway.deletes) - sent == owed, "resume sends what has no record, and nothing else"
+
+
+def _anew(folder: Path, gateway: Gateway) -> None:
+    """A run that was killed before anybody agreed has sent nothing, and is started once more."""
+    assert not gateway.deletes
+    assert bulkstate(folder, "run", "config.yaml", "--yes", "--run-dir", "anew").exit_code == 0
 
 
 def _after_verify(folder: Path, gateway: Gateway, done: Done) -> None:
