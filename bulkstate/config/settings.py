@@ -190,11 +190,6 @@ class Safety:
         int | None, Maybe(Whole(1, 10**15)), "Refuse a plan with more pairs, unlisted ones included."
     ] = None
     max_requests: Annotated[int | None, Maybe(Whole(1, 10**12)), "Refuse a plan with more requests."] = None
-    max_failed: Annotated[
-        int | Share | None,
-        Maybe(FailuresAllowed()),
-        "Stop once more of the plan's requests fail: a number, or a share of those settled (100 at least).",
-    ] = A_TENTH
     require_paused: Annotated[bool, Flag(), "Refuse to start unless every pipeline is paused."] = True
     status_every: Annotated[float, Duration(0.05, 86_400), "How often a pipeline's status is read in a run."] = 30.0
     require_state: Annotated[
@@ -203,6 +198,11 @@ class Safety:
     unknown_stage: Annotated[
         UnknownStage, Choice(UnknownStage), "What to do about a stage that the gateway doesn't know: refuse, or skip."
     ] = UnknownStage.REFUSE
+    max_failed: Annotated[
+        int | Share | None,
+        Maybe(FailuresAllowed()),
+        "Stop once more of the plan's requests fail: a number, or a share of those settled (100 at least).",
+    ] = A_TENTH
 
 
 SAFETY: Final = Section(Safety, unbuilt=("deadline", "canary", "pause", "restart", "on_unpause"))

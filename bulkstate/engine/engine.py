@@ -177,6 +177,11 @@ class Engine:
         """There are chunks that were never sent."""
         return self._queue.untried
 
+    @property
+    def others(self) -> bool:
+        """There are such, or chunks that are on their way just now, beside the one that is asked for."""
+        return self._queue.untried or self._queue.under_way > 1
+
     # ── workers ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _send_all(self) -> None:

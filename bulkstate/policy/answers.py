@@ -72,6 +72,11 @@ class Load(Protocol):
         """There are chunks that were never sent."""
         ...
 
+    @property
+    def others(self) -> bool:
+        """There are such, or chunks that are on their way just now."""
+        ...
+
 
 NextStep: TypeAlias = Decision | Look | Wait | GiveUp
 
@@ -141,7 +146,7 @@ class Answers:
 
     def _is_anybodys_fault(self, load: Load) -> bool:
         """Nothing passes: before a chunk is given up, others show whether it is only this one."""
-        return self._breaker.open or (self._breaker.doubtful and load.untried and self._retry.attempts > 1)
+        return self._breaker.open or (self._breaker.doubtful and load.others and self._retry.attempts > 1)
 
     def _doubt(self, chunk: Chunk, decision: Decision, delay: float) -> Decision | Wait:
         """It would be cut, or given up. But where every chunk is in doubt, that may be how the gateway throttles: then
