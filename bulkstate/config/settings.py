@@ -16,10 +16,22 @@ from bulkstate.config.selected import ENTRIES, PairsOf, agreed_on_unlisted
 from bulkstate.errors import Problem
 from bulkstate.forms.place import Place
 from bulkstate.forms.sections import Found, Made, Maybe, OneOrMore, Section
-from bulkstate.forms.single import AutoOr, Choice, Duration, FilePath, Flag, JsonObject, RateOf, ShareOf, Size, Whole
+from bulkstate.forms.single import (
+    AutoOr,
+    Choice,
+    Duration,
+    FilePath,
+    Flag,
+    JsonObject,
+    RateOf,
+    ShareOf,
+    Size,
+    Version,
+    Whole,
+)
 from bulkstate.forms.values import A_FIFTH, A_TENTH, AUTO, WHOLE, Auto, Share
 from bulkstate.gateway.wire import PAIRS_PER_REQUEST
-from bulkstate.planner.effort import Effort
+from bulkstate.model import Effort
 from bulkstate.policy.retry import RetryPolicy
 from bulkstate.policy.sampling import Sample, parse_sample
 from bulkstate.rates import Rate
@@ -235,25 +247,10 @@ REPORT: Final = Section(ReportFiles, unbuilt=("junit", "markdown", "html", "csv"
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
-    """The only version of the tree that there is."""
-
-    def read(self, at: Place) -> int:
-        """It."""
-        if at.written != str(VERSION):
-            raise at.expected(f"{VERSION}, the only version that this program reads")
-        return VERSION
-
-    def schema(self) -> JsonObject:
-        """A constant."""
-        return {"const": VERSION}
-
-
-@dataclass(frozen=True, slots=True)
 class Settings:
     """The whole tree. `delete` is empty where a run goes on: its plan is in its run directory."""
 
-    version: Annotated[int, Version(), "The version of this tree: 1."]
+    version: Annotated[int, Version(VERSION), "The version of this tree: 1."]
     gateway: Annotated[Gateway | Embedded, GATEWAY, "Which gateway is called, and as whom."]
     delete: Annotated[tuple[Entry, ...], ENTRIES, "What is deleted."]
     limits: Annotated[

@@ -133,6 +133,23 @@ class Whole:
 
 
 @dataclass(frozen=True, slots=True)
+class Version:
+    """The only version of a document that is read."""
+
+    known: int
+
+    def read(self, at: Place) -> int:
+        """It."""
+        if at.written != str(self.known):
+            raise at.expected(f"{self.known}, the only version that this program reads")
+        return self.known
+
+    def schema(self) -> JsonObject:
+        """A constant."""
+        return {"const": self.known}
+
+
+@dataclass(frozen=True, slots=True)
 class Duration:
     """A time such as `30s`, from `least` to `most` seconds."""
 

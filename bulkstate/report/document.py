@@ -8,7 +8,7 @@ from typing import Final
 
 import orjson
 
-from bulkstate.model import ChunkCounts, Held, Remark, Report, StageReport, Use, Verification
+from bulkstate.model import Chain, ChunkCounts, Held, Remark, Report, StageReport, Use, Verification
 from bulkstate.policy.presence import presence
 from bulkstate.report.conclusion import Safe, StartAdvice, concluded, start_advice
 from bulkstate.report.failures import FailureKind, kinds
@@ -113,6 +113,7 @@ class _Document:
     started: str | None
     ended: str | None
     version: str
+    journal: Chain | None
     before: _Before
     run: str
     run_dir: str
@@ -153,6 +154,7 @@ def _document(report: Report) -> _Document:
         started=_time(report.origin.started),
         ended=None if report.ended.by is None else _time(report.ended.at),
         version=report.origin.version,
+        journal=report.origin.chain,
         before=_before(report),
         run=report.run,
         run_dir=report.run_dir,

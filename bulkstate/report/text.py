@@ -96,11 +96,16 @@ def _heading(report: Report) -> _Paragraph:
         * bool(report.unlisted_pairs),
         _pace(report),
         "; ".join(_held(report.held)),
-        f"run {printable(report.run)}, plan {printable(report.plan[:8])}",
+        ", ".join(filter(None, (f"run {printable(report.run)}, plan {printable(report.plan[:8])}", _chain(report)))),
     )
     mark, style = _MARKS[report.result]
     heading = Text(f"{mark} {concluded(report).sentence}", style)
     return [heading, *(_indented(line) for line in lines if line)]
+
+
+def _chain(report: Report) -> str:
+    """What shows that the journal is the one that was written."""
+    return "" if report.origin.chain is None else str(report.origin.chain)
 
 
 def _where(report: Report) -> str:

@@ -183,8 +183,8 @@ version: 1
 gateway: {{url: "{url}", org_id: o1, auth: {{bearer: "${{TOKEN}}"}}}}
 delete: [{{pipeline: p1, stages: [S], where: [{{assets: "a{{1..4}}", points: [b]}}]}}]
 limits: {{rate: 1000/s, pairs_per_request: 1, concurrency: 1}}
-safety: {{require_paused: false}}
-verify: {{sample: none}}
+safety: {{require_paused: false, max_pairs: 1_000}}
+verify: {{before: none, sample: none}}
 """
 
 
