@@ -31,7 +31,7 @@ from bulkstate.forms.single import (
 )
 from bulkstate.forms.values import A_FIFTH, AUTO, WHOLE, Auto, Share
 from bulkstate.gateway.wire import PAIRS_PER_REQUEST
-from bulkstate.planner.effort import Effort
+from bulkstate.model import Effort
 from bulkstate.policy.retry import RetryPolicy
 from bulkstate.policy.sampling import Sample, parse_sample
 from bulkstate.rates import Rate
