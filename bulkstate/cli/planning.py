@@ -13,9 +13,11 @@ from bulkstate.cli.page import Page
 from bulkstate.cli.terminal import printing, to_write, write
 from bulkstate.disk import saved_plan
 from bulkstate.planner.difference import compare
+from bulkstate.report.briefing import show_briefing
 from bulkstate.report.differences import show_comparison
 from bulkstate.report.explained import explanation_to_json
 from bulkstate.report.planned import plan_to_json, show_plan
+from bulkstate.runs.briefing import briefing
 from bulkstate.runs.prepare import forecast_of, prepare, save
 
 
@@ -32,16 +34,19 @@ def plan(
     settings = config.load(config_file, os.environ)
     old = None if old_file is None else saved_plan.read(old_file).plan
     folder = config_file.parent
-    made = (prepare(settings, budget, folder) if output is None else save(settings, output, budget, folder)).plan
+    prepared = prepare(settings, budget, folder) if output is None else save(settings, output, budget, folder)
+    made, known = prepared.plan, briefing(prepared.plan, settings, len(prepared.witnesses))
     if explain is not None:
         with to_write(explain):
             explain.write_bytes(explanation_to_json(made))
     forecast = forecast_of(made, settings, state)
     comparison = None if old is None else compare(old, made)
     if json:
-        write(plan_to_json(made, forecast, comparison))
+        write(plan_to_json(made, forecast, comparison, known))
         return
     with printing():
+        if made.requests:
+            show_briefing(made, known, Page())
         show_plan(made, forecast, Page())
         if comparison is not None:
             show_comparison(comparison, Page())

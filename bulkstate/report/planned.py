@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import compress
-from typing import Final
 
 import numpy as np
 import orjson
@@ -14,15 +13,13 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from bulkstate.model import IndexArray, LowerBound, Plan, Remark, StagePlan
+from bulkstate.model import IndexArray, Plan, Remark, StagePlan
 from bulkstate.planner.difference import Comparison
 from bulkstate.policy.pacing import Forecast
+from bulkstate.report.briefing import Briefing
 from bulkstate.report.differences import document as difference_document
 from bulkstate.report.remarks import remark_lines
 from bulkstate.report.text import counted, duration
-from bulkstate.text import printable
-
-STAGES_SHOWN: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +30,13 @@ class _Stage:
     lower_bound: int
     proof: str
     pairs: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Where:
+    gateway: str
+    organisation: str
+    credentials: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +59,22 @@ class _Document:
     remarks: tuple[Remark, ...]
 
 
-def plan_to_json(plan: Plan, forecast: Forecast | None, comparison: Comparison | None = None) -> bytes:
-    """The plan as one JSON document, UTF-8, ending in a newline; with `diff` if it was compared with an older one."""
+def plan_to_json(
+    plan: Plan, forecast: Forecast | None, comparison: Comparison | None = None, briefing: Briefing | None = None
+) -> bytes:
+    """The plan as one JSON document, UTF-8, ending in a newline; with `where` and `guards` if there is a briefing, and
+    with `diff` if it was compared with an older one."""
     fields = asdict(_document(plan, forecast))
+    if briefing is not None:
+        fields |= _surroundings(briefing)
     if comparison is not None:
         fields["diff"] = asdict(difference_document(comparison))
     return orjson.dumps(fields, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def _surroundings(briefing: Briefing) -> dict[str, object]:
+    place = _Where(briefing.gateway, briefing.organisation, briefing.credentials)
+    return {"where": asdict(place), "guards": [asdict(guard) for guard in briefing.guards]}
 
 
 def _document(plan: Plan, forecast: Forecast | None) -> _Document:
@@ -121,11 +135,6 @@ def _lines(plan: Plan, forecast: Forecast | None) -> Iterator[Text]:
     if plan.kept_pairs:
         yield Text(f"  {counted(plan.kept_pairs, 'pair')} kept, though selected")
     yield Text(f"  {_time(forecast)}; {size} to send")
-    for stage in plan.stages[:STAGES_SHOWN]:
-        proof = _proof(stage.lower_bound) if len(plan.stages) > 1 else ""
-        yield Text(f"  {printable(str(stage.stage))}: {_size(stage.pairs, len(stage.rectangles))}{proof}")
-    if len(plan.stages) > STAGES_SHOWN:
-        yield Text(f"  … and {len(plan.stages) - STAGES_SHOWN:,} more stages")
     yield from (Text(f"  {line}", "yellow") for line in remark_lines(plan.remarks))
 
 
@@ -133,10 +142,6 @@ def _time(forecast: Forecast | None) -> str:
     if forecast is None:
         return "nobody knows yet how fast the gateway lets it be sent"
     return f"about {duration(forecast.seconds)} at the limits that are known, of which {forecast.binding} binds"
-
-
-def _proof(bound: LowerBound) -> str:
-    return f"; at least {bound.requests:,} (proof: {bound.proof})"
 
 
 def _size(pairs: int, requests: int) -> str:
