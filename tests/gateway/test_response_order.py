@@ -19,7 +19,7 @@ from bulkstate.gateway.client import Client
 from bulkstate.gateway.credentials import Bearer
 from bulkstate.gateway.response_order import MOST_ANSWERS, ResponseOrder, Settled
 from bulkstate.model import Answer
-from tests.gateway.servers import CHUNK, ORG, TOKEN, Gate, Seen, gateway, http
+from tests.gateway.servers import CHUNK, ORG, TOKEN, Gate, Seen, client, gateway, http, saying
 
 
 def settle(order: ResponseOrder, chunk: int, at: float, *, connection: int = 1, request_id: str | None = None) -> bool:
@@ -174,6 +174,15 @@ async def test_two_answers_with_one_number_are_none() -> None:
         assert {1, 2} <= set(order.take_doubted())
         await api.delete(replace(CHUNK, number=4))
     assert server.connections == 2, "a connection that is out of step isn't used again"
+
+
+@pytest.mark.anyio
+async def test_a_connection_that_is_worn_is_used_no_more() -> None:
+    chunks = MOST_ANSWERS + 5
+    async with gateway(saying(told(True, ""))) as server, client(server.url) as api:
+        for number in range(chunks):
+            assert (await api.delete(replace(CHUNK, number=number))).reply.answer is Answer.OK
+    assert (server.connections, len(server.seen)) == (2, chunks)
 
 
 # ── in a run ──────────────────────────────────────────────────────────────────────────────────────────────────────
