@@ -28,7 +28,7 @@ from bulkstate.disk.control import Status
 from bulkstate.disk.journal import Ending, Journal, RunFacts, existing, make_run_directory
 from bulkstate.disk.locks import lock_run
 from bulkstate.engine.engine import Engine, Equipment, Pace
-from bulkstate.engine.pipelines import Finding, StatusWatch, findings, first_look, require
+from bulkstate.engine.pipelines import StatusWatch, findings, require
 from bulkstate.engine.reads import ReadFailed
 from bulkstate.engine.resolver import Resolver
 from bulkstate.errors import BulkstateError, CheckFailed, Interrupted, JournalNotWritable, Refused, Stopped
@@ -38,7 +38,7 @@ from bulkstate.policy.auto.pilot import Pilot
 from bulkstate.policy.concurrency import FEW, ConcurrencyPilot, at_first
 from bulkstate.report import fold, to_json
 from bulkstate.runs.audience import Aside, watching, within
-from bulkstate.runs.connection import Connection, connect
+from bulkstate.runs.connection import Connection
 from bulkstate.runs.course import Course
 from bulkstate.runs.host import Host, Question
 from bulkstate.runs.look import Looked, ask_stages, leave_out, look
@@ -73,14 +73,6 @@ def run_directory(plan: Plan) -> Path:
 
 
 # ── what can be done ──────────────────────────────────────────────────────────────────────────────────────────────
-
-
-async def check(settings: Settings, host: Host) -> tuple[Finding, ...]:
-    """Try the credentials and look at the pipelines of a configuration. Sends no delete."""
-    pipelines = {entry.pipeline for entry in settings.delete}
-    with host.stopping.cancels():
-        async with connect(settings, host.environ, None) as connection:
-            return await first_look(connection.reads, pipelines, settings.safety.require_paused)
 
 
 async def nothing_to_delete(prepared: Prepared) -> Finished:
