@@ -205,6 +205,8 @@ class Remark:
 class Effort(StrEnum):
     """How hard fewer requests are looked for, in steps: the same effort makes the same plan on every machine."""
 
+    AUTO = "auto"
+    """As hard as saves more time in sending than it costs: one of the others, which the plan names."""
     QUICK = "quick"
     NORMAL = "normal"
     THOROUGH = "thorough"
@@ -217,6 +219,7 @@ class Plan:
     `digest` is the SHA-256 (hex) of the canonical chunks: equal digests delete the same pairs by the same requests.
     `body_bytes` is the size of all request bodies together, in bytes. A plan whose search was bound by time, not by
     steps, isn't `reproducible`. `remarks` say what in the selection does nothing.
+    `effort` is never AUTO; None in plans of earlier versions, which didn't say.
     """
 
     stages: tuple[StagePlan, ...]
