@@ -32,6 +32,7 @@ from bulkstate.errors import (
     StatusUnread,
     Stopped,
     StoppedByHand,
+    TooManyFailed,
 )
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ __all__ = [
     "StatusUnread",
     "Stopped",
     "StoppedByHand",
+    "TooManyFailed",
     "__version__",
     "load",
 ]

@@ -64,17 +64,33 @@ class Rectangle:
         return len(self.assets) * len(self.points)
 
 
+class Argument(StrEnum):
+    """Why pairs need so many requests."""
+
+    PAIRS = "pairs_per_request"
+    """No request holds more of them than `load`, the most pairs of a request."""
+    WEIGHTS = "weights"
+    """No request holds more than `load` of their weights."""
+    DIFFERENT_ASSETS = "different_assets"
+    """The assets' points are all different. An asset's points are the union of those of the requests it is in: k
+    requests make at most 2^k - 1 different ones, and if no asset's lie inside another's, at most C(k, k/2)."""
+    DIFFERENT_POINTS = "different_points"
+    """As `DIFFERENT_ASSETS`, with the sides changed."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
     """Target pairs that need requests of their own: no request holds some of them and some of other evidence.
 
-    They are the target pairs inside `blocks`. Each weighs 1, or what `weights` says of its block; no request holds more
-    than `load`, so that they need ceil(weight / load) requests.
+    They are the target pairs inside `blocks`, and `argument` says how many requests they need. By pairs or weights:
+    ceil(weight / `load`), where each weighs 1, or what `weights` says of its block. By different assets or points: what
+    makes so many; there is one block, and `load` is 1.
     """
 
     blocks: tuple[Rectangle, ...]
     load: int
     weights: tuple[int, ...] = ()
+    argument: Argument = Argument.PAIRS
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +202,16 @@ class Remark:
     examples: tuple[str, ...] = ()
 
 
+class Effort(StrEnum):
+    """How hard fewer requests are looked for, in steps: the same effort makes the same plan on every machine."""
+
+    AUTO = "auto"
+    """As hard as saves more time in sending than it costs: one of the others, which the plan names."""
+    QUICK = "quick"
+    NORMAL = "normal"
+    THOROUGH = "thorough"
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """Everything that is going to be sent: chunks 0 to `requests` - 1, in stage order.
@@ -193,6 +219,7 @@ class Plan:
     `digest` is the SHA-256 (hex) of the canonical chunks: equal digests delete the same pairs by the same requests.
     `body_bytes` is the size of all request bodies together, in bytes. A plan whose search was bound by time, not by
     steps, isn't `reproducible`. `remarks` say what in the selection does nothing.
+    `effort` is never AUTO; None in plans of earlier versions, which didn't say.
     """
 
     stages: tuple[StagePlan, ...]
@@ -200,6 +227,7 @@ class Plan:
     body_bytes: int
     reproducible: bool = True
     remarks: tuple[Remark, ...] = ()
+    effort: Effort | None = None
 
     @cached_property
     def _ends(self) -> tuple[int, ...]:
@@ -625,8 +653,44 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class Chain:
+    """How a run's journal is chained: the version of its `format`, how many `links`, and the last of them, its `head`.
+
+    Without links (format 2) nobody can tell whether the journal was changed.
+    """
+
+    format: int
+    links: int = 0
+    head: str = ""
+
+    def __str__(self) -> str:
+        if not self.links:
+            return f"journal of format {self.format}, without a chain"
+        return f"journal {self.links:,} links to {self.head[:16]}"
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """A file that a plan was made of. `rows` is None where nobody counted them."""
+
+    file: str
+    sha256: str
+    rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """Somebody agreed to a run `at` UNIX seconds: `how`, and `by` whom, empty where that isn't known."""
+
+    how: str
+    by: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Origin:
-    """What a run's journal says of where it came from: which gateway, whose pipelines, begun when, by which version."""
+    """What a run's journal says of where it came from: which gateway, whose pipelines, begun when, by which version, of
+    which files; `target` and `approval` are the digests of what was agreed to, empty if nobody made them."""
 
     gateway: str = ""
     organisation: str = ""
@@ -634,6 +698,11 @@ class Origin:
     """Names of environment variables."""
     started: float | None = None
     version: str = ""
+    chain: Chain | None = None
+    target: str = ""
+    approval: str = ""
+    inputs: tuple[InputFile, ...] = ()
+    agreed: Agreed | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import typer
 
 from bulkstate import config
+from bulkstate.cli.agreement import show_question
 from bulkstate.cli.page import Page
 from bulkstate.cli.terminal import printing, to_write, write
 from bulkstate.disk import saved_plan
 from bulkstate.planner.difference import compare
+from bulkstate.report.briefing import show_briefing
 from bulkstate.report.differences import show_comparison
 from bulkstate.report.explained import explanation_to_json
 from bulkstate.report.planned import plan_to_json, show_plan
+from bulkstate.runs.briefing import briefing
+from bulkstate.runs.host import Question
 from bulkstate.runs.prepare import forecast_of, prepare, save
 
 
@@ -32,18 +37,41 @@ def plan(
     settings = config.load(config_file, os.environ)
     old = None if old_file is None else saved_plan.read(old_file).plan
     folder = config_file.parent
-    made = (prepare(settings, budget, folder) if output is None else save(settings, output, budget, folder)).plan
+    prepared = prepare(settings, budget, folder) if output is None else save(settings, output, budget, folder)
+    made, known = prepared.plan, briefing(prepared.plan, settings, len(prepared.witnesses))
     if explain is not None:
         with to_write(explain):
             explain.write_bytes(explanation_to_json(made))
     forecast = forecast_of(made, settings, state)
     comparison = None if old is None else compare(old, made)
     if json:
-        write(plan_to_json(made, forecast, comparison))
+        write(plan_to_json(made, forecast, comparison, known))
         return
     with printing():
+        if made.requests:
+            show_briefing(made, known, Page())
         show_plan(made, forecast, Page())
         if comparison is not None:
             show_comparison(comparison, Page())
     if output is not None:
         typer.echo(f" Saved. To carry it out: bulkstate apply {shlex.quote(str(output))}")
+
+
+def show(plan_file: Path, state: Path | None, json: bool) -> None:
+    """What an approver needs to know of a saved plan, wherever its secrets are."""
+    saved = saved_plan.read(plan_file)
+    settings = config.from_document(saved.configuration, _Unasked(), "the plan's settings")
+    show_question(Question(saved.plan), settings, len(saved.witnesses), state, json)
+
+
+class _Unasked(Mapping[str, str]):
+    """An environment that holds whatever is looked for: nobody is called, so that no secret is needed."""
+
+    def __getitem__(self, name: str) -> str:
+        return "unasked"
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 1  # an empty one would count as none

@@ -91,16 +91,22 @@ def _heading(report: Report) -> _Paragraph:
     lines = (
         _where(report),
         _when(report),
+        _agreed(report),
         f"{_of(report.pairs_deleted, report.pairs_planned, 'pair')} deleted, in {chunks}",
         f"these chunks held {counted(report.unlisted_pairs, 'more pair')} that nobody listed"
         * bool(report.unlisted_pairs),
         _pace(report),
         "; ".join(_held(report.held)),
-        f"run {printable(report.run)}, plan {printable(report.plan[:8])}",
+        ", ".join(filter(None, (f"run {printable(report.run)}, plan {printable(report.plan[:8])}", _chain(report)))),
     )
     mark, style = _MARKS[report.result]
     heading = Text(f"{mark} {concluded(report).sentence}", style)
     return [heading, *(_indented(line) for line in lines if line)]
+
+
+def _chain(report: Report) -> str:
+    """What shows that the journal is the one that was written."""
+    return "" if report.origin.chain is None else str(report.origin.chain)
 
 
 def _where(report: Report) -> str:
@@ -113,6 +119,15 @@ def _when(report: Report) -> str:
     """From when to when."""
     ended = report.ended.at if report.ended.by is not None else None
     return " to ".join(_moment(at) for at in (report.origin.started, ended) if at is not None)
+
+
+def _agreed(report: Report) -> str:
+    """How and by whom it was agreed to."""
+    agreed = report.origin.agreed
+    if agreed is None or not agreed.how:
+        return ""
+    by = f" by {printable(agreed.by)}" if agreed.by else ""
+    return f"agreed to {printable(agreed.how)}{by}"
 
 
 def _moment(at: float) -> str:

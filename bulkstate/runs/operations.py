@@ -6,7 +6,9 @@ and the exit code says what became of the deletes.
 
 from __future__ import annotations
 
+import getpass
 import os
+import platform
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -28,15 +30,17 @@ from bulkstate.disk.control import Status
 from bulkstate.disk.journal import Ending, Journal, RunFacts, existing, make_run_directory
 from bulkstate.disk.locks import lock_run
 from bulkstate.engine.engine import Engine, Equipment, Pace
-from bulkstate.engine.pipelines import Finding, StatusWatch, findings, first_look, require
+from bulkstate.engine.pipelines import StatusWatch, findings, require
 from bulkstate.engine.reads import ReadFailed
+from bulkstate.engine.resolver import Resolver
 from bulkstate.errors import BulkstateError, CheckFailed, Interrupted, JournalNotWritable, Refused, Stopped
+from bulkstate.forms.values import Share
 from bulkstate.model import ChunkCounts, Pipeline, Plan, Report, RunResult, Verdict
 from bulkstate.policy.auto.pilot import Pilot
 from bulkstate.policy.concurrency import FEW, ConcurrencyPilot, at_first
 from bulkstate.report import fold, to_json
 from bulkstate.runs.audience import Aside, watching, within
-from bulkstate.runs.connection import connect
+from bulkstate.runs.connection import Connection
 from bulkstate.runs.course import Course
 from bulkstate.runs.host import Host, Question
 from bulkstate.runs.look import Looked, ask_stages, leave_out, look
@@ -71,14 +75,6 @@ def run_directory(plan: Plan) -> Path:
 
 
 # ── what can be done ──────────────────────────────────────────────────────────────────────────────────────────────
-
-
-async def check(settings: Settings, host: Host) -> tuple[Finding, ...]:
-    """Try the credentials and look at the pipelines of a configuration. Sends no delete."""
-    pipelines = {entry.pipeline for entry in settings.delete}
-    with host.stopping.cancels():
-        async with connect(settings, host.environ, None) as connection:
-            return await first_look(connection.reads, pipelines, settings.safety.require_paused)
 
 
 async def nothing_to_delete(prepared: Prepared) -> Finished:
@@ -116,8 +112,8 @@ async def start(prepared: Prepared, directory: Path, host: Host) -> Finished:
             await _require_ready(session)
             looked = await look(session, prepared.spot_checks)
             await keep_witnesses(session, prepared.witnesses)
-            await host.agree(Question(prepared.plan, journal.pipelines_seen(), looked.found, tuple(looked.unknown)))
-            journal.agree(time.time())
+            asked = Question(prepared.plan, journal.pipelines_seen(), looked.found, tuple(looked.unknown))
+            journal.agree(time.time(), await host.agree(asked), _somebody())
             return await _carry_out(session, range(prepared.plan.requests), looked)
 
 
@@ -144,6 +140,15 @@ async def verify(directory: Path, sample: Sample, host: Host) -> Finished:
             await session.connection.gate.settle()
         report = fold(journal)
         return Finished(report, 0 if report.result is RunResult.DELETED and found.clean else 3)
+
+
+def _somebody() -> str:
+    """Who works here, as far as the machine knows."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):
+        user = str(os.getuid())
+    return f"{user}@{platform.node()}"
 
 
 # ── what the run is in ────────────────────────────────────────────────────────────────────────────────────────────
@@ -247,7 +252,7 @@ async def _delete(session: Session, numbers: Sequence[int]) -> None:
     host, gate, clock = session.host, connection.gate, connection.clock
     every = settings.safety.status_every if settings.safety.require_paused else None
     workers, pilot = _workers(settings.limits.concurrency, connection.pilot)
-    pace = Pace(workers, settings.retry, pilot)
+    pace = Pace(workers, settings.retry, pilot, _max_failed(settings))
     status = StatusWatch(connection.reads, session.pipelines, every)
     chunks = journal.chunks()
     async with Aside("the status file") as status_file, watching(host.audience, chunks, numbers) as observer:
@@ -257,7 +262,16 @@ async def _delete(session: Session, numbers: Sequence[int]) -> None:
 
         course = Course(observer, journal, tell, gate, time.time, clock)
         equipment = Equipment(
-            connection.client, gate, status, journal, course, random, time.time, clock, connection.order
+            connection.client,
+            gate,
+            status,
+            journal,
+            course,
+            random,
+            time.time,
+            clock,
+            connection.order,
+            _resolver(settings, connection),
         )
         engine = Engine(equipment, pace, chunks, numbers, journal.sizing(chunks))
         with host.stopping.drains(engine), session.by_hand.sets(engine):
@@ -267,6 +281,19 @@ async def _delete(session: Session, numbers: Sequence[int]) -> None:
                 await course.close(engine)
     if ending is not None:
         raise ending
+
+
+def _max_failed(settings: Settings) -> float | None:
+    """How many requests may fail; below 1, what share of them."""
+    most = settings.safety.max_failed
+    return most.part if isinstance(most, Share) else most
+
+
+def _resolver(settings: Settings, connection: Connection) -> Resolver | None:
+    """What reads back requests that were never answered, if that is wanted."""
+    retry = settings.retry
+    after = settings.gateway.timeout if retry.resolve_after is None else retry.resolve_after
+    return Resolver(connection.reads, after) if retry.resolve else None
 
 
 def _workers(concurrency: int | Auto, pilot: Pilot | None) -> tuple[int, ConcurrencyPilot | None]:
