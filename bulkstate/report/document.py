@@ -8,7 +8,7 @@ from typing import Final
 
 import orjson
 
-from bulkstate.model import Chain, ChunkCounts, Held, Remark, Report, StageReport, Use, Verification
+from bulkstate.model import Agreed, Chain, ChunkCounts, Held, InputFile, Remark, Report, StageReport, Use, Verification
 from bulkstate.policy.presence import presence
 from bulkstate.report.conclusion import Safe, StartAdvice, concluded, start_advice
 from bulkstate.report.failures import FailureKind, kinds
@@ -71,6 +71,13 @@ class _Where:
 
 
 @dataclass(frozen=True, slots=True)
+class _Agreed:
+    how: str
+    by: str
+    at: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Pipeline:
     id: str
     name: str
@@ -114,6 +121,10 @@ class _Document:
     ended: str | None
     version: str
     journal: Chain | None
+    agreed: _Agreed | None
+    target: str
+    approval: str
+    inputs: tuple[InputFile, ...]
     before: _Before
     run: str
     run_dir: str
@@ -155,6 +166,10 @@ def _document(report: Report) -> _Document:
         ended=None if report.ended.by is None else _time(report.ended.at),
         version=report.origin.version,
         journal=report.origin.chain,
+        agreed=_agreed(report.origin.agreed),
+        target=report.origin.target,
+        approval=report.origin.approval,
+        inputs=report.origin.inputs,
         before=_before(report),
         run=report.run,
         run_dir=report.run_dir,
@@ -186,6 +201,10 @@ def _time(at: float | None) -> str | None:
     if at is None:
         return None
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _agreed(agreed: Agreed | None) -> _Agreed | None:
+    return None if agreed is None else _Agreed(agreed.how, agreed.by, _time(agreed.at))
 
 
 def _pipeline(advice: StartAdvice) -> _Pipeline:

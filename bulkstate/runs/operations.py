@@ -6,7 +6,9 @@ and the exit code says what became of the deletes.
 
 from __future__ import annotations
 
+import getpass
 import os
+import platform
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -110,8 +112,8 @@ async def start(prepared: Prepared, directory: Path, host: Host) -> Finished:
             await _require_ready(session)
             looked = await look(session, prepared.spot_checks)
             await keep_witnesses(session, prepared.witnesses)
-            await host.agree(Question(prepared.plan, journal.pipelines_seen(), looked.found, tuple(looked.unknown)))
-            journal.agree(time.time())
+            asked = Question(prepared.plan, journal.pipelines_seen(), looked.found, tuple(looked.unknown))
+            journal.agree(time.time(), await host.agree(asked), _somebody())
             return await _carry_out(session, range(prepared.plan.requests), looked)
 
 
@@ -138,6 +140,15 @@ async def verify(directory: Path, sample: Sample, host: Host) -> Finished:
             await session.connection.gate.settle()
         report = fold(journal)
         return Finished(report, 0 if report.result is RunResult.DELETED and found.clean else 3)
+
+
+def _somebody() -> str:
+    """Who works here, as far as the machine knows."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):
+        user = str(os.getuid())
+    return f"{user}@{platform.node()}"
 
 
 # ── what the run is in ────────────────────────────────────────────────────────────────────────────────────────────
