@@ -42,7 +42,7 @@ def _look_only(prepared: prepare.Prepared, run_dir: Path | None, state: Path | N
     """Everything up to the question, and what would be asked, on stdout."""
     asked: list[Question] = []
 
-    async def note(question: Question) -> None:
+    async def note(question: Question) -> str:
         asked.append(question)
         raise NotConfirmed("it is a dry run")
 

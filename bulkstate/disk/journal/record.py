@@ -23,10 +23,12 @@ from bulkstate.disk.journal.chain import Head
 from bulkstate.disk.journal.tables import CHAINED, FORMAT, existing, reading, tables_of
 from bulkstate.gateway.wire import Code
 from bulkstate.model import (
+    Agreed,
     Answer,
     Chain,
     Ended,
     Grant,
+    InputFile,
     LookedAt,
     Origin,
     Outcome,
@@ -320,6 +322,10 @@ class Record:
             sessions[0].started_at if sessions else None,
             facts.version,
             Chain(self.format) if head is None else Chain(self.format, head.count, head.link),
+            facts.target,
+            facts.approval,
+            tuple(InputFile(each.path, each.sha256, each.rows) for each in self.inputs()),
+            next((Agreed(each.how, each.by, each.at) for each in self.agreements()), None),
         )
 
     def doubts(self) -> str:
