@@ -154,7 +154,7 @@ def to_json(report: Report) -> bytes:
 
 
 def _document(report: Report) -> _Document:
-    conclusion = concluded(report)
+    conclusion, (started, ended) = concluded(report), times_of(report)
     return _Document(
         schema=SCHEMA,
         conclusion=conclusion.sentence,
@@ -162,8 +162,8 @@ def _document(report: Report) -> _Document:
         next=conclusion.next,
         pipelines=tuple(map(_pipeline, start_advice(report))),
         where=_Where(report.origin.gateway, report.origin.organisation, report.origin.credentials),
-        started=_time(report.origin.started),
-        ended=None if report.ended.by is None else _time(report.ended.at),
+        started=started,
+        ended=ended,
         version=report.origin.version,
         journal=report.origin.chain,
         agreed=_agreed(report.origin.agreed),
@@ -195,6 +195,11 @@ def _document(report: Report) -> _Document:
             for each in report.blamed
         ),
     )
+
+
+def times_of(report: Report) -> tuple[str | None, str | None]:
+    """When the run began, and when its last session ended: RFC 3339, UTC."""
+    return _time(report.origin.started), None if report.ended.by is None else _time(report.ended.at)
 
 
 def _time(at: float | None) -> str | None:

@@ -67,11 +67,18 @@ class Finished:
     ending: BulkstateError | None = None
 
 
+RUNS: Final = "bulkstate-runs"
+"""The folder of runs whose directory nobody named."""
+
+LATEST: Final = ".latest"
+"""A link there to the newest of them."""
+
+
 def run_directory(plan: Plan) -> Path:
     """Where a run goes unless somebody named a directory: by the time (UTC) and the plan, numbered if that is taken."""
     name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{plan.digest[:8]}"
     names = chain((name,), (f"{name}-{number}" for number in count(2)))
-    return next(path for path in (Path("bulkstate-runs", each) for each in names) if not path.exists())
+    return next(path for path in (Path(RUNS, each) for each in names) if not path.exists())
 
 
 # ── what can be done ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -114,6 +121,7 @@ async def start(prepared: Prepared, directory: Path, host: Host) -> Finished:
             await keep_witnesses(session, prepared.witnesses)
             asked = Question(prepared.plan, journal.pipelines_seen(), looked.found, tuple(looked.unknown))
             journal.agree(time.time(), await host.agree(asked), _somebody())
+            _link_latest(directory)
             return await _carry_out(session, range(prepared.plan.requests), looked)
 
 
@@ -140,6 +148,17 @@ async def verify(directory: Path, sample: Sample, host: Host) -> Finished:
             await session.connection.gate.settle()
         report = fold(journal)
         return Finished(report, 0 if report.result is RunResult.DELETED and found.clean else 3)
+
+
+def _link_latest(directory: Path) -> None:
+    """Let `bulkstate-runs/.latest` name the newest run. Where that can't be, nothing is worse for it."""
+    if directory.parent.name != RUNS:
+        return
+    link = directory.with_name(LATEST)
+    new = directory.with_name(f"{LATEST}-{os.getpid()}")
+    with suppress(OSError):
+        new.symlink_to(directory.name)
+        new.replace(link)
 
 
 def _somebody() -> str:
