@@ -670,8 +670,27 @@ class Chain:
 
 
 @dataclass(frozen=True, slots=True)
+class InputFile:
+    """A file that a plan was made of. `rows` is None where nobody counted them."""
+
+    file: str
+    sha256: str
+    rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """Somebody agreed to a run `at` UNIX seconds: `how`, and `by` whom, empty where that isn't known."""
+
+    how: str
+    by: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Origin:
-    """What a run's journal says of where it came from: which gateway, whose pipelines, begun when, by which version."""
+    """What a run's journal says of where it came from: which gateway, whose pipelines, begun when, by which version, of
+    which files; `target` and `approval` are the digests of what was agreed to, empty if nobody made them."""
 
     gateway: str = ""
     organisation: str = ""
@@ -680,6 +699,10 @@ class Origin:
     started: float | None = None
     version: str = ""
     chain: Chain | None = None
+    target: str = ""
+    approval: str = ""
+    inputs: tuple[InputFile, ...] = ()
+    agreed: Agreed | None = None
 
 
 @dataclass(frozen=True, slots=True)
