@@ -4,6 +4,7 @@
     ├── InputError        2   the command line, the configuration or an input file is wrong; nothing was sent
     ├── Refused           4   refused before any delete
     │   ├── GuardExceeded       more pairs or requests than `safety` allows
+    │   ├── KeepUnmatched       what is to be kept names nothing that is selected
     │   ├── CheckFailed         a pre-flight check, such as a pipeline that isn't paused
     │   ├── StageUnknown        a stage that the gateway doesn't know, or that has no state to delete
     │   ├── NotConfirmed        no `--yes`, or a `no` at the question
@@ -94,6 +95,12 @@ class GuardExceeded(Refused):
     """The plan holds more pairs or requests than the configuration's `safety` allows."""
 
     reason_code = "guard_exceeded"
+
+
+class KeepUnmatched(Refused):
+    """What is to be kept names no asset and no point that is selected: it is probably of something else."""
+
+    reason_code = "keep_unmatched"
 
 
 class CheckFailed(Refused):
@@ -205,6 +212,8 @@ class NothingThere(BulkstateError):
 
 class JournalDamaged(Stopped):
     """What a journal holds isn't what was written into it."""
+
+    reason_code = "damaged"
 
 
 class NotVerified(BulkstateError):

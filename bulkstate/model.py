@@ -161,19 +161,45 @@ class StagePlan:
         return Chunk(number, self.stage, assets, points)
 
 
+class RemarkKind(StrEnum):
+    """What in an entry of the selection does nothing."""
+
+    NO_ASSET = "no_selected_asset"
+    """Rows to keep or to look at, of assets that aren't selected."""
+    NO_POINT = "no_selected_point"
+    """Rows of selected assets, with points that aren't."""
+    NO_PAIR = "no_selected_pair"
+    """Rows of a selected asset and a selected point that aren't selected together."""
+    REPEATED = "selected_more_than_once"
+    NOTHING_NEW = "selects_nothing_new"
+    """All that the entry selects is selected by others as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What does nothing in one entry: `count` `of` its rows, IDs or pairs. `entry` is where it stands."""
+
+    entry: str
+    kind: RemarkKind
+    count: int
+    of: int
+    examples: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """Everything that is going to be sent: chunks 0 to `requests` - 1, in stage order.
 
     `digest` is the SHA-256 (hex) of the canonical chunks: equal digests delete the same pairs by the same requests.
     `body_bytes` is the size of all request bodies together, in bytes. A plan whose search was bound by time, not by
-    steps, isn't `reproducible`.
+    steps, isn't `reproducible`. `remarks` say what in the selection does nothing.
     """
 
     stages: tuple[StagePlan, ...]
     digest: str
     body_bytes: int
     reproducible: bool = True
+    remarks: tuple[Remark, ...] = ()
 
     @cached_property
     def _ends(self) -> tuple[int, ...]:
@@ -560,7 +586,8 @@ class Report:
     """A whole run, folded from its journal. `seconds` run from the first call to the last answer of each session.
 
     `unlisted_pairs` were planned to be deleted though nobody selected them. `held` says what held the run back,
-    most of the time first; `uses` what was asked of it while it ran, in order.
+    most of the time first; `uses` what was asked of it while it ran, in order; `remarks` what in the selection does
+    nothing.
     """
 
     run: str
@@ -581,6 +608,7 @@ class Report:
     unlisted_pairs: int = 0
     held: tuple[Held, ...] = ()
     uses: tuple[Use, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
     @property
     def requests_per_second(self) -> float:

@@ -38,6 +38,8 @@ def apply(
 
 
 def _carry_out(prepared: prepare.Prepared, yes: bool, run_dir: Path | None, state: Path | None, json: bool) -> None:
+    if not prepared.plan.requests:
+        tell(attend(lambda _: operations.nothing_to_delete(prepared)), json)
     agree = agreement(prepared.settings, yes, state)
     directory = run_dir or operations.run_directory(prepared.plan)
 

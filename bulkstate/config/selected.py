@@ -94,6 +94,13 @@ class _IfEmpty(StrEnum):
     ALLOW = "allow"
 
 
+class _Unmatched(StrEnum):
+    """What comes of a table to keep that has nothing to do with the selection."""
+
+    REFUSE = "refuse"
+    ALLOW = "allow"
+
+
 @dataclass(frozen=True, slots=True)
 class _Usual:
     """How the sources of an entry are read that don't say so themselves."""
@@ -220,6 +227,11 @@ def _empty_pairs(found: Found) -> Iterator[Problem]:
         yield found.problem("empty", "is for pairs: a block without an asset or a point is a mistake")
 
 
+def _keep_unmatched_of_keep(found: Found) -> Iterator[Problem]:
+    if "keep_unmatched" in found.written and "keep" not in found.written:
+        yield found.problem("keep_unmatched", "is about keep, and nothing is kept here")
+
+
 _SOURCE: Final = Section(_SourceKeys, (_BLOCK_OR_PAIRS, _empty_pairs))
 
 
@@ -231,6 +243,9 @@ class _EntryKeys:
     keep: Annotated[
         _TableKeys | None, Maybe(_Table()), "A file of pairs that no request may hold: asset_id, point_id."
     ] = None
+    keep_unmatched: Annotated[
+        _Unmatched, Choice(_Unmatched), "Whether keep may name nothing that is selected: refuse, or allow."
+    ] = _Unmatched.REFUSE
     unlisted: Annotated[
         Unlisted, Choice(Unlisted), "Pairs neither selected nor kept: keep, or may_delete if that saves requests."
     ] = Unlisted.KEEP
@@ -243,7 +258,8 @@ class _EntryKeys:
         usual = _Usual(self.columns, self.ids)
         where = tuple(each.source(usual) for each in self.where)
         keep = None if self.keep is None else self.keep.source(usual)
-        return Entry(self.pipeline, self.stages, where, keep, self.unlisted)
+        must_match = keep is not None and self.keep_unmatched is _Unmatched.REFUSE
+        return Entry(self.pipeline, self.stages, where, keep, self.unlisted, must_match)
 
 
 def agreed_on_unlisted(found: Found) -> Iterator[Problem]:
@@ -262,4 +278,4 @@ def agreed_on_unlisted(found: Found) -> Iterator[Problem]:
                 )
 
 
-ENTRIES: Final = ListOf(Made(Section(_EntryKeys), _EntryKeys.entry), "entries")
+ENTRIES: Final = ListOf(Made(Section(_EntryKeys, (_keep_unmatched_of_keep,)), _EntryKeys.entry), "entries")

@@ -17,7 +17,7 @@ import orjson
 from numpy.typing import NDArray
 
 from bulkstate.disk.database import check_rows
-from bulkstate.model import Evidence, IndexArray, LowerBound, Plan, Rectangle, Stage, StagePlan
+from bulkstate.model import Evidence, IndexArray, LowerBound, Plan, Rectangle, Remark, RemarkKind, Stage, StagePlan
 
 SCHEMA: Final = (
     """CREATE TABLE plan (
@@ -48,6 +48,13 @@ SCHEMA: Final = (
         sets BLOB NOT NULL,              -- int32 per chunk of the stage: its set
         PRIMARY KEY (stage, kind)
     )""",
+    """CREATE TABLE remark (
+        entry TEXT NOT NULL,             -- where it stands in the configuration
+        kind TEXT NOT NULL,
+        count INTEGER NOT NULL,
+        total INTEGER NOT NULL,
+        examples TEXT NOT NULL           -- a JSON list
+    )""",
 )
 """Statements that make the tables, to be run once in an empty file."""
 
@@ -74,6 +81,8 @@ def write(connection: sqlite3.Connection, plan: Plan) -> None:
     for number, stage in enumerate(plan.stages):
         _write_stage(connection, number, stage, dictionaries)
     connection.executemany("INSERT INTO dictionary (ids, id) VALUES (?, ?)", dictionaries.items())
+    remarks = ((r.entry, r.kind, r.count, r.of, orjson.dumps(r.examples).decode()) for r in plan.remarks)
+    connection.executemany("INSERT INTO remark VALUES (?, ?, ?, ?, ?)", remarks)
 
 
 def _write_stage(connection: sqlite3.Connection, number: int, plan: StagePlan, dictionaries: dict[str, int]) -> None:
@@ -117,16 +126,29 @@ def read(connection: sqlite3.Connection) -> Plan:
 
     Whoever calls checks the digest. ValueError, IndexError or sqlite3.Error where the tables hold something else.
     """
-    check_rows(connection, "plan", "dictionary", "stage", "side")
+    check_rows(connection, "plan", "dictionary", "stage", "side", "remark")
     found = connection.execute("SELECT digest, body_bytes, reproducible FROM plan").fetchone()
     if found is None:
         raise ValueError("it holds no plan")
     plan_digest, body_bytes, reproducible = found
     dictionaries = {id_: _ids(text) for id_, text in connection.execute("SELECT id, ids FROM dictionary")}
     rows = connection.execute("SELECT * FROM stage ORDER BY id").fetchall()
-    return Plan(
-        tuple(_read_stage(connection, row, dictionaries) for row in rows), plan_digest, body_bytes, bool(reproducible)
+    stages = tuple(_read_stage(connection, row, dictionaries) for row in rows)
+    return Plan(stages, plan_digest, body_bytes, bool(reproducible), _remarks(connection))
+
+
+def _remarks(connection: sqlite3.Connection) -> tuple[Remark, ...]:
+    found = connection.execute("SELECT entry, kind, count, total, examples FROM remark ORDER BY rowid")
+    return tuple(
+        Remark(entry, RemarkKind(kind), count, total, _texts(examples)) for entry, kind, count, total, examples in found
     )
+
+
+def _texts(text: str) -> tuple[str, ...]:
+    texts = orjson.loads(text)
+    if not isinstance(texts, list) or not all(isinstance(each, str) for each in texts):
+        raise ValueError("a remark's examples aren't a list of texts")
+    return tuple(texts)
 
 
 def _ids(text: str) -> tuple[str, ...]:

@@ -43,6 +43,7 @@ _SEALED: Final = (
     "SELECT * FROM dictionary ORDER BY rowid",
     "SELECT * FROM stage ORDER BY rowid",
     "SELECT * FROM side ORDER BY rowid",
+    "SELECT * FROM remark ORDER BY rowid",
     "SELECT * FROM saved",
     "SELECT * FROM input ORDER BY rowid",
     "SELECT * FROM witness ORDER BY rowid",

@@ -7,7 +7,7 @@ times the number of points plus point position, so that fifty million of them ar
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypeAlias
@@ -15,7 +15,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from bulkstate.model import IndexArray, Pair, Rectangle, Stage
+from bulkstate.model import IndexArray, Pair, Rectangle, Remark, Stage
 
 
 class Unlisted(StrEnum):
@@ -54,8 +54,8 @@ class Relation:
     The target is what is selected and not kept. No request may hold a kept pair, nor one outside the target unless
     `unlisted` says so. `assets` and `points` are the sorted dictionaries, without duplicates, of what is selected: a
     request names nothing else, so a kept pair with an ID that isn't there needs no code. `pairs` and `kept` are codes,
-    ascending, each once. `duplicates` counts what was named more than once, for the user to see. `entries` remembers
-    which entry selected what.
+    ascending, each once. `duplicates` counts what was named more than once, and `remarks` say what does nothing, for
+    the user to see. `entries` remembers which entry selected what, `keepers` where what is kept stands.
     """
 
     stage: Stage
@@ -67,6 +67,8 @@ class Relation:
     kept: NDArray[np.int64] = field(default_factory=_no_codes)
     unlisted: Unlisted = Unlisted.KEEP
     entries: tuple[Selected, ...] = ()
+    remarks: tuple[Remark, ...] = ()
+    keepers: tuple[str, ...] = ()
 
     def holds(self, pair: Pair) -> bool:
         """Is this pair in the target?"""
@@ -143,6 +145,16 @@ def equal_rows(relation: Relation) -> Classes:
     selected = rows.pairs(labels)
     _change(rows.narrowed, labels, relation.kept, len(relation.points))
     return Classes(_rectangles(rows, labels), selected - rows.pairs(labels))
+
+
+def superfluous(blocks: Sequence[Rectangle], assets: int) -> list[bool]:
+    """For each block, whether those before it hold all that it holds. Takes memory by the number of `assets`."""
+    rows, labels, found = _Rows(), np.zeros(assets, np.int32), []
+    for block in blocks:
+        before = labels[block.assets]
+        _add_block(rows, labels, block)
+        found.append(np.array_equal(before, labels[block.assets]))
+    return found
 
 
 class _Rows:

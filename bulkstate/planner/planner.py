@@ -125,7 +125,8 @@ def _some_pair_is_too_long(weights: Weights, limits: Limits) -> bool:
 
 def _refuse_empty(relation: Relation, classes: Classes) -> None:
     if classes.kept_pairs and not classes.rectangles:
-        message = f"{relation.stage}: all {classes.kept_pairs:,} selected pairs are kept: nothing is left to delete"
+        by = f", by {', '.join(relation.keepers)}" if relation.keepers else ""
+        message = f"{relation.stage}: all {classes.kept_pairs:,} selected pairs are kept{by}: nothing is left to delete"
         raise InputError(Problem(message, field="delete.keep", hint="leave out the stage, or correct one of the two"))
 
 

@@ -41,6 +41,7 @@ class ReasonCode(StrEnum):
 
     REFUSED = "refused"
     GUARD_EXCEEDED = "guard_exceeded"
+    KEEP_UNMATCHED = "keep_unmatched"
     CHECK_FAILED = "check_failed"
     STAGE_UNKNOWN = "stage_unknown"
     NOT_CONFIRMED = "not_confirmed"

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 
 import orjson
 
-from bulkstate.model import ChunkCounts, Held, Report, StageReport, Use, Verification
+from bulkstate.model import ChunkCounts, Held, Remark, Report, StageReport, Use, Verification
 from bulkstate.report.failures import FailureKind, kinds
 
 
@@ -68,6 +68,7 @@ class _Document:
     failures: tuple[_Failures, ...]
     held: tuple[Held, ...]
     uses: tuple[Use, ...]
+    remarks: tuple[Remark, ...]
 
 
 def to_json(report: Report) -> bytes:
@@ -95,6 +96,7 @@ def _document(report: Report) -> _Document:
         failures=tuple(map(_failures, kinds(report.failures))),
         held=tuple(replace(held, share=round(held.share, 4)) for held in report.held),
         uses=report.uses,
+        remarks=report.remarks,
     )
 
 

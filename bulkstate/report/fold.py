@@ -144,6 +144,7 @@ def fold(record: RunRecord) -> Report:
         unlisted_pairs=plan.unlisted_pairs,
         held=tuple(_held(record.points())),
         uses=tuple(record.uses()),
+        remarks=plan.remarks,
     )
 
 

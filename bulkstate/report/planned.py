@@ -14,10 +14,11 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from bulkstate.model import IndexArray, LowerBound, Plan, StagePlan
+from bulkstate.model import IndexArray, LowerBound, Plan, Remark, StagePlan
 from bulkstate.planner.difference import Comparison
 from bulkstate.policy.pacing import Forecast
 from bulkstate.report.differences import document as difference_document
+from bulkstate.report.remarks import remark_lines
 from bulkstate.report.text import counted, duration
 from bulkstate.text import printable
 
@@ -51,6 +52,7 @@ class _Document:
     forecast_seconds: float | None
     binding_limit: str | None
     stages: tuple[_Stage, ...]
+    remarks: tuple[Remark, ...]
 
 
 def plan_to_json(plan: Plan, forecast: Forecast | None, comparison: Comparison | None = None) -> bytes:
@@ -76,6 +78,7 @@ def _document(plan: Plan, forecast: Forecast | None) -> _Document:
         forecast_seconds=None if forecast is None else round(forecast.seconds, 1),
         binding_limit=None if forecast is None else str(forecast.binding),
         stages=tuple(map(_stage, plan.stages)),
+        remarks=plan.remarks,
     )
 
 
@@ -103,6 +106,9 @@ def show_plan(plan: Plan, forecast: Forecast | None, console: Console) -> None:
 def _lines(plan: Plan, forecast: Forecast | None) -> Iterator[Text]:
     size = f"{plan.body_bytes / 1e6:,.1f} MB"
     yield Text(f"Plan {plan.digest[:8]}", "bold")
+    if not plan.requests:
+        yield Text("  nothing to delete: every table of the selection is empty")
+        return
     proof = f" (proof: {plan.stages[0].lower_bound.proof})" if len(plan.stages) == 1 else ""
     yield Text(f"  {_size(plan.pairs, plan.requests)}; at least {plan.lower_bound:,} are needed{proof}")
     if not plan.reproducible:
@@ -119,6 +125,7 @@ def _lines(plan: Plan, forecast: Forecast | None) -> Iterator[Text]:
         yield Text(f"  {printable(str(stage.stage))}: {_size(stage.pairs, len(stage.rectangles))}{proof}")
     if len(plan.stages) > STAGES_SHOWN:
         yield Text(f"  … and {len(plan.stages) - STAGES_SHOWN:,} more stages")
+    yield from (Text(f"  {line}", "yellow") for line in remark_lines(plan.remarks))
 
 
 def _time(forecast: Forecast | None) -> str:

@@ -19,6 +19,7 @@ from rich.text import Text
 from bulkstate.model import ChunkCounts, Held, Report, RunResult, StageReport, Use, Verdict, Verification
 from bulkstate.policy.bottleneck import By, Holding
 from bulkstate.report.failures import FailureKind, kinds
+from bulkstate.report.remarks import remark_lines
 from bulkstate.text import printable
 
 _KINDS_SHOWN: Final = 8
@@ -70,6 +71,8 @@ def _paragraphs(report: Report) -> Iterator[_Paragraph]:
     yield from map(_kind, found[:_KINDS_SHOWN])
     if unlisted := list(_unlisted(report, found)):
         yield unlisted
+    if report.remarks:
+        yield [_indented(line, "yellow") for line in remark_lines(report.remarks)]
     if report.uses:
         yield list(_by_hand(report.uses))
     yield list(_read_back(report.verified))

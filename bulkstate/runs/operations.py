@@ -30,7 +30,7 @@ from bulkstate.disk.locks import lock_run
 from bulkstate.engine.engine import Engine, Equipment, Pace
 from bulkstate.engine.pipelines import Finding, StatusWatch, first_look, require
 from bulkstate.errors import BulkstateError, Interrupted, JournalNotWritable, Refused, Stopped
-from bulkstate.model import Plan, Report, RunResult, Verdict
+from bulkstate.model import ChunkCounts, Plan, Report, RunResult, Verdict
 from bulkstate.policy.auto.pilot import Pilot
 from bulkstate.policy.concurrency import FEW, ConcurrencyPilot, at_first
 from bulkstate.report import fold, to_json
@@ -77,6 +77,31 @@ async def check(settings: Settings, host: Host) -> tuple[Finding, ...]:
     with host.stopping.cancels():
         async with connect(settings, host.environ, None) as connection:
             return await first_look(connection.reads, pipelines, settings.safety.require_paused)
+
+
+async def nothing_to_delete(prepared: Prepared) -> Finished:
+    """How a run ends whose selection is empty, and may be: nobody is asked or called, and nothing is left on disk."""
+    plan = prepared.plan
+    report = Report(
+        run="",
+        run_dir="",
+        plan=plan.digest,
+        result=RunResult.DELETED,
+        reason="nothing to delete",
+        stages=(),
+        chunks=ChunkCounts(),
+        pairs_planned=0,
+        pairs_deleted=0,
+        attempts=0,
+        retries=0,
+        throttled=0,
+        seconds=0.0,
+        verified=None,
+        failures=(),
+        remarks=plan.remarks,
+    )
+    await _keep_report(report, prepared.settings.report)
+    return Finished(report, 0)
 
 
 async def start(prepared: Prepared, directory: Path, host: Host) -> Finished:
@@ -182,6 +207,7 @@ async def _carry_out(session: Session, numbers: Sequence[int]) -> Finished:
             await _delete(session, numbers)
             unread = await read_back_or_say(session)
             await session.connection.gate.settle()
+            session.journal.require_in_place()
     except (Stopped, Interrupted) as reason:
         ending = reason
     session.host.stopping.over()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -15,13 +15,13 @@ from bulkstate import __version__, config
 from bulkstate.config import Settings
 from bulkstate.disk.saved_plan import SavedPlan, refuse_to_overwrite, write
 from bulkstate.errors import GuardExceeded, InputError, Problem
-from bulkstate.model import Pair, Plan, Stage
+from bulkstate.model import Pair, Plan, Remark, Stage
 from bulkstate.pairs.relation import Relation
 from bulkstate.planner.effort import Effort
 from bulkstate.planner.planner import plan as plan_requests
 from bulkstate.policy.pacing import Forecast, forecast
 from bulkstate.runs.memory import known_limits
-from bulkstate.selection import PairSource, Source, fingerprints, read_pairs, select
+from bulkstate.selection import PairSource, Source, fingerprints, read_pairs, select, strangers
 
 log = structlog.get_logger()
 
@@ -48,10 +48,10 @@ def prepare(settings: Settings, budget: float | None = None) -> Prepared:
     relations = select(settings.delete)
     witnesses = _witness_pairs(settings.verify.witness, relations)
     plan = _planned(settings, [relation.keeping(witnesses) for relation in relations], budget)
+    plan = replace(plan, remarks=_remarks(settings.verify.witness, witnesses, relations))
     _guard(plan, settings.safety)
-    duplicates = sum(relation.duplicates for relation in relations)
-    if duplicates:
-        log.info("selected more than once", entries=duplicates)
+    for remark in plan.remarks:
+        log.info(remark.kind.replace("_", " "), entry=remark.entry, count=remark.count, of=remark.of)
     outside = tuple((stage.stage, pair) for pair in witnesses for stage in plan.stages)
     return Prepared(settings, plan, outside)
 
@@ -95,6 +95,14 @@ def _witness_pairs(source: PairSource | None, targets: Sequence[Relation]) -> Se
         message = f"{selected[0].asset}, {selected[0].point} is selected for deletion: a witness stands outside"
         raise InputError(Problem(message, source.where, source.field))
     return pairs
+
+
+def _remarks(source: PairSource | None, witnesses: Sequence[Pair], relations: Sequence[Relation]) -> tuple[Remark, ...]:
+    """What in the selection does nothing, and which witnesses have nothing to do with it, each said once."""
+    found = dict.fromkeys(remark for relation in relations for remark in relation.remarks)
+    if source is not None:
+        found |= dict.fromkeys(strangers(source, witnesses, relations))
+    return tuple(found)
 
 
 def _planned(settings: Settings, relations: Sequence[Relation], budget: float | None = None) -> Plan:

@@ -24,6 +24,9 @@ from bulkstate.runs.stopping import Stopping
 BY_HAND_SECONDS: Final = 1.0
 """How often a run looks what is asked of it."""
 
+IN_PLACE_SECONDS: Final = 1.0
+"""How often it looks whether its journal is still there."""
+
 MEMORY_SECONDS: Final = 300.0
 """How often it leaves to other runs what it called and learnt."""
 
@@ -61,14 +64,21 @@ async def open_session(journal: Journal, settings: Settings, host: Host) -> Asyn
             by_hand = ByHand(journal.directory, connection.gate, stopping, journal, time.time)
             await by_hand.look()
             leave = partial(memory.keep, connection)
+            in_place = partial(_require_in_place, journal)
             try:
                 async with (
                     again_and_again(by_hand.look, BY_HAND_SECONDS, stopping),
+                    again_and_again(in_place, IN_PLACE_SECONDS, stopping),
                     again_and_again(leave, MEMORY_SECONDS, stopping),
                 ):
                     yield Session(journal, settings, host, connection, by_hand)
             finally:
                 await leave()
+
+
+async def _require_in_place(journal: Journal) -> None:
+    """A run whose journal was taken away would go on, and nobody could say afterwards what it deleted."""
+    journal.require_in_place()
 
 
 @asynccontextmanager

@@ -11,13 +11,14 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from bulkstate.errors import InputError, Problem
-from bulkstate.model import IndexArray, Pair, Rectangle, Stage
+from bulkstate.errors import InputError, KeepUnmatched, Problem
+from bulkstate.model import IndexArray, Pair, Rectangle, Remark, Stage
 from bulkstate.pairs.relation import Relation, Selected, Unlisted
 from bulkstate.selection.column import Column
 from bulkstate.selection.ids import Mistakes, fault, literal_fault
 from bulkstate.selection.inputs import Inputs
 from bulkstate.selection.lists import read_files, read_values, refuse_empty
+from bulkstate.selection.remarks import Rows, matches_nothing, repeated, repeated_blocks, repeated_ids, unmatched
 from bulkstate.selection.sources import ASSET_ID, POINT_ID, BlockSource, Entry, IdList, PairSource, Source
 
 MOST_WITNESSES: Final = 100_000
@@ -33,7 +34,12 @@ class _BlockIds:
 
     assets: Sequence[str]
     points: Sequence[str]
-    duplicates: int = 0
+    repeated: tuple[Remark, ...] = ()
+
+    @property
+    def duplicates(self) -> int:
+        """How many IDs were there again."""
+        return sum(remark.count for remark in self.repeated)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,6 +60,7 @@ class _Target:
     where: tuple[Source, ...]
     keep: tuple[PairSource, ...]
     unlisted: Unlisted
+    must_match: frozenset[PairSource]
 
     @property
     def sources(self) -> tuple[Source, ...]:
@@ -61,15 +68,16 @@ class _Target:
 
 
 def select(entries: Iterable[Entry]) -> tuple[Relation, ...]:
-    """What the entries select and keep: one relation for each stage of each pipeline, sorted by stage.
+    """What the entries select and keep: one relation for each stage of each pipeline, sorted by stage; none for a stage
+    of which all tables are empty, and may be.
 
     Entries for the same stage are merged: what one of them keeps is kept, and unlisted pairs may be deleted only where
     all of them say so. A source of several stages is read once. InputError, with the mistakes of all sources at once,
-    if an ID can't be sent, a file can't be read, or a selection comes out empty.
+    if an ID can't be sent, a file can't be read, or a selection comes out empty; KeepUnmatched.
     """
     targets = _targets(entries)
     found = _read_all(dict.fromkeys(source for target in targets.values() for source in target.sources))
-    return tuple(_relations(targets, found))
+    return tuple(relation for relation in _relations(targets, found) if relation.assets)
 
 
 def read_pairs(source: PairSource) -> tuple[Pair, ...]:
@@ -99,7 +107,8 @@ def _target(entries: Sequence[Entry]) -> _Target:
     where = dict.fromkeys(chain.from_iterable(entry.where for entry in entries))
     keep = dict.fromkeys(entry.keep for entry in entries if entry.keep is not None)
     strict = any(entry.unlisted is Unlisted.KEEP for entry in entries)
-    return _Target(tuple(where), tuple(keep), Unlisted.KEEP if strict else Unlisted.MAY_DELETE)
+    must_match = frozenset(entry.keep for entry in entries if entry.keep is not None and entry.keep_must_match)
+    return _Target(tuple(where), tuple(keep), Unlisted.KEEP if strict else Unlisted.MAY_DELETE, must_match)
 
 
 def _read_all(sources: Iterable[Source]) -> dict[Source, _Found]:
@@ -122,8 +131,12 @@ def _read(source: Source, inputs: Inputs) -> _Found:
 
 def _read_block(source: BlockSource, inputs: Inputs) -> _BlockIds:
     assets, points = _read_list(source.assets, inputs, ASSET_ID), _read_list(source.points, inputs, POINT_ID)
-    block = _BlockIds(tuple(dict.fromkeys(assets)), tuple(dict.fromkeys(points)))
-    return replace(block, duplicates=len(assets) + len(points) - len(block.assets) - len(block.points))
+    again = (remark for side, ids in ((source.assets, assets), (source.points, points)) for remark in _again(side, ids))
+    return _BlockIds(tuple(dict.fromkeys(assets)), tuple(dict.fromkeys(points)), tuple(again))
+
+
+def _again(source: IdList, ids: Sequence[str]) -> Iterator[Remark]:
+    return repeated_ids(source.place, ids)
 
 
 def _read_list(source: IdList, inputs: Inputs, column: str) -> list[str]:
@@ -174,7 +187,7 @@ def _relation(stage: Stage, target: _Target, found: Mapping[Source, _Found]) -> 
     points = _Dictionary([*(ids.points for ids in blocks), *(ids.points.ids for ids in singles)])
     pairs, repeated = _codes(singles, assets, points)
     rectangles = [Rectangle(assets.side(ids.assets), points.side(ids.points)) for ids in blocks]
-    return Relation(
+    relation = Relation(
         stage=stage,
         assets=assets.ids,
         points=points.ids,
@@ -184,6 +197,54 @@ def _relation(stage: Stage, target: _Target, found: Mapping[Source, _Found]) -> 
         kept=_codes([_nameable(ids, assets, points) for ids in _singles(kept)], assets, points)[0],
         unlisted=target.unlisted,
         entries=tuple(_entries(target.where, selected, rectangles, assets, points)),
+        keepers=tuple(f"{source.name} ({source.where})" for source in target.keep),
+    )
+    return replace(relation, remarks=tuple(_remarks(relation, target, found, assets, points)))
+
+
+def _remarks(
+    relation: Relation,
+    target: _Target,
+    found: Mapping[Source, _Found],
+    assets: _Dictionary,
+    points: _Dictionary,
+) -> Iterator[Remark]:
+    """What in the entries does nothing. KeepUnmatched if that is all of what is to be kept."""
+    blocks, width = relation.blocks, len(relation.points)
+    selected = [(source.entry, found[source]) for source in target.where]
+    yield from chain.from_iterable(ids.repeated for _, ids in selected if isinstance(ids, _BlockIds))
+    yield from repeated_blocks(
+        [entry for entry, ids in selected if isinstance(ids, _BlockIds)], blocks, len(relation.assets)
+    )
+    if relation.duplicates or len(selected) > 1:
+        earlier = np.empty(0, np.int64)
+        for entry, ids in selected:
+            if isinstance(ids, _PairIds):
+                yield from repeated(_rows(entry, ids, assets, points), blocks, earlier, width)
+                earlier = _codes([ids], assets, points, earlier)[0]
+    for source in target.keep:
+        ids = found[source]
+        if isinstance(ids, _PairIds):
+            rows = _rows(source.place, ids, assets, points)
+            if source in target.must_match and relation.assets and matches_nothing(rows):
+                raise _keeps_nothing(relation.stage, source)
+            if target.unlisted is Unlisted.KEEP:
+                yield from unmatched(rows, blocks, relation.pairs, width)
+
+
+def _keeps_nothing(stage: Stage, source: PairSource) -> KeepUnmatched:
+    return KeepUnmatched(
+        f"{source.place}: {source.name} names no asset and no point that is selected in {stage}",
+        hint="is it the right file? `keep_unmatched: allow` lets it pass",
+    )
+
+
+def _rows(entry: str, found: _PairIds, assets: _Dictionary, points: _Dictionary) -> Rows:
+    return Rows(
+        entry,
+        (found.assets, found.points),
+        assets.positions(found.assets.ids).astype(np.int64)[found.assets.codes],
+        points.positions(found.points.ids).astype(np.int64)[found.points.codes],
     )
 
 
@@ -242,12 +303,14 @@ def _nameable(found: _PairIds, assets: _Dictionary, points: _Dictionary) -> _Pai
     return _PairIds(found.assets.only(rows), found.points.only(rows))
 
 
-def _codes(singles: Sequence[_PairIds], assets: _Dictionary, points: _Dictionary) -> tuple[NDArray[np.int64], int]:
-    """All single pairs as codes, ascending, each once; and how many were there again.
+def _codes(
+    singles: Sequence[_PairIds], assets: _Dictionary, points: _Dictionary, *more: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], int]:
+    """All single pairs, and what `more` codes stand for, as codes, ascending, each once; and how many were there again.
 
     Positions are 32-bit, so that a code can't overflow.
     """
-    parts = [np.empty(0, np.int64)]
+    parts = [np.empty(0, np.int64), *more]
     for found in singles:
         codes = assets.positions(found.assets.ids).astype(np.int64)[found.assets.codes]
         codes *= len(points.ids)

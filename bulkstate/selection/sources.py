@@ -32,6 +32,11 @@ class IdList:
     column: str | None = None
     literal: bool = False
 
+    @property
+    def place(self) -> str:
+        """Where it stands, for people."""
+        return _place(self)
+
 
 @dataclass(frozen=True, slots=True)
 class BlockSource:
@@ -64,6 +69,11 @@ class PairSource:
     values: tuple[tuple[str, str], ...] = ()
 
     @property
+    def place(self) -> str:
+        """Where it stands, for people."""
+        return _place(self)
+
+    @property
     def entry(self) -> str:
         """Which entry of `where` it is, for people."""
         return _entry(self)
@@ -72,6 +82,10 @@ class PairSource:
     def name(self) -> str:
         """What is read, for people."""
         return self.field if self.file is None else str(self.file)
+
+
+def _place(source: IdList | PairSource) -> str:
+    return f"{source.field} ({source.where})"
 
 
 def _entry(source: IdList | PairSource) -> str:
@@ -83,13 +97,17 @@ Source: TypeAlias = BlockSource | PairSource
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of `delete`: what `where` selects, in each of `stages` of one pipeline, without the pairs of `keep`."""
+    """One entry of `delete`: what `where` selects, in each of `stages` of one pipeline, without the pairs of `keep`.
+
+    What is kept has to name an asset or a point that is selected, if `keep_must_match`.
+    """
 
     pipeline: str
     stages: tuple[str, ...]
     where: tuple[Source, ...]
     keep: PairSource | None = None
     unlisted: Unlisted = Unlisted.KEEP
+    keep_must_match: bool = False
 
     @property
     def sources(self) -> tuple[Source, ...]:

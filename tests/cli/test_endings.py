@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import threading
@@ -256,3 +257,31 @@ def test_a_run_outlives_an_outage_and_spares_the_gateway_meanwhile(bulkstate: Bu
     assert gateway.deleted_pairs() == PAIRS
     probes_at_most = 2.0 / 0.05
     assert len(gateway.deletes()) <= 50 + 20 + probes_at_most + 40, "the time until it was noticed included"
+
+
+@pytest.mark.parametrize("how", ["removed", "moved"])
+def test_a_run_directory_that_vanishes_stops_the_run(bulkstate: Bulkstate, gateway: Gateway, how: str) -> None:
+    def vanish(call: Call, number: int) -> Answer:
+        if number == 3:
+            directory = bulkstate.folder / "r"
+            shutil.rmtree(directory) if how == "removed" else directory.rename(bulkstate.folder / "elsewhere")
+        return deleted()
+
+    gateway.answer = vanish
+    bulkstate.configure(gateway.url, rate="1/s", concurrency=1)
+    done = bulkstate("run", "config.yaml", "--yes", "--run-dir", "r", "--json")
+    assert (done.exit_code, done.document["result"]) == (5, "stopped")
+    assert "removed, moved or replaced" in done.document["reason"]
+    assert len(gateway.deletes()) <= 6
+
+
+def test_a_run_directory_that_vanishes_at_the_very_end_is_told(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    def vanish(call: Call, number: int) -> Answer:
+        if number == 10:
+            shutil.rmtree(bulkstate.folder / "r")
+        return deleted()
+
+    gateway.answer = vanish
+    bulkstate.configure(gateway.url)
+    done = bulkstate("run", "config.yaml", "--yes", "--run-dir", "r", "--json")
+    assert (done.exit_code, done.document["result"]) == (5, "stopped")

@@ -32,6 +32,7 @@ delete:
       - {assets: "A{1..9}", points: [P1, 'P2'], ids: checked}
       - {pairs: p.tsv, columns: {asset: device, point: measure}, ids: literal, empty: allow}
     keep: ../do-not-touch.csv
+    keep_unmatched: allow
     unlisted: may_delete
     columns: {asset: device, point: measure}
     ids: checked
@@ -113,6 +114,7 @@ def test_sources_say_how_they_are_read(tmp_path: Path) -> None:
         (None, True),
     ]
     assert entry.keep.field == "delete[0].keep.pairs"
+    assert entry.keep_must_match
 
 
 def test_selections_keep_their_place(tmp_path: Path) -> None:
@@ -136,13 +138,13 @@ def test_every_key_that_is_built(tmp_path: Path) -> None:
     assert isinstance(pairs, PairSource)
     assert (pairs.literal, pairs.may_be_empty) == (True, True)
     assert (block.assets.column, block.points.column) == ("device", "measure")
-    assert (entry.keep, entry.unlisted) == (keep, Unlisted.MAY_DELETE)
+    assert (entry.keep, entry.unlisted, entry.keep_must_match) == (keep, Unlisted.MAY_DELETE, False)
     auth = AppKey(SecretReference("ENOS_APP_KEY"), SecretReference("ENOS_APP_SECRET"), Style.BEARER, "")
     assert settings.gateway == Gateway("http://10.0.0.7:8080/enos", "007", auth, 0.5, None, True)
     assert settings.limits == config.Limits((Rate(600, 30.0), "auto"), 5_000, 512 << 10, 4, Share(80))
     assert settings.retry == RetryPolicy(3, 1.0, 90.0, False, 0.1, 7200.0)
     assert settings.safety == config.Safety(50_000_000, 20_000, False, 2700.0)
-    witness = PairSource(tmp_path / "data/witnesses.csv", f"{tmp_path}/config.yaml:23", "verify.witness")
+    witness = PairSource(tmp_path / "data/witnesses.csv", f"{tmp_path}/config.yaml:24", "verify.witness")
     assert settings.verify == config.Verify(2000, witness)
     assert settings.report == config.ReportFiles(tmp_path / "out/report.json")
 

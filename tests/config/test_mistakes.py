@@ -265,6 +265,11 @@ WRONG = [
         "config.yaml:10: delete[0].where[0].empty: is for pairs: a block without an asset or a point is a mistake",
     ),
     (
+        "    stages",
+        "    keep_unmatched: allow\n    stages",
+        "config.yaml:8: delete[0].keep_unmatched: is about keep, and nothing is kept here",
+    ),
+    (
         BLOCK,
         "{assets: [a], points: [p], ids: literally}",
         "config.yaml:10: delete[0].where[0].ids: expected checked or literal (did you mean literal?)",

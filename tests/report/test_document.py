@@ -10,7 +10,7 @@ from bulkstate.report import to_json
 from tests.report.examples import PARTIAL, WHOLE
 
 NAMES = """run run_dir plan result chunks pairs unlisted_pairs attempts retries throttled seconds requests_per_second
-    verified reason stages failures held uses"""
+    verified reason stages failures held uses remarks"""
 
 
 def test_names_and_figures() -> None:
