@@ -21,6 +21,8 @@ from bulkstate.report.planned import show_plan
 from bulkstate.report.progress import LineProgress, LiveProgress
 from bulkstate.runs.host import Agree
 from bulkstate.runs.prepare import forecast_of
+from bulkstate.runs.provenance import place_of, variables_of
+from bulkstate.text import printable
 
 
 def agreement(settings: config.Settings, yes: bool, state: Path | None) -> Agree:
@@ -29,16 +31,19 @@ def agreement(settings: config.Settings, yes: bool, state: Path | None) -> Agree
         return _agreed
     if not sys.stdin.isatty():
         raise NotConfirmed("nobody is there to agree to the plan", hint="say --yes to delete without a question")
-    return lambda plan: _ask(plan, forecast_of(plan, settings, state))
+    return lambda plan: _ask(plan, settings, forecast_of(plan, settings, state))
 
 
 async def _agreed(_plan: Plan) -> None:
     return
 
 
-async def _ask(plan: Plan, forecast: Forecast | None) -> None:
+async def _ask(plan: Plan, settings: config.Settings, forecast: Forecast | None) -> None:
     console = Console(stderr=True)
     show_plan(plan, forecast, console)
+    gateway, organisation = map(printable, place_of(settings))
+    variables = " and ".join(variables_of(settings))
+    console.print(f" At {gateway}, organisation {organisation}, with {variables}.", markup=False, highlight=False)
     unlisted = f", and of {plan.unlisted_pairs:,} that nobody listed" if plan.unlisted_pairs else ""
     question = f"Delete the state of these {plan.pairs:,} pairs{unlisted}? It can't be brought back. [yes/no] "
     console.print(question, markup=False, highlight=False, end="")

@@ -21,6 +21,7 @@ from bulkstate.cli.options import (
     Json,
     LogStyle,
     NewRunDir,
+    OwnConfig,
     RunDir,
     StateFile,
     Yes,
@@ -140,6 +141,11 @@ def apply(
     even_if_stale: Annotated[
         bool, typer.Option("--even-if-stale", help="Also if a file that the plan was made of has changed since.")
     ] = False,
+    digest: Annotated[
+        str,
+        typer.Option(metavar="DIGEST", help="Only if its target or approval has this digest.", show_default=False),
+    ] = "",
+    own_config: OwnConfig = None,
     state: StateFile = None,
     json: Json = False,
 ) -> None:
@@ -147,7 +153,7 @@ def apply(
     with _at_work(context, json):
         from bulkstate.cli import running
 
-        running.apply(plan_file, yes, run_dir, even_if_stale, state, json)
+        running.apply(plan_file, yes, run_dir, even_if_stale, digest, own_config, state, json)
 
 
 @app.command()
@@ -157,6 +163,7 @@ def resume(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Also send what was refused, and what ran out of attempts.")
     ] = False,
+    own_config: OwnConfig = None,
     state: StateFile = None,
     json: Json = False,
 ) -> None:
@@ -164,7 +171,7 @@ def resume(
     with _at_work(context, json):
         from bulkstate.cli import running
 
-        running.resume(run_dir, retry_failed, state, json)
+        running.resume(run_dir, retry_failed, own_config, state, json)
 
 
 @app.command()
@@ -213,6 +220,7 @@ def verify(
     context: typer.Context,
     run_dir: RunDir,
     sample: Annotated[str, typer.Option(help="How many pairs to read back, or all.")] = "2000",
+    own_config: OwnConfig = None,
     state: StateFile = None,
     json: Json = False,
 ) -> None:
@@ -221,7 +229,7 @@ def verify(
     with _at_work(context, json):
         from bulkstate.cli import running
 
-        running.verify(run_dir, pairs, state, json)
+        running.verify(run_dir, pairs, own_config, state, json)
 
 
 @app.command()

@@ -31,17 +31,19 @@ def plan(
     """Plan, and write what was asked for."""
     settings = config.load(config_file, os.environ)
     old = None if old_file is None else saved_plan.read(old_file).plan
-    made = (prepare(settings, budget) if output is None else save(settings, output, budget)).plan
+    prepared = prepare(settings, budget) if output is None else save(settings, output, budget)
+    made = prepared.plan
     if explain is not None:
         with to_write(explain):
             explain.write_bytes(explanation_to_json(made))
     forecast = forecast_of(made, settings, state)
     comparison = None if old is None else compare(old, made)
     if json:
-        write(plan_to_json(made, forecast, comparison))
+        write(plan_to_json(made, forecast, comparison, prepared.target, prepared.approval))
         return
     with printing():
         show_plan(made, forecast, Page())
+        typer.echo(f" Target    {prepared.target}\n Approval  {prepared.approval}\n")
         if comparison is not None:
             show_comparison(comparison, Page())
     if output is not None:

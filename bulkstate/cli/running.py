@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
+import structlog
 import typer
 
 from bulkstate import config
@@ -16,7 +18,10 @@ from bulkstate.disk.journal import RESUMED, RETRIED
 from bulkstate.runs import operations, prepare
 from bulkstate.runs.host import Host
 from bulkstate.runs.operations import Finished
+from bulkstate.runs.provenance import Voucher, plan_stored, settings_of
 from bulkstate.runs.stopping import Stopping
+
+log = structlog.get_logger()
 
 NOT_READY = 4
 """Exit code of `check` where a run would be refused."""
@@ -28,13 +33,24 @@ def run(config_file: Path, yes: bool, run_dir: Path | None, state: Path | None, 
 
 
 def apply(
-    plan_file: Path, yes: bool, run_dir: Path | None, even_if_stale: bool, state: Path | None, json: bool
+    plan_file: Path,
+    yes: bool,
+    run_dir: Path | None,
+    even_if_stale: bool,
+    digest: str,
+    config_file: Path | None,
+    state: Path | None,
+    json: bool,
 ) -> None:
     """Carry out a saved plan."""
     saved = saved_plan.read(plan_file)
+    stored = plan_stored(saved, plan_file)
+    settings = settings_of(stored, Voucher(os.environ, config_file, digest, asked=not yes and sys.stdin.isatty()))
+    if digest:
+        log.info("the digest fits", digest="approval" if digest == stored.seal else "target")
     if not even_if_stale:
         saved_plan.refuse_stale(saved)
-    _carry_out(prepare.restore(saved, os.environ), yes, run_dir, state, json)
+    _carry_out(prepare.restore(saved, settings), yes, run_dir, state, json)
 
 
 def _carry_out(prepared: prepare.Prepared, yes: bool, run_dir: Path | None, state: Path | None, json: bool) -> None:
@@ -49,22 +65,23 @@ def _carry_out(prepared: prepare.Prepared, yes: bool, run_dir: Path | None, stat
     tell(attend(work), json)
 
 
-def resume(run_dir: Path, retry_failed: bool, state: Path | None, json: bool) -> None:
+def resume(run_dir: Path, retry_failed: bool, config_file: Path | None, state: Path | None, json: bool) -> None:
     """Go on with a run."""
     again = RETRIED if retry_failed else RESUMED
 
     async def work(stopping: Stopping) -> Finished:
-        host = Host(os.environ, stopping, audience=audience, state=state)
+        host = Host(os.environ, stopping, audience=audience, state=state, config=config_file)
         return await operations.resume(run_dir, again, host)
 
     tell(attend(work), json)
 
 
-def verify(run_dir: Path, sample: config.Sample, state: Path | None, json: bool) -> None:
+def verify(run_dir: Path, sample: config.Sample, config_file: Path | None, state: Path | None, json: bool) -> None:
     """Read back what a run deleted."""
 
     async def work(stopping: Stopping) -> Finished:
-        return await operations.verify(run_dir, sample, Host(os.environ, stopping, state=state))
+        host = Host(os.environ, stopping, state=state, config=config_file)
+        return await operations.verify(run_dir, sample, host)
 
     tell(attend(work), json)
 

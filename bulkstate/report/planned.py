@@ -40,6 +40,8 @@ class _Document:
     """The fields, in the order in which they are written: named in docs/architecture.md."""
 
     plan: str
+    target: str
+    approval: str
     reproducible: bool
     requests: int
     lower_bound: int
@@ -55,17 +57,24 @@ class _Document:
     remarks: tuple[Remark, ...]
 
 
-def plan_to_json(plan: Plan, forecast: Forecast | None, comparison: Comparison | None = None) -> bytes:
-    """The plan as one JSON document, UTF-8, ending in a newline; with `diff` if it was compared with an older one."""
-    fields = asdict(_document(plan, forecast))
+def plan_to_json(
+    plan: Plan, forecast: Forecast | None, comparison: Comparison | None = None, target: str = "", approval: str = ""
+) -> bytes:
+    """The plan as one JSON document, UTF-8, ending in a newline; with `diff` if it was compared with an older one.
+
+    `target` and `approval` are the digests of what is deleted, whatever the cover, and of all that is agreed to.
+    """
+    fields = asdict(_document(plan, forecast, target, approval))
     if comparison is not None:
         fields["diff"] = asdict(difference_document(comparison))
     return orjson.dumps(fields, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
-def _document(plan: Plan, forecast: Forecast | None) -> _Document:
+def _document(plan: Plan, forecast: Forecast | None, target: str, approval: str) -> _Document:
     return _Document(
         plan=plan.digest,
+        target=target,
+        approval=approval,
         reproducible=plan.reproducible,
         requests=plan.requests,
         lower_bound=plan.lower_bound,

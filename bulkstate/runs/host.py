@@ -13,6 +13,7 @@ from bulkstate.errors import NotConfirmed
 from bulkstate.model import Attempt, Outcome, Plan
 from bulkstate.pairs.chunks import Chunks
 from bulkstate.policy.bottleneck import Holding
+from bulkstate.runs.provenance import Voucher
 from bulkstate.runs.stopping import Stopping
 
 Agree: TypeAlias = Callable[[Plan], Awaitable[None]]
@@ -54,7 +55,7 @@ class Host:
 
     `environ` has the values of secrets, `stopping` ends the run from outside, `agree` is asked before the first delete,
     and `audience` shows how it goes on. `state` is the file for what is known of the gateway from other runs, None: the
-    usual one.
+    usual one; `config` a configuration of the host's own, for a run that others may have made.
     """
 
     environ: Mapping[str, str]
@@ -62,3 +63,9 @@ class Host:
     agree: Agree = nobody_agrees
     audience: Audience = nobody_watches
     state: Path | None = None
+    config: Path | None = None
+
+    @property
+    def voucher(self) -> Voucher:
+        """What the host brings to vouch for a run directory that others may have made."""
+        return Voucher(self.environ, self.config)

@@ -25,15 +25,16 @@ from bulkstate import __version__, config
 from bulkstate.config import AUTO, MOST_CONCURRENCY, Auto, ReportFiles, Sample, Settings
 from bulkstate.disk import control
 from bulkstate.disk.control import Status
-from bulkstate.disk.journal import Ending, Journal, RunFacts, existing, make_run_directory
+from bulkstate.disk.journal import Ending, Input, Journal, RunFacts, existing, make_run_directory
 from bulkstate.disk.locks import lock_run
 from bulkstate.engine.engine import Engine, Equipment, Pace
 from bulkstate.engine.pipelines import Finding, StatusWatch, first_look, require
-from bulkstate.errors import BulkstateError, Interrupted, JournalNotWritable, Refused, Stopped
+from bulkstate.errors import BulkstateError, InputError, Interrupted, JournalNotWritable, Problem, Refused, Stopped
 from bulkstate.model import ChunkCounts, Plan, Report, RunResult, Verdict
 from bulkstate.policy.auto.pilot import Pilot
 from bulkstate.policy.concurrency import FEW, ConcurrencyPilot, at_first
 from bulkstate.report import fold, to_json
+from bulkstate.runs import provenance
 from bulkstate.runs.audience import Aside, watching, within
 from bulkstate.runs.connection import connect
 from bulkstate.runs.course import Course
@@ -115,6 +116,7 @@ async def start(prepared: Prepared, directory: Path, host: Host) -> Finished:
             await keep_witnesses(session, prepared.witnesses)
             await host.agree(prepared.plan)
             journal.agree(time.time())
+            provenance.remember(f"the run in {directory}", provenance.run_stored(journal, directory).seal)
             return await _carry_out(session, range(prepared.plan.requests))
 
 
@@ -123,7 +125,8 @@ async def resume(directory: Path, again: frozenset[Verdict], host: Host) -> Fini
     with _run_in(directory) as journal:
         if journal.agreed_at is None:
             raise Refused(f"nobody ever agreed to the run in {directory}", hint="start it anew with `bulkstate run`")
-        async with open_session(journal, _settings(journal, host), host) as session:
+        settings = provenance.settings_of(provenance.run_stored(journal, directory), host.voucher)
+        async with open_session(journal, settings, host) as session:
             await _require_ready(session)
             return await _carry_out(session, journal.pending(again))
 
@@ -134,7 +137,8 @@ async def verify(directory: Path, sample: Sample, host: Host) -> Finished:
     NotVerified if the gateway doesn't say; the run's journal then says what it said before.
     """
     with _run_in(directory) as journal:
-        async with open_session(journal, _settings(journal, host), host) as session:
+        settings = provenance.settings_of(provenance.run_stored(journal, directory), host.voucher)
+        async with open_session(journal, settings, host) as session:
             found = await read_back(session, sample)
             await session.connection.gate.settle()
         report = fold(journal)
@@ -166,25 +170,28 @@ def _new_run(directory: Path, prepared: Prepared) -> Iterator[Journal]:
 def _new_journal(directory: Path, prepared: Prepared) -> Journal:
     settings = prepared.settings
     facts = RunFacts(
-        directory.name, time.time(), *identity(settings, directory), config.to_document(settings), __version__
+        directory.name,
+        time.time(),
+        *identity(settings, directory),
+        config.to_document(settings),
+        __version__,
+        prepared.target,
+        prepared.approval,
     )
-    return Journal.create(directory, prepared.plan, facts)
+    inputs = [Input(str(each.path), each.size, each.sha256) for each in prepared.inputs]
+    return Journal.create(directory, prepared.plan, facts, inputs)
 
 
 @contextmanager
 def _run_in(directory: Path) -> Iterator[Journal]:
     """The journal of the run in `directory`, while nobody else works on it. InputError if there is none."""
-    existing(directory)
+    if (path := existing(directory)).is_symlink():
+        raise InputError(Problem("is a link, which isn't followed", str(path)))
     asked_for = time.time()
     with lock_run(directory):
         control.forget(directory, since=asked_for)
         with closing(Journal.resume(directory)) as journal:
             yield journal
-
-
-def _settings(journal: Journal, host: Host) -> Settings:
-    """What a run goes on with. InputError if a secret's variable isn't set."""
-    return config.from_document(journal.facts.configuration, host.environ)
 
 
 # ── what is done in it ────────────────────────────────────────────────────────────────────────────────────────────

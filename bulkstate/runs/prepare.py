@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
 
@@ -17,11 +18,13 @@ from bulkstate.disk.saved_plan import SavedPlan, refuse_to_overwrite, write
 from bulkstate.errors import GuardExceeded, InputError, Problem
 from bulkstate.model import Pair, Plan, Remark, Stage
 from bulkstate.pairs.relation import Relation
+from bulkstate.pairs.target import target_digest
 from bulkstate.planner.effort import Effort
 from bulkstate.planner.planner import plan as plan_requests
 from bulkstate.policy.pacing import Forecast, forecast
 from bulkstate.runs.memory import known_limits
-from bulkstate.selection import PairSource, Source, fingerprints, read_pairs, select, strangers
+from bulkstate.runs.provenance import approval_digest, place_of, remember
+from bulkstate.selection import Fingerprint, PairSource, Source, fingerprints, read_pairs, select, strangers
 
 log = structlog.get_logger()
 
@@ -32,11 +35,23 @@ Witnesses: TypeAlias = Sequence[tuple[Stage, Pair]]
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """What a configuration asks for."""
+    """What a configuration asks for. `configuration` is the document of it that is kept, `inputs` what was read."""
 
     settings: Settings
     plan: Plan
     witnesses: Witnesses
+    configuration: str
+    inputs: tuple[Fingerprint, ...]
+
+    @cached_property
+    def target(self) -> str:
+        """The digest of what is deleted, and where, whatever the cover."""
+        return target_digest(*place_of(self.settings), self.plan.stages)
+
+    @cached_property
+    def approval(self) -> str:
+        """The digest of all that somebody agrees to."""
+        return approval_digest(self.plan, self.configuration, self.witnesses, self.inputs)
 
 
 def prepare(settings: Settings, budget: float | None = None) -> Prepared:
@@ -45,6 +60,8 @@ def prepare(settings: Settings, budget: float | None = None) -> Prepared:
     With a budget, in seconds, the search for fewer requests takes about so long, whatever the effort in the settings.
     """
     _check_report_file(settings.report.json)
+    # Before the files are read: should one change in between, the plan is stale, rather than of something else.
+    inputs = fingerprints(_sources(settings))
     relations = select(settings.delete)
     witnesses = _witness_pairs(settings.verify.witness, relations)
     plan = _planned(settings, [relation.keeping(witnesses) for relation in relations], budget)
@@ -53,7 +70,7 @@ def prepare(settings: Settings, budget: float | None = None) -> Prepared:
     for remark in plan.remarks:
         log.info(remark.kind.replace("_", " "), entry=remark.entry, count=remark.count, of=remark.of)
     outside = tuple((stage.stage, pair) for pair in witnesses for stage in plan.stages)
-    return Prepared(settings, plan, outside)
+    return Prepared(settings, plan, outside, config.to_document(settings), inputs)
 
 
 def _check_report_file(file: Path | None) -> None:
@@ -65,19 +82,16 @@ def _check_report_file(file: Path | None) -> None:
 def save(settings: Settings, path: Path, budget: float | None = None) -> Prepared:
     """Prepare, and put what came of it into the file at `path`, to be restored. Raises what `prepare` does."""
     refuse_to_overwrite(path)
-    # Before the files are read: should one change in between, the plan is stale, rather than of something else.
-    inputs = fingerprints(_sources(settings))
-    prepared = prepare(settings, budget)
-    document = config.to_document(settings)
-    write(SavedPlan(prepared.plan, document, tuple(prepared.witnesses), inputs, time.time(), __version__), path)
-    return prepared
+    made = prepare(settings, budget)
+    write(SavedPlan(made.plan, made.configuration, tuple(made.witnesses), made.inputs, time.time(), __version__), path)
+    remember(f"the plan {path}", made.approval)
+    return made
 
 
-def restore(saved: SavedPlan, environ: Mapping[str, str]) -> Prepared:
-    """What was saved, to be carried out. InputError if a secret is missing; GuardExceeded."""
-    settings = config.from_document(saved.configuration, environ, "the plan's settings")
+def restore(saved: SavedPlan, settings: Settings) -> Prepared:
+    """What was saved, to be carried out with its settings, as far as they are believed. GuardExceeded."""
     _guard(saved.plan, settings.safety)
-    return Prepared(settings, saved.plan, saved.witnesses)
+    return Prepared(settings, saved.plan, saved.witnesses, saved.configuration, saved.inputs)
 
 
 def _sources(settings: Settings) -> Iterator[Source]:

@@ -7,7 +7,7 @@ deleted, but never *where*, *as whom*, or which files are written: for that some
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -24,7 +24,9 @@ from bulkstate.disk.saved_plan import SavedPlan
 from bulkstate.errors import DigestDiffers, InputError, NotAllowed, Problem
 from bulkstate.gateway.address import mistake_in, one_spelling
 from bulkstate.gateway.credentials import Bearer
+from bulkstate.model import Pair, Plan, Stage
 from bulkstate.pairs.target import target_digest
+from bulkstate.selection import Fingerprint
 from bulkstate.text import printable
 
 ALLOW_GATEWAYS: Final = "BULKSTATE_ALLOW_GATEWAYS"
@@ -93,14 +95,17 @@ def plan_stored(saved: SavedPlan, path: Path) -> Stored:
     """A plan as its file has it."""
     what = f"the plan {path}"
     place = place_of(_read(what, saved.configuration))
-    return Stored(what, saved.configuration, approval_of(saved), place, target_digest(*place, saved.plan.stages))
+    approval = approval_digest(saved.plan, saved.configuration, saved.witnesses, saved.inputs)
+    return Stored(what, saved.configuration, approval, place, target_digest(*place, saved.plan.stages))
 
 
-def approval_of(saved: SavedPlan) -> str:
+def approval_digest(
+    plan: Plan, configuration: str, witnesses: Iterable[tuple[Stage, Pair]], inputs: Iterable[Fingerprint]
+) -> str:
     """The digest of all that somebody agrees to with a plan: what is sent, the configuration, witnesses, and files."""
-    witnesses = [[*astuple(stage), *astuple(pair)] for stage, pair in saved.witnesses]
-    inputs = [[str(each.path), each.size, each.sha256] for each in saved.inputs]
-    return _digest("approval", saved.plan.digest, saved.configuration, witnesses, inputs)
+    spared = [[*astuple(stage), *astuple(pair)] for stage, pair in witnesses]
+    files = [[str(each.path), each.size, each.sha256] for each in inputs]
+    return _digest("approval", plan.digest, configuration, spared, files)
 
 
 def _digest(*parts: object) -> str:
@@ -108,12 +113,20 @@ def _digest(*parts: object) -> str:
     return sha256(orjson.dumps(parts)).hexdigest()
 
 
-def remember(stored: Stored) -> None:
+def remember(what: str, seal: str) -> None:
     """It was made here. Where that can't be kept it is said: whoever goes on with it will have to vouch for it."""
     try:
-        remembered.remember(stored.seal)
+        remembered.remember(seal)
     except OSError as error:
-        log.warning("it can't be remembered that this was made here", what=stored.what, reason=str(error))
+        log.warning("it can't be remembered that this was made here", what=what, reason=str(error))
+
+
+def announce(settings: Settings) -> None:
+    """Say where calls go, and as whom, before there are any."""
+    if isinstance(settings.gateway, Gateway):
+        gateway, organisation = place_of(settings)
+        variables = ", ".join(variables_of(settings))
+        log.info("calls go to", gateway=gateway, organisation=organisation, credentials=variables)
 
 
 def settings_of(stored: Stored, voucher: Voucher) -> Settings:
@@ -126,19 +139,24 @@ def settings_of(stored: Stored, voucher: Voucher) -> Settings:
     if voucher.digest not in ("", stored.target, stored.seal):
         message = f"{stored.what} has another digest: its target is {stored.target}, its approval {stored.seal}"
         raise DigestDiffers(message, hint="nothing was sent: ask whoever approved it which plan they meant")
-    if remembered.is_remembered(stored.seal) or voucher.digest == stored.seal:
-        return _with_secrets(found, voucher.environ)
-    return _with_secrets(_vouched(stored, found, voucher), voucher.environ)
+    if voucher.config is not None:
+        return _of_ones_own(stored, found, voucher.config, voucher.environ)
+    believed = voucher.digest == stored.seal or remembered.is_remembered(stored.seal)
+    return _with_secrets(found if believed else _vouched(stored, found, voucher), voucher.environ)
+
+
+def _of_ones_own(stored: Stored, found: Settings, file: Path, environ: Mapping[str, str]) -> Settings:
+    """With gateway, credentials and report files from a configuration of one's own. NotAllowed if it is for another
+    place."""
+    own = config.load(file, environ)
+    if not place_of(own) == place_of(found) == stored.place:
+        message = f"{file} is for {_told(place_of(own))}, and {stored.what} for {_told(stored.place)}"
+        raise NotAllowed(message, hint="nothing was sent: name the configuration that it belongs to")
+    return replace(found, gateway=own.gateway, report=own.report)
 
 
 def _vouched(stored: Stored, found: Settings, voucher: Voucher) -> Settings:
-    """What others may have written, as far as somebody here vouches for it. Reports go where they alone know."""
-    if voucher.config is not None:
-        own = config.load(voucher.config, voucher.environ)
-        if not place_of(own) == place_of(found) == stored.place:
-            message = f"{voucher.config} is for {_told(place_of(own))}, and {stored.what} for {_told(stored.place)}"
-            raise NotAllowed(message, hint="nothing was sent: name the configuration that it belongs to")
-        return replace(found, gateway=own.gateway, report=own.report)
+    """What others may have written, as far as somebody here vouches for it; without report files, which nobody does."""
     if found.report.json is not None:
         log.warning("left out: it comes from elsewhere", what=stored.what, report_json=str(found.report.json))
     found = replace(found, report=ReportFiles())
@@ -175,11 +193,8 @@ def _told(place: tuple[str, str]) -> str:
 
 
 def _how(found: Settings) -> str:
-    gateways = shlex.quote(printable(place_of(found)[0]))
-    variables = ",".join(variables_of(found))
-    return (
-        f"--config CONFIG, with a configuration of yours; or {ALLOW_GATEWAYS}={gateways} {ALLOW_VARIABLES}={variables}"
-    )
+    gateways, variables = shlex.quote(printable(place_of(found)[0])), ",".join(variables_of(found))
+    return f"say --config CONFIG, a file of yours; or set {ALLOW_GATEWAYS}={gateways} {ALLOW_VARIABLES}={variables}"
 
 
 # ── reading what others may have written ──────────────────────────────────────────────────────────────────────────
@@ -200,6 +215,9 @@ class _Names(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(self.asked)
+
+    def __bool__(self) -> bool:
+        return True
 
 
 def _read(what: str, document: str) -> Settings:
