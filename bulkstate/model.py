@@ -344,6 +344,20 @@ class Pair:
     point: str
 
 
+@dataclass(frozen=True, slots=True)
+class LookedAt:
+    """A target pair that was looked at, in which stage, by which read, and by which entry of `where` it is selected.
+
+    `state` says whether it had any, None where the read failed.
+    """
+
+    read: int
+    stage: Stage
+    entry: str
+    pair: Pair
+    state: bool | None
+
+
 class PipelineStatus(StrEnum):
     """What List Pipelines can say of a pipeline (enos-api: the only documented source of a status)."""
 
@@ -582,12 +596,40 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run's last session ended, beside what became of its chunks.
+
+    `by` is the reason code of what ended it early, empty if it went to its end, None if no ending is recorded: then it
+    is still running, or was killed after `at` (UNIX seconds), when it was last heard of. `unread` says why what is left
+    could not be read back. `pipelines` are what it saw of them.
+    """
+
+    by: str | None = ""
+    at: float | None = None
+    unread: str = ""
+    pipelines: tuple[PipelineSeen, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a run's journal says of where it came from: which gateway, whose pipelines, begun when, by which version."""
+
+    gateway: str = ""
+    organisation: str = ""
+    credentials: tuple[str, ...] = ()
+    """Names of environment variables."""
+    started: float | None = None
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A whole run, folded from its journal. `seconds` run from the first call to the last answer of each session.
 
     `unlisted_pairs` were planned to be deleted though nobody selected them. `held` says what held the run back,
     most of the time first; `uses` what was asked of it while it ran, in order; `remarks` what in the selection does
-    nothing.
+    nothing. `before` was looked at before the first delete, `after` is the same when all was over, as far as it was
+    read again.
     """
 
     run: str
@@ -608,6 +650,10 @@ class Report:
     unlisted_pairs: int = 0
     held: tuple[Held, ...] = ()
     uses: tuple[Use, ...] = ()
+    ended: Ended = Ended()
+    origin: Origin = Origin()
+    before: tuple[LookedAt, ...] = ()
+    after: tuple[LookedAt, ...] = ()
     remarks: tuple[Remark, ...] = ()
 
     @property

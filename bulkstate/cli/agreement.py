@@ -14,12 +14,11 @@ from rich.console import Console
 from bulkstate import config
 from bulkstate.engine.ports import Observer
 from bulkstate.errors import NotConfirmed
-from bulkstate.model import Plan
 from bulkstate.pairs.chunks import Chunks
 from bulkstate.policy.pacing import Forecast
 from bulkstate.report.planned import show_plan
 from bulkstate.report.progress import LineProgress, LiveProgress
-from bulkstate.runs.host import Agree
+from bulkstate.runs.host import Agree, Question
 from bulkstate.runs.prepare import forecast_of
 from bulkstate.runs.provenance import place_of, variables_of
 from bulkstate.text import printable
@@ -31,15 +30,15 @@ def agreement(settings: config.Settings, yes: bool, state: Path | None) -> Agree
         return _agreed
     if not sys.stdin.isatty():
         raise NotConfirmed("nobody is there to agree to the plan", hint="say --yes to delete without a question")
-    return lambda plan: _ask(plan, settings, forecast_of(plan, settings, state))
+    return lambda question: _ask(question, settings, forecast_of(question.plan, settings, state))
 
 
-async def _agreed(_plan: Plan) -> None:
+async def _agreed(_question: Question) -> None:
     return
 
 
-async def _ask(plan: Plan, settings: config.Settings, forecast: Forecast | None) -> None:
-    console = Console(stderr=True)
+async def _ask(asked: Question, settings: config.Settings, forecast: Forecast | None) -> None:
+    console, plan = Console(stderr=True), asked.plan
     show_plan(plan, forecast, console)
     gateway, organisation = map(printable, place_of(settings))
     variables = " and ".join(variables_of(settings))

@@ -5,10 +5,11 @@ cheap.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -181,15 +182,20 @@ def report(
     form: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.TEXT,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="A file, instead of stdout.")] = None,
     failed: Annotated[
-        Path | None, typer.Option("--failed", help="Also write the pairs that aren't deleted to a CSV file a stage.")
+        Path | None,
+        typer.Option("--failed", help="Also write the pairs that aren't deleted, as CSV for `pairs:`."),
     ] = None,
+    failed_blocks: Annotated[
+        bool,
+        typer.Option("--failed-blocks", help="Write them as entries of `delete` in YAML: a rectangle is a few lines."),
+    ] = False,
 ) -> None:
     """Tell how a run went, or how it stands."""
     json = form is Format.JSON
     with _at_work(context, json):
         from bulkstate.cli import reporting
 
-        reporting.report(run_dir, json, output, failed)
+        reporting.report(run_dir, json, output, failed, failed_blocks)
 
 
 @app.command()
@@ -207,29 +213,27 @@ def ctl(
         control(run_dir, command, value, json)
 
 
-def _sample(text: str) -> int | Literal["all"]:
-    if text == "all":
-        return "all"
-    if text.isascii() and text.isdigit() and int(text[:12]) > 0:
-        return int(text[:12])
-    raise typer.BadParameter("expected a number of pairs, or all")
+def _sample(text: str) -> str:
+    if text in ("all", "auto") or re.fullmatch(r"[1-9][0-9]{0,11}|(100|[1-9][0-9]?)%", text):
+        return text
+    raise typer.BadParameter("expected a number of requests, a share such as 5%, auto or all")
 
 
 @app.command()
 def verify(
     context: typer.Context,
     run_dir: RunDir,
-    sample: Annotated[str, typer.Option(help="How many pairs to read back, or all.")] = "2000",
+    sample: Annotated[str, typer.Option(help="Requests to read back whole: a number, 5%, auto or all.")] = "auto",
     own_config: OwnConfig = None,
     state: StateFile = None,
     json: Json = False,
 ) -> None:
     """Read back what a run deleted, through Get Stage State."""
-    pairs = _sample(sample)
+    wanted = _sample(sample)
     with _at_work(context, json):
         from bulkstate.cli import running
 
-        running.verify(run_dir, pairs, own_config, state, json)
+        running.verify(run_dir, wanted, own_config, state, json)
 
 
 @app.command()

@@ -15,6 +15,7 @@ from bulkstate.cli.signals import attend
 from bulkstate.cli.terminal import printing, tell, write_json
 from bulkstate.disk import saved_plan
 from bulkstate.disk.journal import RESUMED, RETRIED
+from bulkstate.policy.sampling import parse_sample
 from bulkstate.runs import operations, prepare
 from bulkstate.runs.host import Host
 from bulkstate.runs.operations import Finished
@@ -76,12 +77,13 @@ def resume(run_dir: Path, retry_failed: bool, config_file: Path | None, state: P
     tell(attend(work), json)
 
 
-def verify(run_dir: Path, sample: config.Sample, config_file: Path | None, state: Path | None, json: bool) -> None:
-    """Read back what a run deleted."""
+def verify(run_dir: Path, sample: str, config_file: Path | None, state: Path | None, json: bool) -> None:
+    """Read back what a run deleted. The sample is written as in a configuration."""
+    wanted = parse_sample(sample)
 
     async def work(stopping: Stopping) -> Finished:
         host = Host(os.environ, stopping, state=state, config=config_file)
-        return await operations.verify(run_dir, sample, host)
+        return await operations.verify(run_dir, wanted, host)
 
     tell(attend(work), json)
 

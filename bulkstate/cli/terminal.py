@@ -108,7 +108,18 @@ def speaking(json: bool) -> Iterator[None]:
 def _said(error: BulkstateError, json: bool) -> typer.Exit:
     typer.echo(f"bulkstate: {error}", err=True)
     if json:
-        ending = {"result": _result(error), "exit": error.exit_code, "reason": error.message, "hint": error.hint}
+        from bulkstate.report.conclusion import refused
+
+        conclusion = refused(error)
+        ending = {
+            "conclusion": conclusion.sentence,
+            "reason_code": conclusion.reason_code,
+            "next": conclusion.next,
+            "result": _result(error),
+            "exit": error.exit_code,
+            "reason": error.message,
+            "hint": error.hint,
+        }
         write_json(ending)
     return typer.Exit(error.exit_code)
 

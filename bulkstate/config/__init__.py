@@ -21,13 +21,14 @@ from bulkstate.config.settings import (
     Limits,
     ReportFiles,
     Safety,
-    Sample,
     Settings,
+    UnknownStage,
     Verify,
 )
 from bulkstate.forms import documents
 from bulkstate.forms.single import JsonObject
 from bulkstate.forms.values import AUTO, Auto, SecretReference, Share
+from bulkstate.policy.sampling import Sample
 from bulkstate.rates import Rate
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "SecretReference",
     "Settings",
     "Share",
+    "UnknownStage",
     "Verify",
     "from_document",
     "load",

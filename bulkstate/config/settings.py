@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 
@@ -20,34 +21,72 @@ from bulkstate.forms.values import A_FIFTH, AUTO, WHOLE, Auto, Share
 from bulkstate.gateway.wire import PAIRS_PER_REQUEST
 from bulkstate.planner.effort import Effort
 from bulkstate.policy.retry import RetryPolicy
+from bulkstate.policy.sampling import Sample, parse_sample
 from bulkstate.rates import Rate
 from bulkstate.selection import Entry, PairSource
 
 VERSION: Final = 1
 MOST_CONCURRENCY: Final = 1000
 
-Sample: TypeAlias = int | Literal["all"]
-"""How many target pairs are read back: a number, 0 for none, or all of them."""
+RequireState: TypeAlias = Literal["any", "none"] | Share
+"""How much of what is looked at has to have state, in every entry: any of it, none, or a share."""
 
 
 @dataclass(frozen=True, slots=True)
 class SampleOf:
-    """A number of pairs, `all` or `none`."""
-
-    _number: ClassVar = Whole(0, 1_000_000_000, "a number, all or none")
+    """`auto`, a number, a share, `all` or `none`."""
 
     def read(self, at: Place) -> Sample:
-        """The number, 0 for `none`."""
-        match at.resolved(at.scalar(self._number.what).text):
-            case "all":
-                return "all"
-            case "none":
-                return 0
-        return self._number.read(at)
+        """What to draw; 0 for `none`."""
+        try:
+            return parse_sample(at.resolved(at.scalar("auto, a number, a share such as 5%, all or none").text))
+        except ValueError as error:
+            raise at.expected(str(error)) from None
 
     def schema(self) -> JsonObject:
-        """The words, or a number."""
-        return {"anyOf": [{"enum": ["all", "none"]}, self._number.schema()]}
+        """The words, a share or a number."""
+        return {"anyOf": [{"enum": ["auto", "all", "none"]}, ShareOf().schema(), Whole(0, 10**12).schema()]}
+
+
+@dataclass(frozen=True, slots=True)
+class PairsToLookAt:
+    """A number of pairs, or `none`."""
+
+    _number: ClassVar = Whole(0, 100_000, "a number of pairs, or none")
+
+    def read(self, at: Place) -> int:
+        """The number, 0 for `none`."""
+        text = at.resolved(at.scalar(self._number.what).text)
+        return 0 if text == "none" else self._number.read(at)
+
+    def schema(self) -> JsonObject:
+        """The word, or a number."""
+        return {"anyOf": [{"const": "none"}, self._number.schema()]}
+
+
+@dataclass(frozen=True, slots=True)
+class StateRequired:
+    """`any`, `none` or a share."""
+
+    def read(self, at: Place) -> RequireState:
+        """The word, or the share."""
+        text = at.resolved(at.scalar("any, none or a share such as 1%").text)
+        match text:
+            case "any" | "none":
+                return text
+        return ShareOf().read(at)
+
+    def schema(self) -> JsonObject:
+        """The words, or a share."""
+        return {"anyOf": [{"enum": ["any", "none"]}, ShareOf().schema()]}
+
+
+class UnknownStage(StrEnum):
+    """What to do about a stage that the gateway doesn't know."""
+
+    REFUSE = "refuse"
+    SKIP = "skip"
+    """Leave it out, and do the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +171,12 @@ class Safety:
     max_requests: Annotated[int | None, Maybe(Whole(1, 10**12)), "Refuse a plan with more requests."] = None
     require_paused: Annotated[bool, Flag(), "Refuse to start unless every pipeline is paused."] = True
     status_every: Annotated[float, Duration(0.05, 86_400), "How often a pipeline's status is read in a run."] = 30.0
+    require_state: Annotated[
+        RequireState, StateRequired(), "Refuse where no pair looked at has state (any), or fewer than a share do."
+    ] = "any"
+    unknown_stage: Annotated[
+        UnknownStage, Choice(UnknownStage), "What to do about a stage that the gateway doesn't know: refuse, or skip."
+    ] = UnknownStage.REFUSE
 
 
 SAFETY: Final = Section(Safety, unbuilt=("max_failed", "deadline", "canary", "pause", "restart", "on_unpause"))
@@ -139,9 +184,15 @@ SAFETY: Final = Section(Safety, unbuilt=("max_failed", "deadline", "canary", "pa
 
 @dataclass(frozen=True, slots=True)
 class Verify:
-    """What is read back. Nothing unless asked for: every read is a call, and counts against the gateway's quota."""
+    """What is looked at before the first delete, and read back after the last one. Every read is a call."""
 
-    sample: Annotated[Sample, SampleOf(), "Target pairs to read back after the run: a number, all or none."] = 0
+    before: Annotated[
+        int, PairsToLookAt(), "Pairs to look at before the run, from all over the plan: a number, or none."
+    ] = 1_000
+    sample: Annotated[
+        Sample, SampleOf(), "Requests to read back whole: auto (a tenth, at least 20), a number, 5%, all or none."
+    ] = AUTO
+    settle: Annotated[float, Duration(0, 3_600), "How long after a read that found state it is read once more."] = 5.0
     witness: Annotated[
         PairSource | None, Maybe(PairsOf()), "A file of pairs outside the target, read before and after the run."
     ] = None

@@ -12,7 +12,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from itertools import chain
+from itertools import chain, groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -22,9 +23,10 @@ from bulkstate.disk.database import Foreign, Format, check_rows, connect_to_read
 from bulkstate.errors import InputError, PlanAltered, PlanStale, Problem
 from bulkstate.model import Pair, Plan, Stage
 from bulkstate.pairs.digest import digest
+from bulkstate.policy.spot_checks import Spot, SpotCheck, spot_check
 from bulkstate.selection import Fingerprint
 
-_SCHEMA: Final = (
+_SCHEMA_1: Final = (
     *plan_tables.SCHEMA,
     """CREATE TABLE saved (
         made_at REAL NOT NULL,           -- UNIX seconds
@@ -35,7 +37,14 @@ _SCHEMA: Final = (
     "CREATE TABLE witness (pipeline TEXT NOT NULL, stage TEXT NOT NULL, asset TEXT NOT NULL, point TEXT NOT NULL)",
     "CREATE TABLE seal (sha256 TEXT NOT NULL)",
 )
-FORMAT: Final = Format("a saved plan", 0x424B5350, {1: _SCHEMA})
+_SCHEMA_2: Final = (
+    *_SCHEMA_1,
+    """CREATE TABLE spot (
+        read INTEGER NOT NULL, pipeline TEXT NOT NULL, stage TEXT NOT NULL, entry TEXT NOT NULL,
+        asset TEXT NOT NULL, point TEXT NOT NULL
+    )""",
+)
+FORMAT: Final = Format("a saved plan", 0x424B5350, {1: _SCHEMA_1, 2: _SCHEMA_2})
 """SQLite's header calls it BKSP."""
 
 _SEALED: Final = (
@@ -48,6 +57,8 @@ _SEALED: Final = (
     "SELECT * FROM input ORDER BY rowid",
     "SELECT * FROM witness ORDER BY rowid",
 )
+_SEALED_SPOTS: Final = "SELECT * FROM spot ORDER BY rowid"
+"""Since format 2: what is looked at before the first delete."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +67,7 @@ class SavedPlan:
 
     `configuration` is a JSON document, with secrets as references; `witnesses` are pairs outside the target that must
     outlive the run; `inputs` is what the plan was made of; `made_at` is in UNIX seconds, `version` that of bulkstate.
+    `spot_checks` are looked at before the first delete.
     """
 
     plan: Plan
@@ -64,6 +76,7 @@ class SavedPlan:
     inputs: tuple[Fingerprint, ...]
     made_at: float
     version: str
+    spot_checks: tuple[SpotCheck, ...] = ()
 
 
 # ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -85,7 +98,7 @@ def write(saved: SavedPlan, path: Path) -> None:
         connection.execute("BEGIN")
         FORMAT.make(connection)
         _insert(connection, saved)
-        connection.execute("INSERT INTO seal VALUES (?)", (_seal(connection),))
+        connection.execute("INSERT INTO seal VALUES (?)", (_seal(connection, FORMAT.newest),))
         connection.execute("COMMIT")
 
 
@@ -96,6 +109,12 @@ def _insert(connection: sqlite3.Connection, saved: SavedPlan) -> None:
     connection.executemany("INSERT INTO input VALUES (?, ?, ?)", inputs)
     witnesses = [(stage.pipeline, stage.name, pair.asset, pair.point) for stage, pair in saved.witnesses]
     connection.executemany("INSERT INTO witness VALUES (?, ?, ?, ?)", witnesses)
+    spots = [
+        (read, check.stage.pipeline, check.stage.name, spot.entry, spot.pair.asset, spot.pair.point)
+        for read, check in enumerate(saved.spot_checks)
+        for spot in check.spots
+    ]
+    connection.executemany("INSERT INTO spot VALUES (?, ?, ?, ?, ?, ?)", spots)
 
 
 @contextmanager
@@ -133,8 +152,7 @@ def read(path: Path) -> SavedPlan:
             hint = "bulkstate plan CONFIG -o PLAN makes one"
             raise InputError(Problem("isn't a saved plan", where=str(path), hint=hint))
         with closing(connect_to_read(path)) as connection:
-            FORMAT.version_of(connection)
-            return _read(connection)
+            return _read(connection, FORMAT.version_of(connection))
     except OSError as error:
         raise InputError(Problem(f"can't be read: {error.strerror}", where=str(path))) from error
     except Foreign as error:
@@ -152,15 +170,15 @@ def refuse_stale(saved: SavedPlan) -> None:
         raise PlanStale(message, hint="make the plan anew, or say --even-if-stale")
 
 
-def _read(connection: sqlite3.Connection) -> SavedPlan:
-    check_rows(connection, "saved", "input", "witness", "seal")
+def _read(connection: sqlite3.Connection, version: int) -> SavedPlan:
+    check_rows(connection, "saved", "input", "witness", *(("spot",) if version > 1 else ()), "seal")
     (seal,) = connection.execute("SELECT sha256 FROM seal").fetchone()
-    if seal != _seal(connection):
+    if seal != _seal(connection, version):
         raise ValueError("its seal is broken")
     plan = plan_tables.read(connection)
     if plan.digest != digest(plan.stages):
         raise ValueError("its chunks aren't those of its digest")
-    made_at, version, configuration = connection.execute("SELECT made_at, version, configuration FROM saved").fetchone()
+    made_at, made_by, configuration = connection.execute("SELECT made_at, version, configuration FROM saved").fetchone()
     inputs = connection.execute("SELECT path, size, sha256 FROM input ORDER BY rowid")
     witnesses = connection.execute("SELECT pipeline, stage, asset, point FROM witness ORDER BY rowid")
     return SavedPlan(
@@ -169,14 +187,23 @@ def _read(connection: sqlite3.Connection) -> SavedPlan:
         witnesses=tuple((Stage(pipeline, stage), Pair(asset, point)) for pipeline, stage, asset, point in witnesses),
         inputs=tuple(Fingerprint(Path(path), size, sha256) for path, size, sha256 in inputs),
         made_at=made_at,
-        version=version,
+        version=made_by,
+        spot_checks=tuple(_spot_checks(connection)) if version > 1 else (),
     )
 
 
-def _seal(connection: sqlite3.Connection) -> str:
+def _spot_checks(connection: sqlite3.Connection) -> Iterator[SpotCheck]:
+    rows = connection.execute("SELECT read, pipeline, stage, entry, asset, point FROM spot ORDER BY rowid")
+    for (_, pipeline, stage), of_read in groupby(rows, key=itemgetter(0, 1, 2)):
+        yield spot_check(
+            Stage(pipeline, stage), (Spot(entry, Pair(asset, point)) for *_, entry, asset, point in of_read)
+        )
+
+
+def _seal(connection: sqlite3.Connection, version: int) -> str:
     """SHA-256, in hex, of every value in the sealed tables, each with its type and length."""
     total = sha256()
-    for query in _SEALED:
+    for query in _SEALED if version == 1 else (*_SEALED, _SEALED_SPOTS):
         total.update(f"{query}\n".encode())
         for value in chain.from_iterable(connection.execute(query)):
             content = value if isinstance(value, bytes) else str(value).encode()

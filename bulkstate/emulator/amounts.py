@@ -49,3 +49,21 @@ class Chance:
     def schema(self) -> JsonObject:
         """Either."""
         return {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string", "pattern": "%$"}]}
+
+
+@dataclass(frozen=True, slots=True)
+class OneOfNumbers:
+    """One of a few numbers: statuses and codes."""
+
+    numbers: tuple[int, ...]
+
+    def read(self, at: Place) -> int:
+        """Which."""
+        if at.written not in map(str, self.numbers):
+            *others, last = map(str, self.numbers)
+            raise at.expected(f"{', '.join(others)} or {last}")
+        return int(at.written)
+
+    def schema(self) -> JsonObject:
+        """They."""
+        return {"enum": list(self.numbers)}

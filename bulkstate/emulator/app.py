@@ -6,25 +6,23 @@ async with serve(default_world(), database=None) as emulator:
 
 from __future__ import annotations
 
-import logging
 import secrets
 import sqlite3
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from errno import EINVAL
 from functools import partial
 from pathlib import Path
 
 from aiohttp import web
-from aiohttp.http import HttpProcessingError
 from anyio import CancelScope
 
 from bulkstate.emulator.access import Doors
 from bulkstate.emulator.faults import Faults, Mischief
 from bulkstate.emulator.front import Front
 from bulkstate.emulator.handlers import StreamingHandlers, TokenHandlers
+from bulkstate.emulator.listening import PATIENCE, Port, open_port
 from bulkstate.emulator.received import CallLog
 from bulkstate.emulator.store import Store
 from bulkstate.emulator.streaming import Streaming
@@ -33,17 +31,6 @@ from bulkstate.emulator.worker import Worker
 from bulkstate.emulator.world import Application, World
 from bulkstate.errors import InputError, Problem
 from bulkstate.model import PipelineStatus, Stage
-
-
-class _Bugs(logging.Filter):
-    """Keeps quiet about what isn't HTTP: its sender was answered 400, and nobody else needs to see a traceback."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
-
-
-_log = logging.getLogger(__name__)
-_log.addFilter(_Bugs())
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,26 +67,58 @@ async def serve(
     port: int = 0,
     trust_vendor_token: bool = False,
     record: bool = False,
+    patience: float = PATIENCE,
 ) -> AsyncIterator[Emulator]:
     """Serve `world` on `host` and `port` (0: a free one) for as long as the context is open.
 
     `database` None keeps the state in memory. A new file is filled from the world; one that is there already keeps its
     own pipelines, their status and their state, and the world gives the rest. `record` keeps every call that arrives.
+    Connections on which nothing comes for `patience` seconds are closed, calls whose body doesn't come are answered.
     InputError if the database can't be used, or the port can't be had.
     """
     organisation = world.organisation or f"o{secrets.randbelow(10**14):014d}"
-    credentials = world.credentials or Application(f"rehearsal-{secrets.token_hex(4)}", secrets.token_urlsafe(24))
+    credentials = world.credentials or _made_up_application()
     tokens = TokenService(credentials, world.token.lifetime)
     doors = Doors(credentials, tokens, world.token, trust_vendor_token=trust_vendor_token)
     calls = CallLog(keep=record)
     async with _opened(world, database) as (store, worker):
         streaming = Streaming(store, world.limits.pairs)
         handlers = StreamingHandlers(organisation, streaming, worker)
-        front = Front(world.limits, doors, calls, Mischief(faults or Faults()), handlers.start)
+        powers = _Powers(streaming, worker)
+        front = Front(world.limits, doors, calls, Mischief(faults or Faults()), powers, patience)
         app = web.Application(middlewares=[front.handle], client_max_size=world.limits.body)
         app.add_routes([*handlers.routes(), *TokenHandlers(tokens).routes()])
-        async with _listening(app, host, port) as url:
+        async with open_port(app, host, port, patience) as powers.port:
+            url = powers.port.url
             yield Emulator(url, organisation, credentials.app_key, credentials.app_secret, calls, streaming, worker)
+
+
+def _made_up_application() -> Application:
+    """Of the form that the vendor's Python client insists on: a hyphen, then hexadecimal digits."""
+    return Application(f"rehearsal-{secrets.token_hex(4)}", f"rehearsal-{secrets.token_hex(16)}")
+
+
+class _Powers:
+    """What faults can do beside an answer, once there is a `port`."""
+
+    port: Port
+
+    def __init__(self, streaming: Streaming, worker: Worker) -> None:
+        self._streaming = streaming
+        self._worker = worker
+
+    async def start(self, pipeline: str) -> None:
+        await self._move(pipeline, PipelineStatus.RUNNING)
+
+    async def restart(self, pipeline: str) -> None:
+        await self._move(pipeline, PipelineStatus.RUNNING)
+        await self._move(pipeline, PipelineStatus.PAUSED)
+
+    async def _move(self, pipeline: str, status: PipelineStatus) -> None:
+        await self._worker.run(partial(self._streaming.set_status, pipeline, status, _milliseconds()))
+
+    async def close_port(self, seconds: float) -> None:
+        await self.port.close_for(seconds)
 
 
 @asynccontextmanager
@@ -131,26 +150,3 @@ def _open(world: World, database: Path | None) -> Store:
 
 def _milliseconds() -> int:
     return int(time.time() * 1000)
-
-
-@asynccontextmanager
-async def _listening(app: web.Application, host: str, port: int) -> AsyncIterator[str]:
-    runner = web.AppRunner(app, access_log=None, logger=_log, auto_decompress=False, shutdown_timeout=1.0)
-    await runner.setup()
-    try:
-        await _listen(runner, host, port)
-        name, number = runner.addresses[0][:2]
-        yield f"http://[{name}]:{number}" if ":" in name else f"http://{name}:{number}"
-    finally:
-        with CancelScope(shield=True):
-            await runner.cleanup()
-
-
-async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
-    try:
-        if port not in range(65_536):  # uvloop would take the rest of a division
-            raise OSError(EINVAL, "there is no such port")
-        await web.TCPSite(runner, host, port).start()
-    except OSError as error:
-        message = f"can't listen on {host}, port {port}: {error.strerror}"
-        raise InputError(Problem(message, hint="name another --host or --port")) from None

@@ -107,6 +107,19 @@ def check_start(body: bytes) -> None:
     raise Declined(Code.BAD_CONFIGURATION, "The Stream configuration JSON is invalid.")
 
 
+def read_save(body: bytes) -> str:
+    """The name in what is to be saved, if there is one. Declined with 61100 for what isn't a JSON object."""
+    if not body:
+        return ""
+    try:
+        name = read_object(body).get("pipelineName", "")
+    except Declined:
+        name = None
+    if not isinstance(name, str):
+        raise Declined(Code.BAD_CONFIGURATION, "The Stream configuration JSON is invalid.")
+    return name
+
+
 def read_object(body: bytes) -> dict[str, Any]:
     """A JSON object. Declined with HTTP 400 if the body isn't one."""
     try:

@@ -5,18 +5,26 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
+from secrets import token_hex
 from typing import TypeVar
 
 from aiohttp import web
 
 from bulkstate.emulator import replies
-from bulkstate.emulator.calls import Declined, StageCall, check_start, missing, read_list_call, read_stage_call
-from bulkstate.emulator.replies import json
-from bulkstate.emulator.streaming import MOVES, Move, Streaming
+from bulkstate.emulator.calls import (
+    Declined,
+    StageCall,
+    check_start,
+    missing,
+    read_list_call,
+    read_save,
+    read_stage_call,
+)
+from bulkstate.emulator.replies import NO_DATA, json
+from bulkstate.emulator.streaming import MOVES, OFFSET_LAG, RESET_OFFSET, Move, Streaming
 from bulkstate.emulator.tokens import TokenService, read_token_call
 from bulkstate.emulator.worker import Worker
 from bulkstate.gateway.wire import PIPELINE, PIPELINES, STAGE_STATE, TOKEN_GET, TOKEN_REFRESH, Code
-from bulkstate.model import PipelineStatus
 
 T = TypeVar("T")
 
@@ -38,6 +46,8 @@ class StreamingHandlers:
             web.get(PIPELINES, self.list),
             web.get(PIPELINE + "{pipeline}", self.details),
             web.post(PIPELINE + "{pipeline}", self.operate),
+            web.get(PIPELINE + "{pipeline}/offset-lag", self.offset_lag),
+            web.post(PIPELINE + "{pipeline}/offset", self.reset_offset),
         ]
 
     async def stage_state(self, request: web.Request) -> web.StreamResponse:
@@ -63,29 +73,53 @@ class StreamingHandlers:
         return await self._blocking(lambda: replies.details(*self._streaming.details(pipeline)))
 
     async def operate(self, request: web.Request) -> web.StreamResponse:
-        """Pause, Start, Stop, Release and Save Pipeline. Their `data` is an empty string."""
+        """Pause, Start, Stop, Release and Save Pipeline."""
         action = request.query.get("action", "")
         if action not in MOVES:
             raise missing("action")
         self._check_organisation(request)
+        pipeline, body = request.match_info["pipeline"], await request.read()
         if action == "start":
-            check_start(await request.read())
-        return await self._blocking(partial(self._move, request.match_info["pipeline"], MOVES[action]))
+            check_start(body)
+        if action == "save":
+            return await self._blocking(partial(self._save, pipeline, read_save(body)))
+        data = NO_DATA if action in ("stop", "release") else ""
+        return await self._blocking(partial(self._move, pipeline, MOVES[action], data))
 
-    async def start(self, pipeline: str) -> None:
-        """Start a pipeline without being asked to, whatever its status is."""
-        await self._worker.run(partial(self._streaming.set_status, pipeline, PipelineStatus.RUNNING, _milliseconds()))
+    async def offset_lag(self, request: web.Request) -> web.StreamResponse:
+        """How far a pipeline is behind. What `data` looks like isn't documented."""
+        self._check_organisation(request)
+        return await self._blocking(partial(self._lag, request.match_info["pipeline"]))
+
+    async def reset_offset(self, request: web.Request) -> web.StreamResponse:
+        """Have a pipeline begin elsewhere. What `data` looks like isn't documented."""
+        self._check_organisation(request)
+        await request.read()
+        return await self._blocking(partial(self._move, request.match_info["pipeline"], RESET_OFFSET, ""))
 
     def _delete(self, call: StageCall) -> bool:
         self._streaming.delete(call)
         return True
 
     def _get(self, call: StageCall) -> dict[str, object]:
-        return replies.states(self._streaming.get(call))
+        return replies.states(call.stage, self._streaming.get(call))
 
-    def _move(self, pipeline: str, move: Move) -> str:
+    def _move(self, pipeline: str, move: Move, data: object) -> object:
         self._streaming.move(pipeline, move, _milliseconds())
-        return ""
+        return data
+
+    def _lag(self, pipeline: str) -> dict[str, int]:
+        self._streaming.require(pipeline, OFFSET_LAG)
+        return {"lag": 0}
+
+    def _save(self, pipeline: str, name: str) -> str:
+        """Save a pipeline, or make one where the ID is `null`; its ID."""
+        if pipeline == "null":
+            pipeline = token_hex(8)
+            self._streaming.create(pipeline, name or pipeline, _milliseconds())
+        else:
+            self._streaming.move(pipeline, MOVES["save"], _milliseconds())
+        return pipeline
 
     def _check_organisation(self, request: web.Request) -> None:
         organisation = request.query.get("orgId")

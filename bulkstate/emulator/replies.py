@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from secrets import token_hex
+from typing import Final
 
 import orjson
 from aiohttp import web
 
 from bulkstate.emulator.calls import Declined
 from bulkstate.emulator.store import StoredPipeline, StoredState
+from bulkstate.emulator.world import AGGREGATORS, TAGGERS, type_of
 from bulkstate.gateway.wire import ApimStatus
 from bulkstate.model import Token
 
@@ -20,8 +22,13 @@ def json(body: bytes, status: int = 200) -> web.Response:
 
 
 def succeeded(data: object) -> bytes:
-    """A call of the streaming API that did what was asked."""
-    return orjson.dumps({"code": 0, "msg": "OK", "requestId": token_hex(16), "data": data})
+    """A call of the streaming API that did what was asked; without `data` if that is `NO_DATA`."""
+    document = {"code": 0, "msg": "OK", "requestId": token_hex(16)}
+    return orjson.dumps(document if data is NO_DATA else {**document, "data": data})
+
+
+NO_DATA: Final = object()
+"""As in the samples of stop and release. (The sample of pause shows none either; its table has an empty string.)"""
 
 
 def declined(reason: Declined, data: object = None) -> bytes:
@@ -45,9 +52,22 @@ def _token_service(status: int, message: str, data: object) -> bytes:
     return orjson.dumps({**document, "data": data})
 
 
-def states(found: Iterable[StoredState]) -> dict[str, object]:
-    """`data` of Get Stage State, for the generic operators."""
-    return {"items": [_state(state) for state in found]}
+def states(stage: str, found: Iterable[StoredState]) -> dict[str, object]:
+    """`data` of Get Stage State of a stage, whose type decides what an item looks like.
+
+    Of the types 2 and 3 only `assetId` and `pointId` are documented: what else there is here is made up.
+    """
+    item = _tagged if type_of(stage) in TAGGERS else _windows if type_of(stage) in AGGREGATORS else _state
+    return {"items": [item(state) for state in found]}
+
+
+def _tagged(state: StoredState) -> dict[str, object]:
+    return {"assetId": state.asset, "pointId": state.point, "latestTime": state.time}
+
+
+def _windows(state: StoredState) -> dict[str, object]:
+    window = {"startTime": state.time - 60_000, "endTime": state.time, "count": 1, "sum": state.value}
+    return {"assetId": state.asset, "pointId": state.point, "windows": [window]}
 
 
 def _state(state: StoredState) -> dict[str, object]:
@@ -57,7 +77,7 @@ def _state(state: StoredState) -> dict[str, object]:
         "assetId": state.asset,
         "pointId": state.point,
         "time": state.time,
-        "value": state.value,
+        "value": f"{state.value:g}",
         "quality": 0,
         "dq": 0,
         "attr": {},
@@ -77,7 +97,8 @@ def _row(pipeline: StoredPipeline, organisation: str) -> dict[str, object]:
         "status": pipeline.status.value,
         "version": "1.0.0",
         "templateType": 1,
-        "updateTime": pipeline.updated,
+        "alarmConfig": {},
+        "updateTime": str(pipeline.updated),
     }
 
 

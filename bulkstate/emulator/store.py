@@ -143,6 +143,10 @@ class Store:
         rows = self._sql.execute("SELECT name, number FROM stage WHERE pipeline = ? ORDER BY number", (pipeline,))
         return dict(rows.fetchall())
 
+    def add(self, pipeline: str, name: str, status: PipelineStatus, now: int) -> None:
+        """Add a pipeline without stages, at `now` (UNIX milliseconds)."""
+        self._sql.execute("INSERT INTO pipeline VALUES (?, ?, ?, ?)", (pipeline, name, status.value, now))
+
     def set_status(self, pipeline: str, status: PipelineStatus, now: int) -> None:
         """Move a pipeline to `status`, at `now` (UNIX milliseconds)."""
         self._sql.execute("UPDATE pipeline SET status = ?, updated = ? WHERE id = ?", (status.value, now, pipeline))

@@ -2,7 +2,7 @@
 
 Where the vendor is silent, this is what it does: a delete on a pipeline that isn't paused is declined with 61199 and a
 message that says so (upstream requires a pause, and documents no code for its absence); deleting state that isn't there
-succeeds; a stop that the pipeline's status doesn't allow is declined with 61199.
+succeeds; there is never a lag behind an offset.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MOVES: Final = {
         frozenset({_STATUS.RUNNING}),
         _STATUS.PAUSED,
         Code.NOT_PAUSABLE,
-        "Stream processing pipeline with status {} cannot be paused.",
+        "Status of the stream processing job cannot be changed from [{}] to Paused.",
     ),
     "start": Move(
         frozenset({_STATUS.PUBLISHED, _STATUS.PAUSED, _STATUS.STOPPED}),
@@ -45,8 +45,8 @@ MOVES: Final = {
     "stop": Move(
         frozenset({_STATUS.RUNNING, _STATUS.PAUSED}),
         _STATUS.STOPPED,
-        Code.OTHER,
-        "Stream processing pipeline with status {} cannot be stopped.",
+        Code.NOT_PAUSABLE,
+        "Status of the stream processing job cannot be changed from [{}] to Stopped.",
     ),
     "release": Move(
         frozenset({_STATUS.PAUSED, _STATUS.STOPPED}),
@@ -56,6 +56,17 @@ MOVES: Final = {
     ),
     "save": Move(frozenset(_STATUS), None, Code.OTHER, ""),
 }
+
+RESET_OFFSET: Final = Move(
+    frozenset({_STATUS.PAUSED, _STATUS.STOPPED}),
+    None,
+    Code.NOT_RESETTABLE,
+    "The offset cannot be reset because the stream processing pipeline is not stopped or paused (it is {}).",
+)
+OFFSET_LAG: Final = Move(
+    frozenset({_STATUS.RUNNING}), None, Code.NOT_RUNNING, "The stream processing pipeline is not running (it is {})."
+)
+"""What needs a status too, and changes none."""
 
 
 class Streaming:
@@ -72,6 +83,10 @@ class Streaming:
             message = f"The pipeline is {pipeline.status}, not PAUSED: pause it before its state is deleted"
             raise Declined(Code.OTHER, message)
         return self._store.delete(stage, call.assets, call.points)
+
+    def create(self, id_: str, name: str, now: int) -> None:
+        """Save what isn't there yet, at `now` (UNIX milliseconds): a pipeline without stages."""
+        self._store.add(id_, name, PipelineStatus.PUBLISHED, now)
 
     def get(self, call: StageCall) -> list[StoredState]:
         """Get Stage State: those of the pairs that have any."""
@@ -90,10 +105,15 @@ class Streaming:
 
     def move(self, pipeline: str, move: Move, now: int) -> None:
         """Pause, start and so on, at `now` (UNIX milliseconds)."""
+        status = self.require(pipeline, move)
+        self._store.set_status(pipeline, move.target or status, now)
+
+    def require(self, pipeline: str, move: Move) -> PipelineStatus:
+        """The pipeline's status. Declined if it doesn't allow that."""
         status = self._pipeline(pipeline).status
         if status not in move.origins:
             raise Declined(move.code, move.message.format(status))
-        self._store.set_status(pipeline, move.target or status, now)
+        return status
 
     def set_status(self, pipeline: str, status: PipelineStatus, now: int) -> None:
         """What no call can do: move a pipeline to `status` whatever its status is."""

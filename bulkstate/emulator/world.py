@@ -11,7 +11,7 @@
         state:
           - {assets: ["WTG{0001..2000}"], points: [WTG.GenActivePW], model: WTG}    # in all stages that hold state
           - {pairs: pairs.csv, stages: [LastRecordAppender_01]}                     # lines of `asset,point`
-    limits: {windows: [20/s, 1000/min], kind: fixed, retry_after: false, body: 1MiB, pairs: 100000}
+    limits: {windows: [20/s, 1000/min], kind: fixed, retry_after: false, told_as: 429, body: 1MiB, pairs: 100000}
     token: {lifetime: 2h, expired: 401}                                             # or 4011: HTTP 200 with apim_status
 
 Paths are relative to the file's folder. A secret in such a file is the emulator's own, good for nothing else.
@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final
 
-from bulkstate.emulator.amounts import Seconds
+from bulkstate.emulator.amounts import OneOfNumbers, Seconds
 from bulkstate.emulator.limits import WindowKind
 from bulkstate.errors import InputError, Problem
 from bulkstate.forms import documents
@@ -40,13 +40,21 @@ from bulkstate.rates import Rate
 
 MEBIBYTE: Final = 1024 * 1024
 
-STATEFUL: Final = frozenset({"LastRecordAppender", "LastChangedRecordAppender", "LatestRecordMerger", "RecordCapturer"})
-"""The generic operators: the types of stage whose state can be read and deleted (enos-api)."""
+GENERIC: Final = ("LastRecordAppender", "LastChangedRecordAppender", "LatestRecordMerger", "RecordCapturer")
+TAGGERS: Final = ("LatePointTagger",)
+AGGREGATORS: Final = ("FixedTimeWindowAggregator", "SlidingTimeWindowAggregator")
+STATEFUL: Final = frozenset((*GENERIC, *TAGGERS, *AGGREGATORS))
+"""The types of stage whose state can be read and deleted (enos-api): the generic ones, type 2 and type 3."""
+
+
+def type_of(stage: str) -> str:
+    """The type of operator that a stage's name begins with: `LastRecordAppender_01` is a LastRecordAppender."""
+    return stage.rpartition("_")[0]
 
 
 def holds_state(stage: str) -> bool:
-    """Whether a stage of that name is of a supported type: `LastRecordAppender_01` is a LastRecordAppender."""
-    return stage.rpartition("_")[0] in STATEFUL
+    """Whether a stage of that name is of a supported type."""
+    return type_of(stage) in STATEFUL
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,27 +97,19 @@ class PipelineSeed:
 
 @dataclass(frozen=True, slots=True)
 class GatewayLimits:
-    """What the gateway refuses: calls over `windows` (429; none by default), bodies over `body` bytes (413), and more
-    than `pairs` pairs in a call (61105). `retry_after` adds that header to a 429: nobody documents that it comes."""
+    """What the gateway refuses: calls over `windows` (none by default), bodies over `body` bytes (413), and more than
+    `pairs` pairs in a call (61105).
+
+    A call too many is told as a 429, or as what `told_as` says that other gateways say: a 61199 is at HTTP 200.
+    `retry_after` adds that header: nobody documents that it comes.
+    """
 
     windows: Annotated[tuple[Rate, ...], ListOf(RateOf(), "limits", least=0), "Calls allowed, by all callers."] = ()
     kind: Annotated[WindowKind, Choice(WindowKind), "Where a window begins."] = WindowKind.FIXED
     retry_after: Annotated[bool, Flag(), "Whether a refusal says when to come again."] = False
+    told_as: Annotated[int, OneOfNumbers((429, 430, 503, 61199)), "How a refusal is told."] = 429
     body: Annotated[int, Size(1, 1 << 40), "The largest body in bytes, such as 1MiB."] = MEBIBYTE
     pairs: Annotated[int, Whole(0, 10**17), "The most pairs that a call may name."] = PAIRS_PER_REQUEST
-
-
-@dataclass(frozen=True, slots=True)
-class _ExpiredAs:
-    """A status of HTTP, or one of the gateway's own."""
-
-    def read(self, at: Place) -> int:
-        if at.written not in ("401", "4011"):
-            raise at.expected("401 or 4011")
-        return int(at.written)
-
-    def schema(self) -> JsonObject:
-        return {"enum": [401, 4011]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class TokenPolicy:
     """Seconds that a token is good for, and how an expired one shows: as HTTP 401, or as 200 with apim_status 4011."""
 
     lifetime: Annotated[float, Seconds(), "How long a token is good for."] = 7200.0
-    expired: Annotated[int, _ExpiredAs(), "How an expired one shows: 401, or 4011."] = 401
+    expired: Annotated[int, OneOfNumbers((401, 4011)), "How an expired one shows: 401, or 4011."] = 401
 
 
 @dataclass(frozen=True, slots=True)

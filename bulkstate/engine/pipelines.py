@@ -5,7 +5,7 @@ What was deleted since they were last seen paused is unconfirmed: had one of the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 import anyio
@@ -40,7 +40,12 @@ async def first_look(reads: Reads, pipelines: Collection[str], require_paused: b
     except ReadFailed as failure:
         return (Finding("gateway", False, str(failure)),)
     entry = Finding("gateway", True, "it answers, and accepts the credentials")
-    return (entry, *(_finding(name, found.get(name), require_paused) for name in sorted(set(pipelines))))
+    return (entry, *findings(found, pipelines, require_paused))
+
+
+def findings(found: Mapping[str, Pipeline], wanted: Collection[str], require_paused: bool) -> tuple[Finding, ...]:
+    """Whether each of the wanted pipelines is as a run needs it, given those that the gateway lists."""
+    return tuple(_finding(name, found.get(name), require_paused) for name in sorted(set(wanted)))
 
 
 def _finding(name: str, found: Pipeline | None, require_paused: bool) -> Finding:
@@ -48,9 +53,9 @@ def _finding(name: str, found: Pipeline | None, require_paused: bool) -> Finding
     return Finding(f"pipeline {name}", is_paused(found) or not require_paused, detail)
 
 
-def require(findings: Collection[Finding]) -> None:
+def require(found: Collection[Finding]) -> None:
     """CheckFailed, naming everything that isn't as a run needs it."""
-    failed = [f"{finding.subject} {finding.detail}" for finding in findings if not finding.passed]
+    failed = [f"{finding.subject} {finding.detail}" for finding in found if not finding.passed]
     if failed:
         raise CheckFailed("; ".join(failed), hint="put that right and start again: nothing was deleted")
 

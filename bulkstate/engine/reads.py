@@ -55,7 +55,9 @@ class Reads:
         if reply.answer is Answer.TOO_LARGE and chunk.pairs > 1:
             first, second = _in_halves(chunk)
             return await self.state(first) | await self.state(second)
-        return _payload(f"Get Stage State of {chunk.stage}", reply) & _pairs(chunk)
+        assets, points = frozenset(chunk.assets), frozenset(chunk.points)
+        found = _payload(f"Get Stage State of {chunk.stage}", reply)
+        return frozenset(pair for pair in found if pair.asset in assets and pair.point in points)
 
     async def pipelines(self, wanted: Collection[str]) -> dict[str, Pipeline]:
         """The wanted pipelines by ID, as far as the organisation has them. ReadFailed."""
@@ -97,7 +99,3 @@ def _payload(what: str, reply: Reply[T]) -> T:
     if reply.answer is not Answer.OK or reply.data is None:
         raise ReadFailed(what, reply)
     return reply.data
-
-
-def _pairs(chunk: Chunk) -> frozenset[Pair]:
-    return frozenset(Pair(asset, point) for asset in chunk.assets for point in chunk.points)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import product
 
-from bulkstate.model import Chunk, Cut, Part, Plan, Rectangle, StagePlan
+import numpy as np
+from numpy.typing import NDArray
+
+from bulkstate.model import Chunk, Cut, Pair, Part, Plan, Rectangle, Stage, StagePlan
 
 
 class Chunks:
@@ -55,3 +59,47 @@ class Chunks:
         """Chunk `number`, spelt out."""
         stage, rectangle = self.place(number)
         return stage.spelt_out(number, rectangle)
+
+
+def holders(
+    chunks: Chunks, numbers: Iterable[int], wanted: Iterable[tuple[Stage, Pair]]
+) -> dict[tuple[Stage, Pair], int]:
+    """For each of the wanted pairs one of these chunks that holds it; a pair that none of them holds is left out."""
+    by_stage: dict[Stage, set[Pair]] = {}
+    for stage, pair in wanted:
+        by_stage.setdefault(stage, set()).add(pair)
+    flags: dict[Stage, _Wanted] = {}
+    found: dict[tuple[Stage, Pair], int] = {}
+    for number in numbers:
+        plan, rectangle = chunks.place(number)
+        if plan.stage in by_stage:
+            if plan.stage not in flags:
+                flags[plan.stage] = _Wanted(plan, by_stage[plan.stage])
+            for pair in flags[plan.stage].inside(rectangle):
+                found.setdefault((plan.stage, pair), number)
+    return found
+
+
+class _Wanted:
+    """Pairs of one stage, to be looked for in many rectangles."""
+
+    def __init__(self, plan: StagePlan, pairs: set[Pair]) -> None:
+        self._plan = plan
+        self._pairs = pairs
+        self._assets = _flags(plan.assets, {pair.asset for pair in pairs})
+        self._points = _flags(plan.points, {pair.point for pair in pairs})
+
+    def inside(self, rectangle: Rectangle) -> Iterator[Pair]:
+        """Those of the pairs that the rectangle holds."""
+        assets = rectangle.assets[self._assets[rectangle.assets]]
+        if not len(assets):
+            return
+        points = rectangle.points[self._points[rectangle.points]]
+        for asset, point in product(assets.tolist(), points.tolist()):
+            pair = Pair(self._plan.assets[asset], self._plan.points[point])
+            if pair in self._pairs:
+                yield pair
+
+
+def _flags(ids: tuple[str, ...], wanted: set[str]) -> NDArray[np.bool_]:
+    return np.fromiter((id_ in wanted for id_ in ids), np.bool_, len(ids))

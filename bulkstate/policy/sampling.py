@@ -10,6 +10,7 @@ wherever among the stages they lie.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heapify, heapreplace
@@ -19,7 +20,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from bulkstate.forms.values import AUTO, Auto, Share
+from bulkstate.forms.values import AUTO, Auto, Share, parse_share
 
 CONFIDENCE: Final = 0.95
 
@@ -33,6 +34,20 @@ _ROUNDING: Final = 1e-6
 
 Sample: TypeAlias = int | Share | Auto | Literal["all"]
 """How many deleted requests are read back: a number, a share, as many as are worth it, or all. 0 is none."""
+
+
+def parse_sample(text: str) -> Sample:
+    """`auto`, `all`, `none`, `5%` or a number. ValueError, with what was expected, for anything else."""
+    match text:
+        case "auto" | "all":
+            return text
+        case "none":
+            return 0
+    if text.endswith("%"):
+        return parse_share(text)
+    if not re.fullmatch(r"[0-9][0-9_]{0,11}", text):
+        raise ValueError("auto, a number, a share such as 5%, all or none")
+    return int(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ their assets with all their points, and only pairs of the target count.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from typing import Final
@@ -57,6 +57,13 @@ class SpotCheck:
     spots: tuple[Spot, ...]
 
 
+def spot_check(stage: Stage, spots: Iterable[Spot]) -> SpotCheck:
+    """The read that tells about these pairs."""
+    wanted = tuple(spots)
+    assets, points = {spot.pair.asset for spot in wanted}, {spot.pair.point for spot in wanted}
+    return SpotCheck(stage, tuple(sorted(assets)), tuple(sorted(points)), wanted)
+
+
 def spot_checks(
     relations: Sequence[Relation], requests: int, pairs: int, room: Room, chance: Generator
 ) -> tuple[SpotCheck, ...]:
@@ -77,9 +84,9 @@ def spot_checks(
     )
 
 
-def affordable_again(checks: Sequence[SpotCheck], stages: int, requests: int) -> int:
-    """How many of the checks may be read once more, when the run is over."""
-    return min(len(checks), max(0, stages + requests // DEAREST - len(checks)))
+def affordable_again(reads: int, stages: int, requests: int) -> int:
+    """How many of the reads may be made once more, when the run is over."""
+    return min(reads, max(0, stages + requests // DEAREST - reads))
 
 
 def _reads(entries: Sequence[int], requests: int) -> list[int]:
@@ -189,6 +196,4 @@ def _spelt_out(relation: Relation, group: Sequence[Selected], drawn: Sequence[ND
         for entry, codes in zip(group, drawn, strict=True)
         for code in codes.tolist()
     )
-    assets = tuple(sorted({spot.pair.asset for spot in spots}))
-    points = tuple(sorted({spot.pair.point for spot in spots}))
-    return SpotCheck(relation.stage, assets, points, spots)
+    return spot_check(relation.stage, spots)

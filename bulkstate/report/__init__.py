@@ -1,7 +1,7 @@
 """Outcomes folded into a report, for people and for machines."""
 
 from bulkstate.report.document import to_json
-from bulkstate.report.failures import FailureKind, kinds, write_failures
+from bulkstate.report.failures import FailureKind, kinds, write_failed_blocks, write_failures
 from bulkstate.report.fold import RunRecord, fold
 from bulkstate.report.text import duration, show, to_text
 
@@ -14,5 +14,6 @@ __all__ = [
     "show",
     "to_json",
     "to_text",
+    "write_failed_blocks",
     "write_failures",
 ]

@@ -82,22 +82,6 @@ class Safe(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What is known of a run's ending beside its report.
-
-    `ended_by` is the reason code of what ended it early, empty if it went to its end, None if no ending is recorded:
-    then `process` works on it still, in words, or it was killed after `at`, in UNIX seconds. `unread` says why what is
-    left could not be read back.
-    """
-
-    ended_by: str | None = ""
-    at: float | None = None
-    process: str = ""
-    unread: str = ""
-    pipelines: tuple[PipelineSeen, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class StartAdvice:
     """Whether a pipeline is safe to start, and why that is said."""
 
@@ -118,11 +102,11 @@ class Conclusion:
     next: str = ""
 
 
-def concluded(report: Report, standing: Standing) -> Conclusion:
+def concluded(report: Report) -> Conclusion:
     """How a run with a journal ended, or how it stands."""
-    code = _reason(report, standing)
-    said = (_what(code, report, standing), _pipelines(code, report, standing))
-    return Conclusion(code, " ".join(part for part in said if part), _next(code, report, standing))
+    code = _reason(report)
+    said = (_what(code, report), _pipelines(code, report))
+    return Conclusion(code, " ".join(part for part in said if part), _next(code, report))
 
 
 def refused(error: BulkstateError) -> Conclusion:
@@ -138,11 +122,11 @@ def refused(error: BulkstateError) -> Conclusion:
 # ── which ending ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _reason(report: Report, standing: Standing) -> ReasonCode | None:
-    if standing.ended_by is None:
+def _reason(report: Report) -> ReasonCode | None:
+    if report.ended.by is None:
         return None
-    if standing.ended_by:
-        return ReasonCode(standing.ended_by)
+    if report.ended.by:
+        return ReasonCode(report.ended.by)
     found = report.verified or Verification()
     if found.remaining and _only_suspects_left(report):
         return ReasonCode.STATE_REMAINS
@@ -150,7 +134,7 @@ def _reason(report: Report, standing: Standing) -> ReasonCode | None:
         return ReasonCode.PARTIAL
     if found.witnesses_lost:
         return ReasonCode.WITNESSES_LOST
-    if standing.unread:
+    if report.ended.unread:
         return ReasonCode.NOT_VERIFIED
     if not report.chunks.planned:
         return ReasonCode.DELETED
@@ -167,12 +151,12 @@ def _only_suspects_left(report: Report) -> bool:
 # ── what is said ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _what(code: ReasonCode | None, report: Report, standing: Standing) -> str:
+def _what(code: ReasonCode | None, report: Report) -> str:
     pairs, found = _pairs(report.pairs_planned), report.verified or Verification()
     everything = f"all {pairs}" if report.pairs_planned > 1 else pairs
     match code:
         case None:
-            return _unfinished(report, standing)
+            return _unfinished(report)
         case ReasonCode.DELETED if not report.chunks.planned:
             return "Nothing to delete: nothing was selected, and nothing was sent."
         case ReasonCode.DELETED:
@@ -183,7 +167,7 @@ def _what(code: ReasonCode | None, report: Report, standing: Standing) -> str:
             word = "nothing was read back: this is the gateway's word alone"
             return f'Answered "deleted" for {everything}; {word}.'
         case ReasonCode.NOT_VERIFIED:
-            return f'Answered "deleted" for {everything}, but not to be read back: {printable(standing.unread)}.'
+            return f'Answered "deleted" for {everything}, but not to be read back: {printable(report.ended.unread)}.'
         case ReasonCode.STATE_REMAINS:
             return f'Not clean: every request was answered "deleted", but {_holding(found)}.'
         case ReasonCode.WITNESSES_LOST:
@@ -259,11 +243,9 @@ def _so_far(report: Report) -> str:
     return ", ".join((f"{100 * report.pairs_deleted // planned} % deleted", *rest))
 
 
-def _unfinished(report: Report, standing: Standing) -> str:
-    if standing.process:
-        return f"Still running ({printable(standing.process)}): {_so_far(report)}."
-    after = f" after {_clock(standing.at)}" if standing.at is not None else ""
-    return f"No ending recorded: killed{after}. So far {_so_far(report)}."
+def _unfinished(report: Report) -> str:
+    heard = f", last heard of {_clock(report.ended.at)}" if report.ended.at is not None else ""
+    return f"No ending recorded: still running, or killed{heard}. So far {_so_far(report)}."
 
 
 def _clock(at: float) -> str:
@@ -273,10 +255,10 @@ def _clock(at: float) -> str:
 # ── the pipelines ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def start_advice(report: Report, standing: Standing) -> tuple[StartAdvice, ...]:
+def start_advice(report: Report) -> tuple[StartAdvice, ...]:
     """For each pipeline whether it is safe to start."""
-    code = _reason(report, standing)
-    return tuple(StartAdvice(seen, *_safe(code, report, seen)) for seen in standing.pipelines)
+    code = _reason(report)
+    return tuple(StartAdvice(seen, *_safe(code, report, seen)) for seen in report.ended.pipelines)
 
 
 def _safe(code: ReasonCode | None, report: Report, seen: PipelineSeen) -> tuple[Safe, str]:
@@ -297,9 +279,9 @@ def _safe(code: ReasonCode | None, report: Report, seen: PipelineSeen) -> tuple[
     return Safe.YES, "all that was asked for is deleted, and none was found where it was read back"
 
 
-def _pipelines(code: ReasonCode | None, report: Report, standing: Standing) -> str:
+def _pipelines(code: ReasonCode | None, report: Report) -> str:
     """What the pipelines are in now, and whether they are safe to start; nothing where nothing was deleted."""
-    advice = start_advice(report, standing)
+    advice = start_advice(report)
     if not advice or not (report.attempts + report.throttled):
         return ""
     safe, unsafe = ([each for each in advice if each.safe is which] for which in (Safe.YES, Safe.NO))
@@ -334,11 +316,9 @@ def _running(advice: Sequence[StartAdvice]) -> str:
 # ── what to do ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _next(code: ReasonCode | None, report: Report, standing: Standing) -> str:
+def _next(code: ReasonCode | None, report: Report) -> str:
     """The command to go on with; empty where there is nothing to do."""
     directory = shlex.quote(report.run_dir)
-    if code is None and standing.process:
-        return f"bulkstate ctl {directory} status"
     if code in (ReasonCode.DELETED, ReasonCode.DELETED_SAMPLED):
         return ""
     chunks = report.chunks

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import Final
 
 import orjson
 
 from bulkstate.model import ChunkCounts, Held, Remark, Report, StageReport, Use, Verification
+from bulkstate.policy.presence import presence
+from bulkstate.report.conclusion import Safe, StartAdvice, concluded, start_advice
 from bulkstate.report.failures import FailureKind, kinds
+
+SCHEMA: Final = 1
+"""The version of the document: keys are added, never renamed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +54,56 @@ class _Failures:
 
 
 @dataclass(frozen=True, slots=True)
-class _Document:
-    """The fields, in the order in which they are written. Those up to `verified` are named in docs/architecture.md."""
+class _Where:
+    gateway: str
+    organisation: str
+    credentials: tuple[str, ...]
 
+
+@dataclass(frozen=True, slots=True)
+class _Pipeline:
+    id: str
+    name: str
+    status_before: str
+    status: str
+    read_at: str | None
+    safe_to_start: Safe
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    entry: str
+    looked_at: int
+    with_state: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    looked_at: int
+    with_state: int
+    read_again: int
+    with_state_again: int
+    assets: int
+    assets_without: int
+    examples_without: tuple[str, ...]
+    entries: tuple[_Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """The fields, in the order in which they are written: named in docs/architecture.md. Times are RFC 3339, UTC."""
+
+    schema: int
+    conclusion: str
+    reason_code: str | None
+    next: str
+    pipelines: tuple[_Pipeline, ...]
+    where: _Where
+    started: str | None
+    ended: str | None
+    version: str
+    before: _Before
     run: str
     run_dir: str
     plan: str
@@ -77,7 +131,18 @@ def to_json(report: Report) -> bytes:
 
 
 def _document(report: Report) -> _Document:
+    conclusion = concluded(report)
     return _Document(
+        schema=SCHEMA,
+        conclusion=conclusion.sentence,
+        reason_code=conclusion.reason_code,
+        next=conclusion.next,
+        pipelines=tuple(map(_pipeline, start_advice(report))),
+        where=_Where(report.origin.gateway, report.origin.organisation, report.origin.credentials),
+        started=_time(report.origin.started),
+        ended=None if report.ended.by is None else _time(report.ended.at),
+        version=report.origin.version,
+        before=_before(report),
         run=report.run,
         run_dir=report.run_dir,
         plan=report.plan,
@@ -97,6 +162,31 @@ def _document(report: Report) -> _Document:
         held=tuple(replace(held, share=round(held.share, 4)) for held in report.held),
         uses=report.uses,
         remarks=report.remarks,
+    )
+
+
+def _time(at: float | None) -> str | None:
+    if at is None:
+        return None
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _pipeline(advice: StartAdvice) -> _Pipeline:
+    seen = advice.pipeline
+    return _Pipeline(seen.id, seen.name, seen.before, seen.now, _time(seen.at), advice.safe, advice.because)
+
+
+def _before(report: Report) -> _Before:
+    found, again = presence(report.before), presence(report.after)
+    return _Before(
+        looked_at=found.looked_at,
+        with_state=found.with_state,
+        read_again=again.looked_at,
+        with_state_again=again.with_state,
+        assets=found.assets,
+        assets_without=found.assets_without,
+        examples_without=found.without,
+        entries=tuple(_Entry(each.entry, each.looked_at, each.with_state) for each in found.entries),
     )
 
 

@@ -1,19 +1,18 @@
-"""What isn't deleted: gathered into kinds for people, and as pairs in a CSV file for the next run."""
+"""What isn't deleted: gathered into kinds for people, and as pairs in a CSV file, or blocks, for the next run."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import TextIO
-from urllib.parse import quote
 
-from bulkstate.model import Failure, Rectangle, Stage, StagePlan, Verdict
+from bulkstate.model import Failure, IndexArray, Rectangle, Stage, StagePlan, Verdict
 from bulkstate.pairs.chunks import Chunks
 from bulkstate.pairs.overlap import without
 from bulkstate.report.fold import RunRecord
+from bulkstate.selection.sources import ASSET_ID, PIPELINE, POINT_ID, STAGE
 
 _EXAMPLES = 3
 
@@ -44,26 +43,70 @@ def kinds(failures: Iterable[Failure]) -> tuple[FailureKind, ...]:
     return tuple(sorted(found, key=lambda kind: -kind.chunks))
 
 
-def write_failures(record: RunRecord, file: Path) -> dict[Stage, Path]:
+# ── files for the next run ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def write_failures(record: RunRecord, file: Path) -> None:
     """The target pairs that no chunk deleted, each once, as CSV that a configuration's `pairs:` reads.
 
-    One stage's pairs go into `file`; those of several into a file each, named after it and the stage, because `pairs:`
-    selects in all stages of its entry. Returns the files by stage. OSError if one can't be written.
+    A plan of several stages has columns that say which; so the same run always gives the same columns, whatever became
+    of it, and a header alone if all is deleted. OSError if the file can't be written.
     """
+    several = len(record.plan.stages) > 1
+    with file.open("w", encoding="utf-8", newline="") as table:
+        rows = csv.writer(table, lineterminator="\n")
+        rows.writerow((PIPELINE, STAGE, ASSET_ID, POINT_ID) if several else (ASSET_ID, POINT_ID))
+        for plan, left in _undeleted(record):
+            stage = ((plan.stage.pipeline,), (plan.stage.name,)) if several else ()
+            for each in left:
+                rows.writerows(product(*stage, _ids(plan.assets, each.assets), _ids(plan.points, each.points)))
+
+
+def write_failed_blocks(record: RunRecord, file: Path) -> None:
+    """The same as entries of `delete`, in YAML: blocks where whole rectangles are left, and the other pairs one by one.
+
+    An empty list if all is deleted. OSError if the file can't be written.
+    """
+    with file.open("w", encoding="utf-8", newline="") as text:
+        for plan, left in _undeleted(record):
+            text.writelines(_entry(plan, left))
+        if not text.tell():
+            text.write("[]\n")
+
+
+def _entry(plan: StagePlan, left: Sequence[Rectangle]) -> Iterator[str]:
+    yield f"- pipeline: {_quoted(plan.stage.pipeline)}\n  stages: [{_quoted(plan.stage.name)}]\n"
+    yield "  ids: literal\n  where:\n"
+    singles: list[tuple[str, str]] = []
+    for each in left:
+        assets, points = tuple(_ids(plan.assets, each.assets)), tuple(_ids(plan.points, each.points))
+        if min(len(assets), len(points)) > 1:
+            yield f"    - assets: {_list(assets)}\n      points: {_list(points)}\n"
+        else:
+            singles += product(assets, points)
+    if singles:
+        yield "    - pairs:\n"
+        yield from (f"        - {_list(pair)}\n" for pair in singles)
+
+
+def _list(ids: Sequence[str]) -> str:
+    return f"[{', '.join(map(_quoted, ids))}]"
+
+
+def _quoted(text: str) -> str:
+    """A text as YAML has it between double quotes, whatever is in it, with references to the environment defused."""
+    plain = (c if c.isprintable() and c not in '"\\' else f"\\U{ord(c):08X}" for c in text.replace("${", "$${"))
+    return f'"{"".join(plain)}"'
+
+
+def _undeleted(record: RunRecord) -> Iterator[tuple[StagePlan, Sequence[Rectangle]]]:
+    """What is left of each stage of which something is left, as rectangles that share no pair."""
     chunks = record.chunks()
     undeleted = _by_stage(chunks, record.undeleted())
     deleted = _by_stage(chunks, record.deleted())
-    files = {stage: file if len(undeleted) == 1 else _file_of(stage, file) for stage in undeleted}
     for plan in record.plan.stages:
-        if plan.stage in files:
-            left = _left(plan, undeleted[plan.stage], deleted.get(plan.stage, []))
-            with files[plan.stage].open("w", encoding="utf-8", newline="") as table:
-                _write_pairs(plan, left, table)
-    return files
-
-
-def _file_of(stage: Stage, file: Path) -> Path:
-    return file.with_name(f"{file.stem}.{quote(stage.pipeline, safe='')}.{quote(stage.name, safe='')}{file.suffix}")
+        if left := tuple(_left(plan, undeleted.get(plan.stage, []), deleted.get(plan.stage, []))):
+            yield plan, left
 
 
 def _by_stage(chunks: Chunks, numbers: Iterable[int]) -> dict[Stage, list[Rectangle]]:
@@ -74,12 +117,8 @@ def _by_stage(chunks: Chunks, numbers: Iterable[int]) -> dict[Stage, list[Rectan
 
 
 def _left(plan: StagePlan, undeleted: Sequence[Rectangle], deleted: Sequence[Rectangle]) -> Iterable[Rectangle]:
-    """What is left of the target, as rectangles that share no pair."""
     return without(undeleted, [*deleted, *plan.unlisted]) if plan.overlaps or plan.unlisted else undeleted
 
 
-def _write_pairs(plan: StagePlan, left: Iterable[Rectangle], table: TextIO) -> None:
-    rows = csv.writer(table, lineterminator="\n")
-    rows.writerow(("asset_id", "point_id"))
-    for each in left:
-        rows.writerows(product(map(plan.assets.__getitem__, each.assets), map(plan.points.__getitem__, each.points)))
+def _ids(dictionary: Sequence[str], positions: IndexArray) -> Iterator[str]:
+    return map(dictionary.__getitem__, positions.tolist())

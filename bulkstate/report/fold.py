@@ -10,8 +10,11 @@ from typing import Protocol
 
 from bulkstate.model import (
     ChunkCounts,
+    Ended,
     Failure,
     Held,
+    LookedAt,
+    Origin,
     Outcome,
     Plan,
     Point,
@@ -54,6 +57,20 @@ class RunRecord(Protocol):
     @property
     def verification(self) -> Verification | None:
         """What the last reading back found."""
+        ...
+
+    @property
+    def ended(self) -> Ended:
+        """How its last session ended."""
+        ...
+
+    @property
+    def origin(self) -> Origin:
+        """Where it came from."""
+        ...
+
+    def looked_at(self, *, after: bool = False) -> Sequence[LookedAt]:
+        """What was looked at before the first delete, or last after it."""
         ...
 
     def chunks(self) -> Chunks:
@@ -144,6 +161,10 @@ def fold(record: RunRecord) -> Report:
         unlisted_pairs=plan.unlisted_pairs,
         held=tuple(_held(record.points())),
         uses=tuple(record.uses()),
+        ended=record.ended,
+        origin=record.origin,
+        before=tuple(record.looked_at()),
+        after=tuple(record.looked_at(after=True)),
         remarks=plan.remarks,
     )
 

@@ -6,7 +6,6 @@ that could steer a terminal.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from io import StringIO
@@ -18,6 +17,8 @@ from rich.text import Text
 
 from bulkstate.model import ChunkCounts, Held, Report, RunResult, StageReport, Use, Verdict, Verification
 from bulkstate.policy.bottleneck import By, Holding
+from bulkstate.policy.presence import presence
+from bulkstate.report.conclusion import concluded, share_at_most
 from bulkstate.report.failures import FailureKind, kinds
 from bulkstate.report.remarks import remark_lines
 from bulkstate.text import printable
@@ -26,12 +27,12 @@ _KINDS_SHOWN: Final = 8
 _LEAST_SHARE: Final = 0.05
 _USES_SHOWN: Final = 20
 
-_HEADINGS: Final = {
-    RunResult.DELETED: ("✓ Deleted", "bold green"),
-    RunResult.PARTIAL: ("! Finished, but not everything is deleted", "bold yellow"),
-    RunResult.REFUSED: ("✗ Refused", "bold red"),
-    RunResult.STOPPED: ("✗ Stopped early", "bold red"),
-    RunResult.INTERRUPTED: ("! Interrupted", "bold yellow"),
+_MARKS: Final = {
+    RunResult.DELETED: ("✓", "bold green"),
+    RunResult.PARTIAL: ("!", "bold yellow"),
+    RunResult.REFUSED: ("✗", "bold red"),
+    RunResult.STOPPED: ("✗", "bold red"),
+    RunResult.INTERRUPTED: ("!", "bold yellow"),
 }
 
 _MEANINGS: Final = {
@@ -75,7 +76,7 @@ def _paragraphs(report: Report) -> Iterator[_Paragraph]:
         yield [_indented(line, "yellow") for line in remark_lines(report.remarks)]
     if report.uses:
         yield list(_by_hand(report.uses))
-    yield list(_read_back(report.verified))
+    yield list(_read_back(report))
 
 
 def _indented(line: str, style: str = "") -> Padding:
@@ -85,7 +86,8 @@ def _indented(line: str, style: str = "") -> Padding:
 def _heading(report: Report) -> _Paragraph:
     chunks = _chunks(report.chunks)
     lines = (
-        printable(report.reason),
+        _where(report),
+        _when(report),
         f"{_of(report.pairs_deleted, report.pairs_planned, 'pair')} deleted, in {chunks}",
         f"these chunks held {counted(report.unlisted_pairs, 'more pair')} that nobody listed"
         * bool(report.unlisted_pairs),
@@ -93,7 +95,25 @@ def _heading(report: Report) -> _Paragraph:
         "; ".join(_held(report.held)),
         f"run {printable(report.run)}, plan {printable(report.plan[:8])}",
     )
-    return [Text(*_HEADINGS[report.result]), *(_indented(line) for line in lines if line)]
+    mark, style = _MARKS[report.result]
+    heading = Text(f"{mark} {concluded(report).sentence}", style)
+    return [heading, *(_indented(line) for line in lines if line)]
+
+
+def _where(report: Report) -> str:
+    """Which gateway, and whose pipelines."""
+    parts = (report.origin.gateway, report.origin.organisation)
+    return " as ".join(printable(part) for part in parts if part)
+
+
+def _when(report: Report) -> str:
+    """From when to when."""
+    ended = report.ended.at if report.ended.by is not None else None
+    return " to ".join(_moment(at) for at in (report.origin.started, ended) if at is not None)
+
+
+def _moment(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _pace(report: Report) -> str:
@@ -198,15 +218,35 @@ def _by_hand(uses: Sequence[Use]) -> Iterator[Text]:
         yield Text(f"  {at:%Y-%m-%d %H:%M:%S} UTC  {printable(f'{use.command} {use.value}')}")
 
 
-def _read_back(verified: Verification | None) -> Iterator[Text]:
-    if verified is None:
+def _read_back(report: Report) -> Iterator[Text]:
+    """What was looked at before, what of it is left, and what was read back."""
+    before, after = presence(report.before), presence(report.after)
+    if before.looked_at or before.unread:
+        words = printable(before.words)
+        yield Text(f"Before the run: {words}.")
+    if after.looked_at:
+        gone = "none has any now" if not after.with_state else f"{after.with_state:,} still do"
+        yield Text(
+            f"  of those that had state {after.looked_at:,} were read again: {gone}.",
+            "bold red" if after.with_state else "green",
+        )
+    yield from _verified(report.verified)
+
+
+def _verified(verified: Verification | None) -> Iterator[Text]:
+    if verified is None or not (verified.sampled or verified.witnesses):
         yield Text("Nothing was read back.", "dim")
         return
-    if verified.sampled and verified.remaining:
-        found = f"{verified.remaining:,} of {counted(verified.sampled, 'pair')} read back still have state."
-        yield Text(found, "bold red")
-    elif verified.sampled:
-        yield Text(f"{counted(verified.sampled, 'pair')} read back: none has state any more.", "green")
+    if verified.requests:
+        read = f"{verified.requests:,} of {counted(verified.of_requests, 'request')} read back whole"
+        hits = verified.requests_remaining
+        found = f"{hits:,} of them hold state" if hits else "none holds state"
+        of_all = f"; 95 %: {share_at_most(verified)} of all do" if verified.requests < verified.of_requests else ""
+        yield Text(f"{read}: {found}{of_all}.", "bold red" if hits else "green")
+    if verified.remaining:
+        yield Text(
+            f"{verified.remaining:,} of {counted(verified.sampled, 'pair')} read back still have state.", "bold red"
+        )
     if verified.witnesses_lost:
         lost = f"{verified.witnesses_lost:,} of {counted(verified.witnesses, 'witness pair')} lost their state."
         yield Text(f"{lost} They are outside the target.", "bold red")
@@ -215,12 +255,6 @@ def _read_back(verified: Verification | None) -> Iterator[Text]:
 
 
 def _next_steps(report: Report) -> Iterator[tuple[Text, str]]:
-    """What to do now, and the command that does it."""
-    directory = shlex.quote(report.run_dir)
-    chunks = report.chunks
-    if chunks.not_sent or chunks.unknown or chunks.suspect:
-        yield Text("To go on:"), f"bulkstate resume {directory}"
-    if chunks.refused or chunks.exhausted:
-        yield Text("To send once more what failed as well:"), f"bulkstate resume {directory} --retry-failed"
-    if report.verified and not report.verified.clean:
-        yield Text("To read everything back:"), f"bulkstate verify {directory} --sample all"
+    """What to do now: the command that does it."""
+    if command := concluded(report).next:
+        yield Text("Next:"), command

@@ -10,20 +10,33 @@ from typing import TypeAlias
 
 from bulkstate.engine.ports import Observer
 from bulkstate.errors import NotConfirmed
-from bulkstate.model import Attempt, Outcome, Plan
+from bulkstate.model import Attempt, Outcome, PipelineSeen, Plan, Stage
 from bulkstate.pairs.chunks import Chunks
 from bulkstate.policy.bottleneck import Holding
+from bulkstate.policy.presence import NOTHING_LOOKED_AT, Presence
 from bulkstate.runs.provenance import Voucher
 from bulkstate.runs.stopping import Stopping
 
-Agree: TypeAlias = Callable[[Plan], Awaitable[None]]
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What somebody is asked to agree to: the plan, what was seen of its pipelines, how much of it has state, and which
+    stages are left out, because the gateway doesn't know them."""
+
+    plan: Plan
+    pipelines: Sequence[PipelineSeen] = ()
+    found: Presence = NOTHING_LOOKED_AT
+    left_out: Sequence[Stage] = ()
+
+
+Agree: TypeAlias = Callable[[Question], Awaitable[None]]
 """Asks somebody whether the plan may be carried out; NotConfirmed if not."""
 
 Audience: TypeAlias = Callable[[Chunks, Sequence[int]], AbstractContextManager[Observer]]
 """Makes whatever shows people how the chunks with these numbers are being sent."""
 
 
-async def nobody_agrees(_plan: Plan) -> None:
+async def nobody_agrees(_question: Question) -> None:
     """Law 2, where nobody said who agrees."""
     raise NotConfirmed("nobody is there to agree to the plan")
 

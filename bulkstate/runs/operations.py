@@ -28,9 +28,19 @@ from bulkstate.disk.control import Status
 from bulkstate.disk.journal import Ending, Input, Journal, RunFacts, existing, make_run_directory
 from bulkstate.disk.locks import lock_run
 from bulkstate.engine.engine import Engine, Equipment, Pace
-from bulkstate.engine.pipelines import Finding, StatusWatch, first_look, require
-from bulkstate.errors import BulkstateError, InputError, Interrupted, JournalNotWritable, Problem, Refused, Stopped
-from bulkstate.model import ChunkCounts, Plan, Report, RunResult, Verdict
+from bulkstate.engine.pipelines import Finding, StatusWatch, findings, first_look, require
+from bulkstate.engine.reads import ReadFailed
+from bulkstate.errors import (
+    BulkstateError,
+    CheckFailed,
+    InputError,
+    Interrupted,
+    JournalNotWritable,
+    Problem,
+    Refused,
+    Stopped,
+)
+from bulkstate.model import ChunkCounts, Pipeline, Plan, Report, RunResult, Verdict
 from bulkstate.policy.auto.pilot import Pilot
 from bulkstate.policy.concurrency import FEW, ConcurrencyPilot, at_first
 from bulkstate.report import fold, to_json
@@ -38,7 +48,8 @@ from bulkstate.runs import provenance
 from bulkstate.runs.audience import Aside, watching, within
 from bulkstate.runs.connection import connect
 from bulkstate.runs.course import Course
-from bulkstate.runs.host import Host
+from bulkstate.runs.host import Host, Question
+from bulkstate.runs.look import Looked, ask_stages, leave_out, look
 from bulkstate.runs.memory import identity
 from bulkstate.runs.prepare import Prepared
 from bulkstate.runs.session import Session, again_and_again, open_session
@@ -113,11 +124,12 @@ async def start(prepared: Prepared, directory: Path, host: Host) -> Finished:
     with _new_run(directory, prepared) as journal:
         async with open_session(journal, prepared.settings, host) as session:
             await _require_ready(session)
+            looked = await look(session, prepared.spot_checks)
             await keep_witnesses(session, prepared.witnesses)
-            await host.agree(prepared.plan)
+            await host.agree(Question(prepared.plan, journal.pipelines_seen(), looked.found, tuple(looked.unknown)))
             journal.agree(time.time())
             provenance.remember(f"the run in {directory}", provenance.run_stored(journal, directory).seal)
-            return await _carry_out(session, range(prepared.plan.requests))
+            return await _carry_out(session, range(prepared.plan.requests), looked)
 
 
 async def resume(directory: Path, again: frozenset[Verdict], host: Host) -> Finished:
@@ -128,7 +140,9 @@ async def resume(directory: Path, again: frozenset[Verdict], host: Host) -> Fini
         settings = provenance.settings_of(provenance.run_stored(journal, directory), host.voucher)
         async with open_session(journal, settings, host) as session:
             await _require_ready(session)
-            return await _carry_out(session, journal.pending(again))
+            numbers = journal.pending(again)
+            looked = await ask_stages(session, numbers) if session.settings.verify.before else Looked()
+            return await _carry_out(session, numbers, looked)
 
 
 async def verify(directory: Path, sample: Sample, host: Host) -> Finished:
@@ -199,20 +213,27 @@ def _run_in(directory: Path) -> Iterator[Journal]:
 
 async def _require_ready(session: Session) -> None:
     """CheckFailed unless the gateway lets us in and every pipeline is paused, where that is required."""
-    if session.settings.safety.require_paused:
-        require(await first_look(session.connection.reads, session.pipelines, True))
+    if not session.settings.safety.require_paused:
+        return
+    try:
+        found = await session.connection.reads.pipelines(session.pipelines)
+    except ReadFailed as failure:
+        raise CheckFailed(f"gateway {failure}", hint="put that right and start again: nothing was deleted") from failure
+    require(findings(found, session.pipelines, True))
+    session.journal.saw_pipelines(time.time(), found.values())
 
 
-async def _carry_out(session: Session, numbers: Sequence[int]) -> Finished:
-    """Send the chunks `numbers`, read back, and put the ending on record. JournalNotWritable before the first delete;
-    whatever ends it later is in what is returned."""
+async def _carry_out(session: Session, numbers: Sequence[int], looked: Looked) -> Finished:
+    """Send the chunks `numbers`, but for stages that are left out, read back, and put the ending on record.
+    JournalNotWritable before the first delete; whatever ends it later is in what is returned."""
     session.journal.begin(time.time())
     ending: BulkstateError | None = None
     unread = ""
     try:
         with session.host.stopping.cancels():
-            await _delete(session, numbers)
+            await _delete(session, await leave_out(session, looked.unknown, numbers))
             unread = await read_back_or_say(session)
+            await _see_pipelines(session)
             await session.connection.gate.settle()
             session.journal.require_in_place()
     except (Stopped, Interrupted) as reason:
@@ -221,6 +242,19 @@ async def _carry_out(session: Session, numbers: Sequence[int]) -> Finished:
     finished = _finish(session.journal, ending, unread)
     await _keep_report(finished.report, session.settings.report)
     return finished
+
+
+async def _see_pipelines(session: Session) -> None:
+    """What the pipelines are in when all is over, for the report. Nobody is stopped by what it can't find out."""
+    seen = session.journal.pipelines_seen()
+    if not seen:
+        return
+    try:
+        found = await session.connection.reads.pipelines(session.pipelines)
+    except ReadFailed:
+        found = {}
+    unseen = [Pipeline(each.id, each.name, "") for each in seen if each.id not in found]
+    session.journal.saw_pipelines(time.time(), (*found.values(), *unseen))
 
 
 async def _delete(session: Session, numbers: Sequence[int]) -> None:
@@ -264,9 +298,12 @@ def _finish(journal: Journal, ending: BulkstateError | None, unread: str) -> Fin
     result = _result(ending, doubts)
     reason = ending.message if ending else doubts
     exit_code = ending.exit_code if ending else 3 if doubts else 0
+    by = ending.reason_code if ending else ""
     with suppress(JournalNotWritable):
-        journal.finish(Ending(time.time(), result, reason, exit_code))
-    return Finished(replace(fold(journal), result=result, reason=reason), exit_code, ending)
+        journal.finish(Ending(time.time(), result, reason, exit_code, by, unread))
+    report = fold(journal)
+    ended = replace(report.ended, by=by, unread=unread)
+    return Finished(replace(report, result=result, reason=reason, ended=ended), exit_code, ending)
 
 
 def _result(ending: BulkstateError | None, doubts: str) -> RunResult:

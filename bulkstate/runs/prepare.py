@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
 
+import numpy as np
 import structlog
 
 from bulkstate import __version__, config
@@ -22,6 +23,7 @@ from bulkstate.pairs.target import target_digest
 from bulkstate.planner.effort import Effort
 from bulkstate.planner.planner import plan as plan_requests
 from bulkstate.policy.pacing import Forecast, forecast
+from bulkstate.policy.spot_checks import Room, SpotCheck, spot_checks
 from bulkstate.runs.memory import known_limits
 from bulkstate.runs.provenance import approval_digest, place_of, remember
 from bulkstate.selection import Fingerprint, PairSource, Source, fingerprints, read_pairs, select, strangers
@@ -42,6 +44,7 @@ class Prepared:
     witnesses: Witnesses
     configuration: str
     inputs: tuple[Fingerprint, ...]
+    spot_checks: Sequence[SpotCheck] = ()
 
     @cached_property
     def target(self) -> str:
@@ -51,7 +54,7 @@ class Prepared:
     @cached_property
     def approval(self) -> str:
         """The digest of all that somebody agrees to."""
-        return approval_digest(self.plan, self.configuration, self.witnesses, self.inputs)
+        return approval_digest(self.plan, self.configuration, self.witnesses, self.inputs, self.spot_checks)
 
 
 def prepare(settings: Settings, budget: float | None = None) -> Prepared:
@@ -64,13 +67,25 @@ def prepare(settings: Settings, budget: float | None = None) -> Prepared:
     inputs = fingerprints(_sources(settings))
     relations = select(settings.delete)
     witnesses = _witness_pairs(settings.verify.witness, relations)
-    plan = _planned(settings, [relation.keeping(witnesses) for relation in relations], budget)
+    targets = [relation.keeping(witnesses) for relation in relations]
+    plan = _planned(settings, targets, budget)
     plan = replace(plan, remarks=_remarks(settings.verify.witness, witnesses, relations))
     _guard(plan, settings.safety)
     for remark in plan.remarks:
         log.info(remark.kind.replace("_", " "), entry=remark.entry, count=remark.count, of=remark.of)
     outside = tuple((stage.stage, pair) for pair in witnesses for stage in plan.stages)
-    return Prepared(settings, plan, outside, config.to_document(settings), inputs)
+    return Prepared(
+        settings, plan, outside, config.to_document(settings), inputs, _spot_checks(settings, targets, plan)
+    )
+
+
+def _spot_checks(settings: Settings, targets: Sequence[Relation], plan: Plan) -> Sequence[SpotCheck]:
+    """What is looked at before the first delete: the same pairs for the same plan, on every machine."""
+    if not settings.verify.before:
+        return ()
+    room = Room(settings.limits.pairs_per_request, settings.limits.bytes_per_request)
+    chance = np.random.default_rng(int(plan.digest, 16))
+    return spot_checks(targets, plan.requests, settings.verify.before, room, chance)
 
 
 def _check_report_file(file: Path | None) -> None:
@@ -83,7 +98,8 @@ def save(settings: Settings, path: Path, budget: float | None = None) -> Prepare
     """Prepare, and put what came of it into the file at `path`, to be restored. Raises what `prepare` does."""
     refuse_to_overwrite(path)
     made = prepare(settings, budget)
-    write(SavedPlan(made.plan, made.configuration, tuple(made.witnesses), made.inputs, time.time(), __version__), path)
+    spots, witnesses = tuple(made.spot_checks), tuple(made.witnesses)
+    write(SavedPlan(made.plan, made.configuration, witnesses, made.inputs, time.time(), __version__, spots), path)
     remember(f"the plan {path}", made.approval)
     return made
 
@@ -91,7 +107,7 @@ def save(settings: Settings, path: Path, budget: float | None = None) -> Prepare
 def restore(saved: SavedPlan, settings: Settings) -> Prepared:
     """What was saved, to be carried out with its settings, as far as they are believed. GuardExceeded."""
     _guard(saved.plan, settings.safety)
-    return Prepared(settings, saved.plan, saved.witnesses, saved.configuration, saved.inputs)
+    return Prepared(settings, saved.plan, saved.witnesses, saved.configuration, saved.inputs, saved.spot_checks)
 
 
 def _sources(settings: Settings) -> Iterator[Source]:

@@ -26,6 +26,7 @@ from bulkstate.gateway.address import mistake_in, one_spelling
 from bulkstate.gateway.credentials import Bearer
 from bulkstate.model import Pair, Plan, Stage
 from bulkstate.pairs.target import target_digest
+from bulkstate.policy.spot_checks import SpotCheck
 from bulkstate.selection import Fingerprint
 from bulkstate.text import printable
 
@@ -95,17 +96,23 @@ def plan_stored(saved: SavedPlan, path: Path) -> Stored:
     """A plan as its file has it."""
     what = f"the plan {path}"
     place = place_of(_read(what, saved.configuration))
-    approval = approval_digest(saved.plan, saved.configuration, saved.witnesses, saved.inputs)
+    approval = approval_digest(saved.plan, saved.configuration, saved.witnesses, saved.inputs, saved.spot_checks)
     return Stored(what, saved.configuration, approval, place, target_digest(*place, saved.plan.stages))
 
 
 def approval_digest(
-    plan: Plan, configuration: str, witnesses: Iterable[tuple[Stage, Pair]], inputs: Iterable[Fingerprint]
+    plan: Plan,
+    configuration: str,
+    witnesses: Iterable[tuple[Stage, Pair]],
+    inputs: Iterable[Fingerprint],
+    spot_checks: Iterable[SpotCheck],
 ) -> str:
-    """The digest of all that somebody agrees to with a plan: what is sent, the configuration, witnesses, and files."""
+    """The digest of all that somebody agrees to with a plan: what is sent, the configuration, witnesses, files, and
+    what is looked at before."""
     spared = [[*astuple(stage), *astuple(pair)] for stage, pair in witnesses]
     files = [[str(each.path), each.size, each.sha256] for each in inputs]
-    return _digest("approval", plan.digest, configuration, spared, files)
+    looks = [[*astuple(each.stage), each.assets, each.points, list(map(astuple, each.spots))] for each in spot_checks]
+    return _digest("approval", plan.digest, configuration, spared, files, looks)
 
 
 def _digest(*parts: object) -> str:

@@ -31,6 +31,11 @@ class Column:
         codes, places = np.unique(self.codes[rows], return_inverse=True)
         return Column([self.ids[code] for code in codes.tolist()], places.astype(np.uint32))
 
+    def equal(self, id_: str) -> NDArray[np.bool_]:
+        """Which rows have this ID."""
+        place = self.ids.index(id_) if id_ in self.ids else -1
+        return np.asarray(self.codes == place)
+
     def spelt_out(self) -> list[str]:
         """The ID of every row."""
         return list(map(self.ids.__getitem__, self.codes.tolist()))

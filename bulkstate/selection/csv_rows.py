@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, islice
@@ -46,6 +46,11 @@ class _Header:
     @property
     def width(self) -> int:
         return len(self.titles)
+
+
+def titles(file: NamedFile, names: Sequence[str]) -> Collection[str]:
+    """What all columns are called. InputError if one of `names` isn't among them."""
+    return _opened(file, names)[0].titles
 
 
 def frames(file: NamedFile, names: Sequence[str]) -> Iterator[pl.LazyFrame]:

@@ -8,7 +8,7 @@ own reader to find: orjson takes the last.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final
 
@@ -21,6 +21,12 @@ from bulkstate.selection.text import blocks
 
 _BATCH: Final = 100_000
 """Lines that are in memory at a time."""
+
+
+def titles(file: NamedFile, _names: Sequence[str]) -> Collection[str]:
+    """The keys of the first line."""
+    _, line = next(next(blocks(file)).lines())
+    return _object(line, ())
 
 
 def frames(file: NamedFile, names: Sequence[str]) -> Iterator[pl.LazyFrame]:

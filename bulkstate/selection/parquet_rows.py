@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 import polars as pl
@@ -13,6 +13,12 @@ from bulkstate.selection.ids import Fault, Mistakes
 
 _MAGIC: Final = b"PAR1"
 _ENCRYPTED: Final = b"PARE"
+
+
+def titles(file: NamedFile, _names: Sequence[str]) -> Collection[str]:
+    """What all columns are called. InputError if it isn't Parquet."""
+    _refuse_other_files(file)
+    return list(_scanned(file).collect_schema())
 
 
 def frames(file: NamedFile, names: Sequence[str]) -> Iterator[pl.LazyFrame]:

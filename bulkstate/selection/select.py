@@ -19,7 +19,17 @@ from bulkstate.selection.ids import Mistakes, fault, literal_fault
 from bulkstate.selection.inputs import Inputs
 from bulkstate.selection.lists import read_files, read_values, refuse_empty
 from bulkstate.selection.remarks import Rows, matches_nothing, repeated, repeated_blocks, repeated_ids, unmatched
-from bulkstate.selection.sources import ASSET_ID, POINT_ID, BlockSource, Entry, IdList, PairSource, Source
+from bulkstate.selection.sources import (
+    ASSET_ID,
+    PIPELINE,
+    POINT_ID,
+    STAGE,
+    BlockSource,
+    Entry,
+    IdList,
+    PairSource,
+    Source,
+)
 
 MOST_WITNESSES: Final = 100_000
 """Most pairs that `read_pairs` hands out: they are read back through the gateway, before the run and after it."""
@@ -44,10 +54,27 @@ class _BlockIds:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _PairIds:
-    """Single pairs as read, repetitions included."""
+    """Single pairs as read, repetitions included. `of` says of which pipeline and stage a row is, None: of any."""
 
     assets: Column
     points: Column
+    of: tuple[Column, Column] | None = None
+
+    def of_stage(self, stage: Stage) -> _PairIds:
+        """The rows of one stage."""
+        if self.of is None:
+            return self
+        pipelines, stages = self.of
+        rows = np.flatnonzero(pipelines.equal(stage.pipeline) & stages.equal(stage.name))
+        return _PairIds(self.assets.at(rows), self.points.at(rows))
+
+    def stages(self) -> set[Stage]:
+        """The stages that rows are of, if they are of any in particular."""
+        if self.of is None:
+            return set()
+        pipelines, stages = self.of
+        different = np.unique(np.stack([pipelines.codes, stages.codes], axis=1), axis=0)
+        return {Stage(pipelines.ids[pipeline], stages.ids[stage]) for pipeline, stage in different.tolist()}
 
 
 _Found: TypeAlias = _BlockIds | _PairIds
@@ -77,6 +104,7 @@ def select(entries: Iterable[Entry]) -> tuple[Relation, ...]:
     """
     targets = _targets(entries)
     found = _read_all(dict.fromkeys(source for target in targets.values() for source in target.sources))
+    _refuse_strange_stages(targets, found)
     return tuple(relation for relation in _relations(targets, found) if relation.assets)
 
 
@@ -150,10 +178,16 @@ def _read_pairs(source: PairSource, inputs: Inputs) -> _PairIds:
     if source.values:
         return _pairs_in_place(source)
     # Polars takes a fifth of a second to import, which a run without tables needn't wait for.
-    from bulkstate.selection.tables import read_columns
+    from bulkstate.selection.tables import has_columns, read_columns
 
     columns = source.asset_column, source.point_column
-    found = _PairIds(*read_columns(inputs.tables(source), columns, literal_fault if source.literal else fault))
+    files, fault_of = inputs.tables(source), literal_fault if source.literal else fault
+    if has_columns(files, columns, (PIPELINE, STAGE)):
+        assets, points, pipelines, stages = read_columns(files, (*columns, PIPELINE, STAGE), fault_of)
+        found = _PairIds(assets, points, (pipelines, stages))
+    else:
+        assets, points = read_columns(files, columns, fault_of)
+        found = _PairIds(assets, points)
     if not len(found.assets.codes) and not source.may_be_empty:
         hint = "if that is as it should be, say `empty: allow` beside the source"
         raise InputError(Problem(f"{source.name}: has no rows", source.where, source.field, hint))
@@ -173,11 +207,29 @@ def _pairs_in_place(source: PairSource) -> _PairIds:
 
 def _relations(targets: Mapping[Stage, _Target], found: Mapping[Source, _Found]) -> Iterator[Relation]:
     """One relation a stage; stages of which the same is said share all but their name."""
-    made: dict[_Target, Relation] = {}
+    made: dict[tuple[_Target, Stage | None], Relation] = {}
     for stage, target in sorted(targets.items(), key=itemgetter(0)):
-        if target not in made:
-            made[target] = _relation(stage, target, found)
-        yield replace(made[target], stage=stage)
+        of_this = {source: _of_stage(found[source], stage) for source in target.sources}
+        shared = all(of_this[source] is found[source] for source in target.sources)
+        key = target, None if shared else stage
+        if key not in made:
+            made[key] = _relation(stage, target, of_this)
+        yield replace(made[key], stage=stage)
+
+
+def _of_stage(found: _Found, stage: Stage) -> _Found:
+    return found.of_stage(stage) if isinstance(found, _PairIds) else found
+
+
+def _refuse_strange_stages(targets: Mapping[Stage, _Target], found: Mapping[Source, _Found]) -> None:
+    """InputError if a table that selects has rows of a stage that is no entry's: nobody would miss them."""
+    for source in dict.fromkeys(chain.from_iterable(target.where for target in targets.values())):
+        ids = found[source]
+        strange = sorted(ids.stages() - targets.keys()) if isinstance(ids, _PairIds) else []
+        if strange and isinstance(source, PairSource):
+            message = f"{source.name}: has rows of {strange[0]}, and no entry deletes in that stage"
+            hint = "add an entry for it, or take the rows, or the columns pipeline and stage, out"
+            raise InputError(Problem(message, source.where, source.field, hint))
 
 
 def _relation(stage: Stage, target: _Target, found: Mapping[Source, _Found]) -> Relation:

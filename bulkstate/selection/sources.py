@@ -11,6 +11,9 @@ from bulkstate.pairs.relation import Unlisted
 
 ASSET_ID: Final = "asset_id"
 POINT_ID: Final = "point_id"
+PIPELINE: Final = "pipeline"
+STAGE: Final = "stage"
+"""What the columns of tables are called. The last two are read if both are there: a row is then for one stage alone."""
 
 STDIN: Final = Path("-")
 """Stands for standard input, in place of a file."""

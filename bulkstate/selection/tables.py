@@ -6,7 +6,7 @@ IDs, never about the text.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
 import numpy as np
@@ -25,6 +25,10 @@ NO_ID: Final = 2**32 - 1
 
 class Format(Protocol):
     """One kind of table."""
+
+    def titles(self, file: NamedFile, names: Sequence[str]) -> Collection[str]:
+        """What all columns are called; `names` are those that have to be there. InputError if that can't be told."""
+        ...
 
     def frames(self, file: NamedFile, names: Sequence[str]) -> Iterator[pl.LazyFrame]:
         """The named columns as text, in one or more parts; null where there is no ID. InputError if that can't be."""
@@ -56,6 +60,23 @@ def read_columns(files: Sequence[NamedFile], names: Sequence[str], fault: Fault)
     _refuse_faults(files, parts, coders, fault)
     frame = pl.concat(parts)
     return tuple(Column(coder.ids(), frame[coder.name].to_numpy()) for coder in coders)
+
+
+def has_columns(files: Sequence[NamedFile], names: Sequence[str], more: Sequence[str]) -> bool:
+    """Whether the tables, which have the columns `names`, have `more` as well. InputError if only some of them do."""
+    there = [set(more) <= set(_titles(file, names)) for file in files]
+    if any(there) and not all(there):
+        message = f"has no columns {' and '.join(more)}, and other tables beside it have"
+        raise files[there.index(False)].error(message, "let all tables of a folder have the same columns")
+    return any(there)
+
+
+def _titles(file: NamedFile, names: Sequence[str]) -> Collection[str]:
+    file.open().close()
+    try:
+        return _format(file).titles(file, names)
+    except (PolarsError, PanicException, OSError):
+        return ()  # reading it tells
 
 
 class _Coder:

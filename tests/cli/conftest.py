@@ -27,8 +27,12 @@ delete:
     where: [{{assets: ["A{{01..20}}"], points: ["P{{1..5}}"]}}]
 limits: {{pairs_per_request: 10, rate: {rate}, concurrency: {concurrency}}}
 retry: {{first_delay: 10ms, max_delay: 50ms, attempts: 3}}
+verify: {verify}
 {more}
 """
+
+NOTHING_READ = "{before: none, sample: none}"
+"""For tests that count calls."""
 
 _UNSET = ("CI", "TOKEN", "PYTHONDONTWRITEBYTECODE")
 """The last so that not every process compiles the project anew."""
@@ -57,8 +61,10 @@ class Bulkstate:
 
     folder: Path
 
-    def configure(self, url: str, *, rate: str = "1000/s", concurrency: int = 4, more: str = "") -> None:
-        text = CONFIGURATION.format(url=url, rate=rate, concurrency=concurrency, more=more)
+    def configure(
+        self, url: str, *, rate: str = "1000/s", concurrency: int = 4, verify: str = NOTHING_READ, more: str = ""
+    ) -> None:
+        text = CONFIGURATION.format(url=url, rate=rate, concurrency=concurrency, verify=verify, more=more)
         (self.folder / "config.yaml").write_text(text, encoding="utf-8")
 
     def environment(self, **more: str) -> dict[str, str]:

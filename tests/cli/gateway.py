@@ -43,9 +43,14 @@ class Gateway:
     status: str = "PAUSED"
     left: set[tuple[str, str, str]] = field(default_factory=set)
     """Pairs that have state, whatever was deleted: (stage, asset, point)."""
+    nothing: set[tuple[str, str, str]] = field(default_factory=set)
+    """Pairs that never had any. All others have state until a delete of them is answered well."""
+    gone: set[tuple[str, str, str]] = field(default_factory=set)
     calls: list[Call] = field(default_factory=list)
     answer: Callable[[Call, int], Answer] = lambda call, number: deleted()
 
+    read: Callable[[Call], Answer | None] = lambda call: None
+    """What a read comes to, if not what has state."""
     pause: threading.Event = field(default_factory=threading.Event)
     """Reads wait for it; it is set unless a test clears it."""
     asked: threading.Event = field(default_factory=threading.Event)
@@ -132,10 +137,15 @@ def serving() -> Iterator[Gateway]:
             if call.kind == "get":
                 gateway.asked.set()
                 gateway.pause.wait(PATIENCE)
-                found = sorted(call.pairs & gateway.left)
+                if (answer := gateway.read(call)) is not None:
+                    return answer
+                found = sorted((call.pairs - gateway.gone - gateway.nothing) | (call.pairs & gateway.left))
                 items = [{"assetId": asset, "pointId": point, "value": 1} for _, asset, point in found]
                 return reply({"code": 0, "msg": "OK", "data": {"items": items}})
-            return gateway.answer(call, len(gateway.deletes()))
+            status, headers, body = gateway.answer(call, len(gateway.deletes()))
+            if status == 200 and b'"data": true' in body:
+                gateway.gone |= call.pairs
+            return status, headers, body
 
         def log_message(self, format: str, *arguments: object) -> None:
             return

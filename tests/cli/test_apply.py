@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import COMMAND, PAIRS, Bulkstate, Done
+from tests.cli.conftest import COMMAND, NOTHING_READ, PAIRS, Bulkstate, Done
 from tests.cli.gateway import Gateway
 
 pytestmark = pytest.mark.slow
@@ -17,9 +17,9 @@ pytestmark = pytest.mark.slow
 TABLE = "asset_id,point_id\n" + "".join(f"{asset},{point}\n" for _, asset, point in sorted(PAIRS))
 
 
-def planned(bulkstate: Bulkstate, gateway: Gateway, more: str = "") -> Done:
+def planned(bulkstate: Bulkstate, gateway: Gateway, verify: str = NOTHING_READ, more: str = "") -> Done:
     """The usual 100 pairs, from a file, in a plan `p.plan`."""
-    bulkstate.configure(gateway.url, more=more)
+    bulkstate.configure(gateway.url, verify=verify, more=more)
     path = bulkstate.folder / "config.yaml"
     path.write_text(path.read_text().replace('assets: ["A{01..20}"], points: ["P{1..5}"]', "pairs: pairs.csv"))
     (bulkstate.folder / "pairs.csv").write_text(TABLE)
@@ -163,7 +163,7 @@ def test_no_secret_is_in_a_plan_and_none_is_missing_from_the_environment(
 def test_witnesses_are_in_the_plan(bulkstate: Bulkstate, gateway: Gateway) -> None:
     (bulkstate.folder / "w.csv").write_text("asset_id,point_id\nA99,P1\n")
     gateway.left = {("S_01", "A99", "P1")}
-    planned(bulkstate, gateway, more="verify: {witness: w.csv}")
+    planned(bulkstate, gateway, verify="{before: none, sample: none, witness: w.csv}")
     document = bulkstate("apply", "p.plan", "--yes", "--json").document
     assert (document["verified"]["witnesses"], document["verified"]["witnesses_lost"]) == (1, 0)
     (bulkstate.folder / "w.csv").write_text("asset_id,point_id\nA98,P1\n")

@@ -55,7 +55,9 @@ def test_where_unlisted_pairs_may_go_kept_ones_and_witnesses_stay(bulkstate: Bul
     configure(bulkstate, gateway, "A0,P0\n")
     path = bulkstate.folder / "config.yaml"
     text = path.read_text().replace('assets: ["A{01..20}"], points: ["P{1..5}"]', "pairs: holes.csv")
-    path.write_text(text.replace("keep.csv\n", "keep.csv\n    unlisted: may_delete\n") + "verify: {witness: w.csv}\n")
+    path.write_text(
+        text.replace("keep.csv\n", "keep.csv\n    unlisted: may_delete\n").replace("none}", "none, witness: w.csv}")
+    )
     (bulkstate.folder / "w.csv").write_text("asset_id,point_id\nA4,P1\n")
     gateway.left = {("S_01", "A4", "P1")}
     done = bulkstate("run", "config.yaml", "--yes", "--json")

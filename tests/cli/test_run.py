@@ -78,7 +78,7 @@ def test_failures_are_counted_exported_and_can_be_fed_back(bulkstate: Bulkstate,
 
 def test_what_failed_is_sent_again_only_if_asked_for(bulkstate: Bulkstate, gateway: Gateway) -> None:
     gateway.answer = lambda call, number: reply({}, 500) if number <= 3 else deleted()
-    bulkstate.configure(gateway.url, concurrency=1, more="verify: {sample: none}")
+    bulkstate.configure(gateway.url, concurrency=1)
     assert bulkstate("run", "config.yaml", "--yes", "--run-dir", "r").exit_code == 0, "three attempts, then deleted"
 
     gateway.answer = lambda call, number: reply({"code": 61102, "msg": "Missing param xx"})
@@ -142,24 +142,25 @@ def test_lost_credentials_stop_the_run(bulkstate: Bulkstate, gateway: Gateway) -
 
 def test_verification_that_finds_state_is_not_a_success(bulkstate: Bulkstate, gateway: Gateway) -> None:
     gateway.left = {("S_01", "A07", "P3")}
-    bulkstate.configure(gateway.url, more="verify: {sample: all}")
+    bulkstate.configure(gateway.url, verify="{sample: all, settle: 10ms}")
     done = bulkstate("run", "config.yaml", "--yes", "--run-dir", "r", "--json")
     assert done.exit_code == 3
-    assert done.document["chunks"]["deleted"] == 10
+    assert (done.document["chunks"]["deleted"], done.document["chunks"]["suspect"]) == (9, 1)
     assert (done.document["verified"]["sampled"], done.document["verified"]["remaining"]) == (100, 1)
     gateway.left = set()
-    assert bulkstate("verify", "r", "--sample", "all").exit_code == 0
+    assert bulkstate("verify", "r", "--sample", "all").exit_code == 3, "it isn't deleted until that is answered"
+    assert bulkstate("resume", "r").exit_code == 0
     assert bulkstate("report", "r", "--format", "json").document["result"] == "deleted"
 
 
 def test_a_witness_that_loses_its_state_is_not_a_success(bulkstate: Bulkstate, gateway: Gateway) -> None:
     def lose_the_witness(call: Call, number: int) -> Answer:
-        gateway.left = set()
+        gateway.gone.add(("S_01", "A99", "P1"))
         return deleted()
 
-    gateway.left, gateway.answer = {("S_01", "A99", "P1")}, lose_the_witness
+    gateway.nothing, gateway.answer = {("S_01", "A98", "P1")}, lose_the_witness
     (bulkstate.folder / "witness.csv").write_text("asset_id,point_id\nA99,P1\nA98,P1\n")
-    bulkstate.configure(gateway.url, more="verify: {witness: witness.csv}")
+    bulkstate.configure(gateway.url, verify="{before: none, sample: none, witness: witness.csv}")
     done = bulkstate("run", "config.yaml", "--yes", "--json")
     assert done.exit_code == 3
     assert (done.document["verified"]["witnesses"], done.document["verified"]["witnesses_lost"]) == (1, 1)
@@ -167,7 +168,7 @@ def test_a_witness_that_loses_its_state_is_not_a_success(bulkstate: Bulkstate, g
 
 def test_a_witness_inside_the_selection_is_a_mistake(bulkstate: Bulkstate, gateway: Gateway) -> None:
     (bulkstate.folder / "witness.csv").write_text("asset_id,point_id\nA07,P1\n")
-    bulkstate.configure(gateway.url, more="verify: {witness: witness.csv}")
+    bulkstate.configure(gateway.url, verify="{before: none, sample: none, witness: witness.csv}")
     done = bulkstate("run", "config.yaml", "--yes")
     assert done.exit_code == 2
     assert "A07, P1" in done.err
@@ -232,8 +233,8 @@ def test_an_hours_calls_count_for_the_next_run(bulkstate: Bulkstate, gateway: Ga
     assert (bulkstate.folder / "fresh.json").exists()
 
 
-def test_failures_of_several_stages_go_into_a_file_each(bulkstate: Bulkstate, gateway: Gateway) -> None:
-    """One file would be fed back as a selection in every stage, and delete what had not failed."""
+def test_failures_of_several_stages_are_fed_back_stage_by_stage(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    """Fed back as a selection in every stage, they would delete what had not failed."""
     gateway.answer = lambda call, number: (
         reply({"code": 61102, "msg": "Missing param xx"}) if number in (2, 15) else deleted()
     )
@@ -242,11 +243,23 @@ def test_failures_of_several_stages_go_into_a_file_each(bulkstate: Bulkstate, ga
     path.write_text(path.read_text().replace("[S_01]", "[S_01, S_02]"))
     assert bulkstate("run", "config.yaml", "--yes", "--run-dir", "r").exit_code == 3
     assert bulkstate("report", "r", "--failed", "failed.csv").exit_code == 0
-    for stage, number in (("S_01", 2), ("S_02", 15)):
-        with (bulkstate.folder / f"failed.p1.{stage}.csv").open(newline="") as file:
-            failed = {(stage, row["asset_id"], row["point_id"]) for row in csv.DictReader(file)}
-        assert failed == gateway.deletes()[number - 1].pairs
-    assert not (bulkstate.folder / "failed.csv").exists()
+    assert bulkstate("report", "r", "--failed", "failed.yaml", "--failed-blocks").exit_code == 0
+    failed = gateway.deletes()[1].pairs | gateway.deletes()[14].pairs
+    with (bulkstate.folder / "failed.csv").open(newline="") as file:
+        rows = [(row["pipeline"], row["stage"], row["asset_id"], row["point_id"]) for row in csv.DictReader(file)]
+    assert sorted(rows) == sorted(("p1", *pair) for pair in failed)
+
+    gateway.answer = lambda call, number: deleted()
+    text = path.read_text()
+    start, end = text.index("  - pipeline"), text.index("limits:")
+    for entries in (
+        "  - {pipeline: p1, stages: [S_01, S_02], where: [{pairs: failed.csv}]}\n",
+        (bulkstate.folder / "failed.yaml").read_text(),
+    ):
+        gateway.calls.clear()
+        path.write_text(text[:start] + entries + text[end:])
+        assert bulkstate("run", "config.yaml", "--yes").exit_code == 0
+        assert gateway.deleted_pairs() == failed
 
 
 def test_deletes_after_which_nobody_said_paused_are_suspect(bulkstate: Bulkstate, gateway: Gateway) -> None:

@@ -116,8 +116,22 @@ settings = st.builds(
     delete=st.just(()),
     limits=limits,
     retry=retries,
-    safety=st.builds(config.Safety, guards, guards, st.booleans(), times),
-    verify=st.builds(config.Verify, st.just("all") | st.integers(0, 10**9), st.none() | witnesses),
+    safety=st.builds(
+        config.Safety,
+        guards,
+        guards,
+        st.booleans(),
+        times,
+        st.sampled_from(["any", "none"]) | st.integers(1, 100).map(Share),
+        st.sampled_from(config.UnknownStage),
+    ),
+    verify=st.builds(
+        config.Verify,
+        st.integers(0, 100_000),
+        st.sampled_from(["auto", "all"]) | st.integers(0, 10**9) | st.integers(1, 100).map(Share),
+        st.integers(0, 3_600_000).map(lambda milliseconds: milliseconds / 1_000),
+        st.none() | witnesses,
+    ),
     report=st.builds(config.ReportFiles, st.none() | paths.map(lambda name: Path("/out") / name)),
 )
 

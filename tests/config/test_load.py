@@ -39,8 +39,9 @@ delete:
 plan: {effort: thorough}
 limits: {pairs_per_request: 5_000, bytes_per_request: 512KiB, rate: [600/30s, auto], concurrency: 4, share: 80%}
 retry: {attempts: 3, first_delay: 1s, max_delay: 1.5min, split: false, budget: 10%, outage: 2h}
-safety: {max_pairs: 50_000_000, max_requests: 20_000, require_paused: false, status_every: 45m}
-verify: {sample: 2000, witness: data/witnesses.csv}
+safety: {max_pairs: 50_000_000, max_requests: 20_000, require_paused: false, status_every: 45m, require_state: 2%,
+         unknown_stage: skip}
+verify: {before: none, sample: 2000, settle: 1s, witness: data/witnesses.csv}
 report: {json: out/report.json}
 """
 
@@ -64,8 +65,8 @@ def test_what_is_there_and_what_it_stands_for_where_it_is_not(tmp_path: Path) ->
     )
     assert settings.limits == config.Limits((Rate(20, 1.0), Rate(1000, 60.0)), 100_000, 1 << 20, 16)
     assert settings.retry == RetryPolicy(8, 0.5, 60.0, True, 0.2, 1800.0)
-    assert settings.safety == config.Safety(None, None, True, 30.0)
-    assert settings.verify == config.Verify(0, None)
+    assert settings.safety == config.Safety(None, None, True, 30.0, "any", config.UnknownStage.REFUSE)
+    assert settings.verify == config.Verify(1_000, "auto", 5.0, None)
     assert settings.report == config.ReportFiles(None)
 
 
@@ -143,9 +144,11 @@ def test_every_key_that_is_built(tmp_path: Path) -> None:
     assert settings.gateway == Gateway("http://10.0.0.7:8080/enos", "007", auth, 0.5, None, True)
     assert settings.limits == config.Limits((Rate(600, 30.0), "auto"), 5_000, 512 << 10, 4, Share(80))
     assert settings.retry == RetryPolicy(3, 1.0, 90.0, False, 0.1, 7200.0)
-    assert settings.safety == config.Safety(50_000_000, 20_000, False, 2700.0)
-    witness = PairSource(tmp_path / "data/witnesses.csv", f"{tmp_path}/config.yaml:24", "verify.witness")
-    assert settings.verify == config.Verify(2000, witness)
+    assert settings.safety == config.Safety(
+        50_000_000, 20_000, False, 2700.0, config.Share(2), config.UnknownStage.SKIP
+    )
+    witness = PairSource(tmp_path / "data/witnesses.csv", f"{tmp_path}/config.yaml:25", "verify.witness")
+    assert settings.verify == config.Verify(0, 2000, 1.0, witness)
     assert settings.report == config.ReportFiles(tmp_path / "out/report.json")
 
 
@@ -168,9 +171,22 @@ def test_plain_http_stays_on_this_machine(tmp_path: Path, url: str) -> None:
     assert gateway.url == url
 
 
-@pytest.mark.parametrize(("sample", "meant"), [("all", "all"), ("none", 0), ("0", 0), ("1_000", 1000)])
+@pytest.mark.parametrize(
+    ("sample", "meant"),
+    [("all", "all"), ("auto", "auto"), ("none", 0), ("0", 0), ("1_000", 1000), ("5%", config.Share(5))],
+)
 def test_how_much_is_read_back(tmp_path: Path, sample: str, meant: object) -> None:
     assert loaded(tmp_path, GOOD + f"verify: {{sample: {sample}}}\n").verify.sample == meant
+
+
+@pytest.mark.parametrize(("written", "meant"), [("any", "any"), ("none", "none"), ("1%", config.Share(1))])
+def test_how_much_state_is_required(tmp_path: Path, written: str, meant: object) -> None:
+    assert loaded(tmp_path, GOOD + f"safety: {{require_state: {written}}}\n").safety.require_state == meant
+
+
+@pytest.mark.parametrize(("written", "meant"), [("none", 0), ("200", 200)])
+def test_how_much_is_looked_at(tmp_path: Path, written: str, meant: int) -> None:
+    assert loaded(tmp_path, GOOD + f"verify: {{before: {written}}}\n").verify.before == meant
 
 
 def test_the_environment_fills_in_any_value(tmp_path: Path) -> None:

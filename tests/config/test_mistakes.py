@@ -185,12 +185,12 @@ WRONG = [
     (
         "limits:",
         "verify: {sample: most}\nlimits:",
-        "config.yaml:12: verify.sample: expected a number, all or none, found 'most'",
+        "config.yaml:12: verify.sample: expected auto, a number, a share such as 5%, all or none, found 'most'",
     ),
     (
         "limits:",
         "verify: {sample: -1}\nlimits:",
-        "config.yaml:12: verify.sample: expected a number, all or none, found '-1'",
+        "config.yaml:12: verify.sample: expected auto, a number, a share such as 5%, all or none, found '-1'",
     ),
     (
         "limits:",

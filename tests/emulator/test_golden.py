@@ -60,6 +60,15 @@ async def test_a_token_is_given_as_the_sample_shows() -> None:
     assert document["data"]["accessToken"]
 
 
+async def test_a_token_may_be_asked_for_with_a_number() -> None:
+    """The timestamp is a Long: a number in the vendor's samples."""
+    proof = sha256(b"key1572574909697secret").hexdigest()
+    request = (GET_TOKEN % proof.encode()).replace(b'"1572574909697"', b"1572574909697").replace(b": 124", b": 122")
+    async with serve(small_world(), database=None) as emulator:
+        document = json.loads((await raw_exchange(emulator.url, request)).partition(b"\r\n\r\n")[2])
+    assert (document["status"], document["data"]["expire"]) == (0, 7200)
+
+
 async def test_a_get_names_every_field_of_the_generic_type() -> None:
     async with caller(small_world()) as someone:
         answer = await someone.stage_call("get", assetIds="A1", pointIds="P1")
@@ -67,6 +76,7 @@ async def test_a_get_names_every_field_of_the_generic_type() -> None:
     assert list(item) == ["modelId", "modelIdPath", "assetId", "pointId", "time", "value", "quality", "dq", "attr"]
     assert (item["modelId"], item["assetId"], item["pointId"]) == ("M", "A1", "P1")
     assert abs(item["time"] / 1000 - time()) < 60
+    assert isinstance(item["value"], str)
 
 
 async def test_pipelines_are_listed_with_their_status() -> None:
@@ -76,7 +86,8 @@ async def test_pipelines_are_listed_with_their_status() -> None:
     [row] = answer["data"]["pipelines"]
     assert answer["data"]["count"] == 1
     assert (row["pipelineId"], row["pipelineName"], row["orgId"], row["status"]) == ("p-1", "First", "o1", "PAUSED")
-    assert {"version", "templateType", "updateTime"} <= set(row)
+    assert {"version", "templateType", "alarmConfig", "updateTime"} <= set(row)
+    assert isinstance(row["updateTime"], str)
 
 
 async def test_the_stages_are_in_the_details() -> None:

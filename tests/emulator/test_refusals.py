@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bulkstate.emulator.app import serve
 from bulkstate.emulator.calls import CallKind
 from bulkstate.emulator.world import GatewayLimits, TokenPolicy
+from bulkstate.rates import Rate
 from tests.emulator.callers import PIPELINES, STAGE_STATE, Caller, caller, raw_exchange, small_world
 
 pytestmark = pytest.mark.anyio
@@ -220,3 +222,29 @@ async def test_a_body_that_breaks_off_does_nothing(caplog: pytest.LogCaptureFixt
         assert await someone.status() == "PAUSED"
         assert len(await someone.pairs()) == 6
     assert caplog.records == []
+
+
+# ── callers that don't finish ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("begun", [b"", b"P", b"POST /anything HTTP/1.1\r\nHost: x\r\n"])
+async def test_a_connection_whose_headers_never_come_is_closed(begun: bytes) -> None:
+    async with serve(small_world(), database=None, patience=0.3) as emulator:
+        assert await raw_exchange(emulator.url, begun) == b""
+
+
+async def test_a_body_that_never_comes_is_answered() -> None:
+    head = b"POST /streaming/v2.0/stage-state?action=delete&orgId=o1 HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"
+    async with serve(small_world(), database=None, patience=0.3) as emulator:
+        answer = await raw_exchange(emulator.url, head)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b'"code":408' in answer
+
+
+@pytest.mark.parametrize(("told_as", "status"), [(429, 429), (430, 430), (503, 503), (61199, 200)])
+async def test_a_limit_may_be_told_in_other_words(told_as: int, status: int) -> None:
+    limits = GatewayLimits(windows=(Rate(1, 3_600.0),), told_as=told_as)
+    async with caller(small_world(limits=limits)) as someone:
+        answered, answer = await someone.send("GET", "/streaming/v2.0/streaming/pipelines?orgId=o1")
+        assert (answered, answer["code"]) == (status, told_as)
+        assert someone.emulator.record.throttled == 1

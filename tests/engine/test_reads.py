@@ -10,15 +10,16 @@ from typing import Any
 
 import anyio
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from bulkstate.engine.gate import Gate
 from bulkstate.engine.pipelines import StatusWatch, first_look, require
-from bulkstate.engine.readback import read_back, sample
+from bulkstate.engine.readback import draw, read_all
 from bulkstate.engine.reads import ReadFailed, Reads
-from bulkstate.errors import CheckFailed
-from bulkstate.model import Answer, Span
+from bulkstate.errors import CheckFailed, CredentialsLost
+from bulkstate.model import Answer, Chunk, Span
+from bulkstate.pairs.chunks import Chunks
 from bulkstate.policy.pacing import Pacer
 from bulkstate.policy.retry import RetryPolicy
 from bulkstate.policy.sizing import halves
@@ -103,20 +104,42 @@ def test_a_gateway_that_does_not_answer_is_a_finding() -> None:
     assert not finding.passed
 
 
-@given(st.sets(st.integers(0, 7), min_size=1).map(sorted), st.integers(0, 40), st.randoms(use_true_random=False))
-def test_a_sample_is_of_what_was_deleted_and_about_as_large_as_asked(
-    deleted: list[int], pairs: int, random: Random
-) -> None:
-    parts = list(sample(PLAN, deleted, pairs, random))
-    total = sum(part.pairs for part in parts)
-    assert all(part.number in deleted and pairs_of(part) <= pairs_of(PLAN.chunk(part.number)) for part in parts)
-    assert len({part.number for part in parts}) == len(parts)
-    assert total <= pairs
-    assert total >= min(len(deleted), pairs)
+@given(st.sets(st.integers(0, 7), min_size=1).map(sorted), st.integers(0, 10), st.randoms(use_true_random=False))
+def test_what_is_drawn_is_deleted_and_of_every_stage(deleted: list[int], wanted: int, random: Random) -> None:
+    drawn = draw(Chunks(PLAN), deleted, wanted, random)
+    stages = {PLAN.chunk(number).stage for number in deleted}
+    assert set(drawn.chunks) <= set(deleted)
+    assert len(set(drawn.chunks)) == len(drawn.chunks)
+    assert sum(stratum.drawn for stratum in drawn.strata) == len(drawn.chunks)
+    assert sum(stratum.size for stratum in drawn.strata) == len(deleted)
+    assert {PLAN.chunk(number).stage for number in drawn.chunks} == (stages if wanted else set())
 
 
-def test_what_still_has_state_is_counted() -> None:
-    world = World(PLAN)
+@settings(max_examples=50)
+@given(st.lists(st.sampled_from([DOWN, Say(Answer.OK), Say(Answer.TOO_LARGE)]), max_size=12))
+def test_every_read_is_told_of_whatever_becomes_of_the_others(said: list[Say]) -> None:
+    world = World(PLAN, reads=said)
     world.fill()
     world.state[PLAN.chunk(0).stage] -= pairs_of(PLAN.chunk(0))
-    assert reading(world, lambda reads: read_back(reads, [PLAN.chunk(0), PLAN.chunk(1)])) == (8, 4)
+    chunks = [PLAN.chunk(number) for number in range(6)]
+    heard: dict[int, Any] = {}
+    reading(world, lambda reads: read_all(reads, chunks, heard.__setitem__), attempts=2)
+    assert sorted(heard) == [0, 1, 2, 3, 4, 5]
+    for place, found in heard.items():
+        if not isinstance(found, ReadFailed):
+            assert found == (pairs_of(chunks[place]) if place else set())
+    assert all(isinstance(found, frozenset) for found in heard.values()) or {one.answer for one in said} != {Answer.OK}
+
+
+def test_credentials_that_are_lost_end_all_reads() -> None:
+    class Lost(ScriptedApi):
+        async def get(self, chunk: Chunk) -> Any:
+            raise CredentialsLost("gone")
+
+    async def main() -> None:
+        gate = Gate(Pacer([Rate(1000, 1.0)]), wall)
+        reads = Reads(Lost(World(PLAN), gate), gate, RetryPolicy(2, 1.0, 8.0), Random(1).random)
+        await read_all(reads, [PLAN.chunk(number) for number in range(6)], {}.__setitem__)
+
+    with pytest.raises(CredentialsLost):
+        virtually(main)

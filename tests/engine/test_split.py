@@ -135,8 +135,8 @@ def told(directory: Path) -> Told:
         assert fold(record).pairs_deleted == len(
             [p for o, ps in last.values() if o.verdict is Verdict.DELETED for p in ps]
         )
-        files = write_failures(record, directory / "failed.csv")
-    failures = [row for file in files.values() for row in DictReader(file.read_text().splitlines())]
+        write_failures(record, directory / "failed.csv")
+    failures = DictReader((directory / "failed.csv").read_text().splitlines())
     return Told(last, planned, frozenset(Pair(row["asset_id"], row["point_id"]) for row in failures))
 
 

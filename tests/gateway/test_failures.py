@@ -228,10 +228,22 @@ async def test_where_one_kept_connection_is_dead_the_others_are_not_tried() -> N
     assert len(server.seen) == 5 + 1 + 5
 
 
+GOOD = [
+    http(DELETED),
+    chunked(DELETED, b""),
+    b"HTTP/1.0 200 OK\r\n\r\n" + DELETED,
+    http(DELETED, "200 OK", "Content-Encoding: gzip"),
+    http(gzip.compress(DELETED), "200 OK", "Content-Encoding: gzip"),
+    http(PAGE, "429 Too Many Requests", "Retry-After: 1", "RateLimit: limit=1, remaining=0, reset=1"),
+    b"HTTP/1.1 100 Continue\r\n\r\n" + http(b"[" * 2_000, "500 Internal Server Error"),
+    http(b"", "302 Found", "Location: https://[::1/x"),
+]
+
+
 @given(data=st.data())
 def test_no_bytes_whatever_make_a_call_raise(data: st.DataObject) -> None:
     """A good answer with some of its bytes replaced, and cut in two."""
-    good = data.draw(st.sampled_from([http(DELETED), chunked(DELETED, b""), b"HTTP/1.0 200 OK\r\n\r\n" + DELETED]))
+    good = data.draw(st.sampled_from(GOOD))
     start = data.draw(st.integers(0, len(good)))
     end = data.draw(st.integers(start, min(len(good), start + 20)))
     answer = good[:start] + data.draw(st.binary(max_size=12)) + good[end:]
@@ -245,13 +257,16 @@ def test_no_bytes_whatever_make_a_call_raise(data: st.DataObject) -> None:
         await writer.drain()
         raise ConnectionError
 
-    async def call() -> Attempt[bool]:
+    async def calls() -> list[Attempt[object]]:
         async with gateway(answering) as server, client(server.url, timeout=0.2) as api:
-            return await api.delete(CHUNK)
+            return list(await asyncio.gather(api.delete(CHUNK), api.get(CHUNK), api.pipelines(1)))
 
-    reply = anyio.run(call).reply
-    assert reply.data is (True if reply.answer is Answer.OK else None)
-    assert reply.message.isprintable()
+    for attempt in anyio.run(calls):
+        reply = attempt.reply
+        assert (reply.data is not None) == (reply.answer is Answer.OK)
+        assert reply.absence is None or reply.answer is Answer.UNANSWERED
+        assert reply.message.isprintable()
+        assert len(reply.message) <= 200
 
 
 # ── no connection ─────────────────────────────────────────────────────────────────────────────────────────────────

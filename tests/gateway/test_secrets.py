@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from bulkstate.errors import InputError
 from bulkstate.gateway import wire
 from bulkstate.gateway.credentials import AppKey, Auth, Bearer, FixedCredentials, Style
-from bulkstate.model import Answer
+from bulkstate.model import Answer, Pair
 from tests.gateway.servers import CHUNK, TOKEN, Seen, client, gateway, http, saying, token_answer
 
 SECRETS = ("canary-app-key/1+", "canary-app-secret/2+", TOKEN, "canary-access-token/3+")
@@ -64,6 +64,48 @@ async def test_a_redirect_that_carries_secrets_in_its_host() -> None:
     async with gateway(saying(http(b"", "302 Found", location))) as server, client(server.url) as api:
         reply = (await api.delete(CHUNK)).reply
     assert reply.message == "a redirect to [hidden].evil.example; redirects are never followed"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("auth", [Bearer(TOKEN), KEY])
+async def test_no_word_of_a_list_of_pipelines_shows_a_secret_or_anything_unprintable(auth: Auth) -> None:
+    told = f"{TOKEN.upper()} {SECRETS[1]} {SECRETS[3]}\x1b[31m\u202e" + 100_000 * "x"
+    row = dict.fromkeys(("pipelineId", "pipelineName", "status", "version", "updateTime"), told)
+
+    async def answer(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        page = {"count": 1, "pipelines": [row]}
+        body = orjson.dumps({"code": 0, "msg": told, "requestId": told, "data": page})
+        writer.write(token_answer(SECRETS[3]) if "/token/" in seen.path else http(body))
+
+    async with gateway(answer) as server, client(server.url, auth) as api:
+        reply = (await api.pipelines(1)).reply
+    assert reply.data is not None
+    (pipeline,) = reply.data.pipelines
+    words = (pipeline.id, pipeline.name, pipeline.status, pipeline.version, pipeline.updated)
+    mine = (TOKEN,) if isinstance(auth, Bearer) else (SECRETS[1], SECRETS[3])
+    for word in (*words, reply.message, reply.request_id or ""):
+        assert word.startswith("[hidden]" if isinstance(auth, Bearer) else TOKEN.upper())
+        assert not [secret for secret in mine if secret.lower() in word.lower()]
+        assert word.isprintable()
+        assert len(word) <= 200
+
+
+@pytest.mark.anyio
+async def test_a_host_in_small_letters_hides_a_secret_with_capitals() -> None:
+    secret = "CANARY-Bearer-Token-4C1F"
+    location = f"Location: https://{secret}.evil.example/"
+    async with gateway(saying(http(b"", "302 Found", location))) as server, client(server.url, Bearer(secret)) as api:
+        reply = (await api.delete(CHUNK)).reply
+    assert reply.message == "a redirect to [hidden].evil.example; redirects are never followed"
+
+
+@pytest.mark.anyio
+async def test_what_a_get_finds_is_told_in_our_own_words() -> None:
+    items = [{"assetId": asset, "pointId": "INV.GenActivePW"} for asset in ("8byS3cuc", TOKEN, "\x1b[31m")]
+    body = orjson.dumps({"code": 0, "data": items})
+    async with gateway(saying(http(body))) as server, client(server.url) as api:
+        reply = (await api.get(CHUNK)).reply
+    assert reply.data == {Pair("8byS3cuc", "INV.GenActivePW")}
 
 
 @given(

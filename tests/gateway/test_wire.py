@@ -135,7 +135,25 @@ def reply(code: object, data: object = None, **more: object) -> bytes:
         (413, b"", Answer.TOO_LARGE, None),
         (418, reply(0, True), Answer.UNDECIDED, 0),
         (429, reply(0, True), Answer.THROTTLED, 0),
+        (402, b"pay", Answer.UNDECIDED, None),
+        (402, reply(61102), Answer.REFUSED, 61102),
+        (408, b"", Answer.UNANSWERED, None),
+        (408, reply(0, True), Answer.UNANSWERED, 0),
+        (410, b"", Answer.UNDECIDED, None),
+        (430, b"", Answer.THROTTLED, None),
+        (497, b"", Answer.GATEWAY_REFUSED, None),
+        (498, reply(0, True), Answer.GATEWAY_REFUSED, 0),
+        (499, b"", Answer.UNANSWERED, None),
         (500, reply(0, True), Answer.UNAVAILABLE, 0),
+        (500, reply(500), Answer.UNAVAILABLE, 500),
+        (500, reply(61199), Answer.UNDECIDED, 61199),
+        (500, reply(61105), Answer.TOO_LARGE, 61105),
+        (500, reply(61106), Answer.STAGE_REFUSED, 61106),
+        (500, reply(61999, True), Answer.UNDECIDED, 61999),
+        (501, reply(0, True), Answer.UNAVAILABLE, 0),
+        (503, reply(61199), Answer.UNAVAILABLE, 61199),
+        (520, reply(0, True), Answer.UNAVAILABLE, 0),
+        (200, reply(2**40, True), Answer.UNDECIDED, None),
         (502, b"", Answer.UNAVAILABLE, None),
         (503, b"", Answer.UNAVAILABLE, None),
         (504, b"", Answer.UNAVAILABLE, None),
@@ -145,6 +163,35 @@ def test_what_an_answer_to_delete_means(status: int, body: bytes, answer: Answer
     read = wire.read_delete(status, body)
     assert (read.answer, read.status, read.code) == (answer, status, code)
     assert read.data is (True if answer is Answer.OK else None)
+
+
+def test_430_to_a_read_is_a_result_that_is_too_large() -> None:
+    assert wire.read_state(430, b"").answer is Answer.TOO_LARGE
+    assert wire.read_pipelines(430, b"").answer is Answer.THROTTLED
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (reply("0", True), 'its code is the text "0", not a number: m'),
+        (reply(0.0, True), "its code is 0, not a number: m"),
+        (reply(True, True), "its code is true, not a number: m"),
+        (b'{"data":true}', "it holds no code"),
+        (reply(0, False), "code 0, but its data is false: m"),
+        (reply(0), "code 0, but its data is missing: m"),
+        (reply(0, "true"), 'code 0, but its data is the text "true": m'),
+        (reply(0, [True]), "code 0, but its data can't be read: m"),
+        (b"\xef\xbb\xbf" + reply(0, True), "the answer isn't JSON, which has no byte order mark: "),
+        ("\ufeff{}".encode("utf-16-le"), "the answer isn't JSON: it begins like UTF-16"),
+        (b" \r\n", "the answer is empty"),
+        (b"true", "the answer is JSON, but not an object: true"),
+        (b"OK", "the answer isn't JSON: OK"),
+        (reply(0, True)[:-1], "the answer isn't JSON: "),
+        (reply(61199), "m"),
+    ],
+)
+def test_an_odd_answer_is_told_what_is_wrong_with_it(body: bytes, message: str) -> None:
+    assert wire.read_delete(200, body).message.startswith(message)
 
 
 def test_message_and_request_id_are_one_printable_line() -> None:

@@ -6,8 +6,13 @@ from dataclasses import replace
 
 from bulkstate.model import (
     ChunkCounts,
+    Ended,
     Failure,
+    LookedAt,
+    Origin,
     Outcome,
+    Pair,
+    PipelineSeen,
     Report,
     RunResult,
     Stage,
@@ -18,6 +23,9 @@ from bulkstate.model import (
 
 FIRST = Stage("8a81b5f0-2c5e", "LastRecordAppender_01")
 SECOND = Stage("8a81b5f0-2c5e", "LatestRecordMerger_02")
+
+ENTRY = "delete[0].where[0] (config.yaml:9)"
+PIPELINE = PipelineSeen("8a81b5f0-2c5e", "Wind-prod", "PAUSED", "PAUSED", 1_763_778_605.0)
 
 WHOLE = Report(
     run="2026-11-22T02:30:00Z-abcdef01",
@@ -36,8 +44,12 @@ WHOLE = Report(
     retries=2,
     throttled=3,
     seconds=5.0,
-    verified=Verification(2_000, 0, 50, 0),
+    verified=Verification(200_000, 0, 50, 0, 20, 120, 0, 15),
     failures=(),
+    ended=Ended("", 1_763_778_605.0, "", (PIPELINE,)),
+    origin=Origin("https://apim.example.com", "o1", ("ENOS_APP_KEY", "ENOS_APP_SECRET"), 1_763_778_600.0, "0.1.0"),
+    before=tuple(LookedAt(0, FIRST, ENTRY, Pair(f"A{number}", "P"), number != 3) for number in range(20)),
+    after=tuple(LookedAt(0, FIRST, ENTRY, Pair(f"A{number}", "P"), False) for number in range(20) if number != 3),
 )
 
 
@@ -56,7 +68,8 @@ PARTIAL = replace(
     ),
     chunks=ChunkCounts(120, 110, 1, 4, 1, 0, 4),
     pairs_deleted=1_100_000,
-    verified=Verification(2_000, 3, 50, 1),
+    verified=Verification(200_000, 3, 50, 1, 20, 110, 2, 32),
+    after=(),
     failures=(
         failed(101, Verdict.REFUSED, "no such asset", "r-101"),
         *(failed(number, Verdict.EXHAUSTED, "busy", f"r-{number}") for number in range(102, 106)),

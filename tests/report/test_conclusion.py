@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from bulkstate import errors
 from bulkstate.model import (
     ChunkCounts,
+    Ended,
     Failure,
     Outcome,
     PipelineSeen,
@@ -25,7 +26,6 @@ from bulkstate.model import (
 from bulkstate.report.conclusion import (
     ReasonCode,
     Safe,
-    Standing,
     concluded,
     refused,
     share_at_most,
@@ -74,12 +74,12 @@ RESUME = "bulkstate resume 'runs/a b'"
 
 
 @pytest.mark.parametrize(
-    ("code", "ran", "standing", "sentence", "command"),
+    ("code", "ran", "ended", "sentence", "command"),
     [
         (
             "deleted",
             report(ALL, 1_000_000, WHOLE),
-            Standing(pipelines=(WIND,)),
+            Ended(pipelines=(WIND,)),
             "Deleted: all 1,000,000 pairs; every request was read back whole, none holds state."
             ' Pipeline "Wind-prod" is paused and safe to start.',
             "",
@@ -87,7 +87,7 @@ RESUME = "bulkstate resume 'runs/a b'"
         (
             "deleted_sampled",
             report(ALL, 1_000_000, SAMPLED),
-            Standing(pipelines=(WIND,)),
+            Ended(pipelines=(WIND,)),
             "Deleted: all 1,000,000 pairs; 300 of 8,942 requests were read back whole, none holds state"
             ' (95 %: at most 0.98 % of them do). Pipeline "Wind-prod" is paused and safe to start.',
             "",
@@ -95,7 +95,7 @@ RESUME = "bulkstate resume 'runs/a b'"
         (
             "deleted_unverified",
             report(ALL, 1_000_000),
-            Standing(pipelines=(WIND,)),
+            Ended(pipelines=(WIND,)),
             'Answered "deleted" for all 1,000,000 pairs; nothing was read back: this is the gateway\'s word alone.'
             ' Pipeline "Wind-prod" is paused.',
             "bulkstate verify 'runs/a b'",
@@ -103,14 +103,14 @@ RESUME = "bulkstate resume 'runs/a b'"
         (
             "deleted",
             replace(report(ChunkCounts(), 0), pairs_planned=0, stages=(), attempts=0),
-            Standing(),
+            Ended(),
             "Nothing to delete: nothing was selected, and nothing was sent.",
             "",
         ),
         (
             "not_verified",
             report(ALL, 1_000_000),
-            Standing(unread="Get Stage State of p1/S: HTTP 403", pipelines=(WIND,)),
+            Ended(unread="Get Stage State of p1/S: HTTP 403", pipelines=(WIND,)),
             'Answered "deleted" for all 1,000,000 pairs, but not to be read back: Get Stage State of p1/S: HTTP 403.'
             ' Pipeline "Wind-prod" is paused.',
             "bulkstate verify 'runs/a b'",
@@ -118,7 +118,7 @@ RESUME = "bulkstate resume 'runs/a b'"
         (
             "partial",
             report(SOME_FAILED, 998_000, None, "", failure(Verdict.EXHAUSTED, 61199)),
-            Standing(pipelines=(WIND,)),
+            Ended(pipelines=(WIND,)),
             "Partly deleted: 998,000 of 1,000,000 pairs; 2,000 remain (1 request exhausted: 61199)."
             ' Don\'t start pipeline "Wind-prod".',
             f"{RESUME} --retry-failed",
@@ -126,7 +126,7 @@ RESUME = "bulkstate resume 'runs/a b'"
         (
             "partial",
             report(SOME_REFUSED, 998_000, None, "", failure(Verdict.REFUSED, 61102)),
-            Standing(pipelines=(WIND,)),
+            Ended(pipelines=(WIND,)),
             "Partly deleted: 998,000 of 1,000,000 pairs; 2,000 remain (1 request refused: 61102)."
             ' Don\'t start pipeline "Wind-prod".',
             "bulkstate report 'runs/a b' --failed failed.csv",
@@ -134,7 +134,7 @@ RESUME = "bulkstate resume 'runs/a b'"
         (
             "partial",
             report(ChunkCounts(8_942, deleted=8_941, not_sent=1), 998_000, None, "", failure(Verdict.NOT_SENT, 61107)),
-            Standing(),
+            Ended(),
             "Partly deleted: 998,000 of 1,000,000 pairs; 2,000 remain (1 request not sent: 61107).",
             "bulkstate report 'runs/a b' --failed failed.csv",
         ),
@@ -143,7 +143,7 @@ RESUME = "bulkstate resume 'runs/a b'"
             report(
                 ChunkCounts(8_942, deleted=8_940, suspect=2), 999_000, Verification(30_000, 7, 0, 0, 300, 8_942, 2, 150)
             ),
-            Standing(pipelines=(WIND,)),
+            Ended(pipelines=(WIND,)),
             'Not clean: every request was answered "deleted", but 7 of 30,000 pairs read back hold state.'
             ' Don\'t start pipeline "Wind-prod".',
             RESUME,
@@ -151,7 +151,7 @@ RESUME = "bulkstate resume 'runs/a b'"
         (
             "witnesses_lost",
             report(ALL, 1_000_000, replace(WHOLE, witnesses=50, witnesses_lost=3)),
-            Standing(pipelines=(WIND,)),
+            Ended(pipelines=(WIND,)),
             "Deleted: all 1,000,000 pairs; but 3 of 50 witness pairs have lost their state, and nobody asked for that."
             ' Don\'t start pipeline "Wind-prod".',
             "bulkstate verify 'runs/a b' --sample all",
@@ -159,7 +159,7 @@ RESUME = "bulkstate resume 'runs/a b'"
         (
             "unpaused",
             report(SUSPECT, 380_000, None, "pipeline p1 is RUNNING"),
-            Standing("unpaused", pipelines=(replace(WIND, now="RUNNING"),)),
+            Ended("unpaused", pipelines=(replace(WIND, now="RUNNING"),)),
             "Stopped: pipeline p1 is RUNNING. So far 38 % deleted, 12 requests suspect, 5,530 requests not sent."
             ' Don\'t start pipeline "Wind-prod" (pipeline "Wind-prod" is running: pause it).',
             RESUME,
@@ -167,7 +167,7 @@ RESUME = "bulkstate resume 'runs/a b'"
         (
             "outage",
             report(STOPPED, 389_999, None, "the gateway answered nothing for 30 min"),
-            Standing("outage", pipelines=(WIND,)),
+            Ended("outage", pipelines=(WIND,)),
             "Stopped: the gateway answered nothing for 30 min. So far 38 % deleted, 4 requests unknown,"
             ' 5,538 requests not sent. Don\'t start pipeline "Wind-prod".',
             RESUME,
@@ -175,36 +175,29 @@ RESUME = "bulkstate resume 'runs/a b'"
         (
             "interrupted",
             report(STOPPED, 380_000, None, "SIGTERM received"),
-            Standing("interrupted"),
+            Ended("interrupted"),
             "Interrupted (SIGTERM received): 38 % deleted, 4 requests unknown, 5,538 requests not sent.",
             RESUME,
         ),
         (
             "interrupted",
             report(ALL, 1_000_000, None, "SIGTERM received"),
-            Standing("interrupted"),
+            Ended("interrupted"),
             "Interrupted (SIGTERM received): 100 % deleted.",
             "bulkstate verify 'runs/a b'",
         ),
         (
             None,
             report(STOPPED, 380_000),
-            Standing(None, 1_764_368_049.0),
-            "No ending recorded: killed after 2025-11-28 22:14:09 UTC. So far 38 % deleted, 4 requests unknown,"
-            " 5,538 requests not sent.",
+            Ended(None, 1_764_368_049.0),
+            "No ending recorded: still running, or killed, last heard of 2025-11-28 22:14:09 UTC."
+            " So far 38 % deleted, 4 requests unknown, 5,538 requests not sent.",
             RESUME,
-        ),
-        (
-            None,
-            report(STOPPED, 380_000),
-            Standing(None, process="process 4711 on ci-7"),
-            "Still running (process 4711 on ci-7): 38 % deleted, 4 requests unknown, 5,538 requests not sent.",
-            "bulkstate ctl 'runs/a b' status",
         ),
     ],
 )
-def test_each_ending(code: str | None, ran: Report, standing: Standing, sentence: str, command: str) -> None:
-    found = concluded(ran, standing)
+def test_each_ending(code: str | None, ran: Report, ended: Ended, sentence: str, command: str) -> None:
+    found = concluded(replace(ran, ended=ended))
     assert found.sentence == sentence
     assert found.reason_code == code
     assert found.next == command
@@ -215,7 +208,7 @@ STOPS = ["status_unread", "deadline", "too_many_failed", "credentials", "gateway
 
 @pytest.mark.parametrize("code", STOPS)
 def test_what_stops_a_run_is_said_and_can_be_gone_on_with(code: str) -> None:
-    found = concluded(report(STOPPED, 380_000, None, "that is why"), Standing(code))
+    found = concluded(replace(report(STOPPED, 380_000, None, "that is why"), ended=Ended(code)))
     assert found.sentence.startswith("Stopped: that is why. So far 38 % deleted")
     assert found.next == RESUME
 
@@ -264,30 +257,27 @@ verifications = st.none() | st.builds(
     of_requests=st.integers(5, 9),
     at_most=st.integers(0, 5),
 )
-standings = st.builds(
-    Standing,
-    ended_by=st.sampled_from(["", None, "outage", "interrupted", "unpaused"]),
-    process=st.sampled_from(["", "process 4711"]),
+endings = st.builds(
+    Ended,
+    by=st.sampled_from(["", None, "outage", "interrupted", "unpaused"]),
     unread=st.sampled_from(["", "HTTP 403"]),
     pipelines=st.just(())
-    | st.sampled_from(["", "PAUSED", "RUNNING", "STOPPED", "\x1b[2J"]).map(lambda status: (replace(WIND, now=status),)),
+    | st.sampled_from(["", "PAUSED", "RUNNING", "STOPPED", "\x1b[2J"]).map(lambda now: (replace(WIND, now=now),)),
 )
 
 
-@given(counts, verifications, standings)
-def test_no_sentence_says_more_than_was_seen(
-    chunks: ChunkCounts, verified: Verification | None, standing: Standing
-) -> None:
+@given(counts, verifications, endings)
+def test_no_sentence_says_more_than_was_seen(chunks: ChunkCounts, verified: Verification | None, ended: Ended) -> None:
     whole = chunks.deleted == chunks.unsplit
-    ran = report(chunks, 1_000_000 if whole else 1_000 * chunks.deleted, verified, "why")
-    found, advice = concluded(ran, standing), start_advice(ran, standing)
+    ran = replace(report(chunks, 1_000_000 if whole else 1_000 * chunks.deleted, verified, "why"), ended=ended)
+    found, advice = concluded(ran), start_advice(ran)
     looked_at = verified is not None and verified.requests > 0
     clean = verified is None or not (verified.remaining or verified.witnesses_lost)
     if "safe to start" in found.sentence or any(each.safe is Safe.YES for each in advice):
-        assert whole and looked_at and clean and standing.ended_by == "" and not standing.unread
+        assert whole and looked_at and clean and ended.by == "" and not ended.unread
         assert all(each.pipeline.now in ("PAUSED", "STOPPED") for each in advice)
     if "Deleted: all" in found.sentence or "Answered" in found.sentence:
-        assert whole and standing.ended_by == ""
+        assert whole and ended.by == ""
     if "none holds state" in found.sentence:
         assert looked_at and verified is not None and not verified.remaining
     if "--retry-failed" in found.next:

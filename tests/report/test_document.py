@@ -7,10 +7,11 @@ from dataclasses import replace
 import orjson
 
 from bulkstate.report import to_json
-from tests.report.examples import PARTIAL, WHOLE
+from tests.report.examples import ENTRY, PARTIAL, WHOLE
 
-NAMES = """run run_dir plan result chunks pairs unlisted_pairs attempts retries throttled seconds requests_per_second
-    verified reason stages failures held uses remarks"""
+NAMES = """schema conclusion reason_code next pipelines where started ended version before
+    run run_dir plan result chunks pairs unlisted_pairs attempts retries throttled seconds
+    requests_per_second verified reason stages failures held uses remarks"""
 
 
 def test_names_and_figures() -> None:
@@ -31,15 +32,27 @@ def test_names_and_figures() -> None:
     }
     assert found["pairs"] == {"planned": 1_200_000, "deleted": 1_100_000}
     assert found["verified"] == {
-        "sampled": 2_000,
+        "sampled": 200_000,
         "remaining": 3,
         "witnesses": 50,
         "witnesses_lost": 1,
-        "requests": 0,
-        "of_requests": 0,
-        "requests_remaining": 0,
-        "at_most": 0,
+        "requests": 20,
+        "of_requests": 110,
+        "requests_remaining": 2,
+        "at_most": 32,
     }
+    assert found["reason_code"] == "partial"
+    assert found["conclusion"].startswith("Partly deleted: 1,100,000 of 1,200,000 pairs; 100,000 may remain")
+    assert found["next"] == "bulkstate resume bulkstate-runs/tonight"
+    assert found["where"] == {
+        "gateway": "https://apim.example.com",
+        "organisation": "o1",
+        "credentials": ["ENOS_APP_KEY", "ENOS_APP_SECRET"],
+    }
+    assert (found["started"], found["ended"]) == ("2025-11-22T02:30:00.000Z", "2025-11-22T02:30:05.000Z")
+    assert found["before"]["entries"] == [{"entry": ENTRY, "looked_at": 20, "with_state": 19}]
+    assert (found["before"]["assets_without"], found["before"]["examples_without"]) == (1, ["A3"])
+    assert [each["safe_to_start"] for each in found["pipelines"]] == ["no"]
     assert found["requests_per_second"] == 25.0
     assert [stage["stage"] for stage in found["stages"]] == ["LastRecordAppender_01", "LatestRecordMerger_02"]
     assert found["stages"][1]["pairs"] == {"planned": 200_000, "deleted": 100_000}

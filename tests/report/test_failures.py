@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
+from typing import Any
 
-from hypothesis import given
+import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from bulkstate.disk.journal import Record
 from bulkstate.model import Outcome, Plan, Stage, Verdict
-from bulkstate.report import write_failures
-from tests.disk.runs import fast_folder, pair_set, stories, tell
+from bulkstate.pairs.digest import digest
+from bulkstate.report import write_failed_blocks, write_failures
+from tests.disk.runs import fast_folder, grid, pair_set, stories, tell
 
 
 @given(stories())
@@ -20,16 +26,49 @@ def test_the_target_pairs_that_no_chunk_deleted(story: tuple[Plan, list[list[lis
     last = {outcome.chunk: outcome.verdict for batches in sessions for batch in batches for outcome in batch}
     with fast_folder() as folder:
         tell(plan, sessions, Path(folder))
+        table, blocks = Path(folder, "failed.csv"), Path(folder, "failed.yaml")
         with Record.open(Path(folder)) as journal:
-            files = write_failures(journal, Path(folder, "failed.csv"))
-        read = {stage: list(csv.reader(path.read_text().splitlines())) for stage, path in files.items()}
-        assert len(set(files.values())) == len(files)
-        assert len(files) != 1 or Path(folder, "failed.csv") in files.values()
-    expected = dict(left(plan, last))
-    assert set(read) == set(expected)
-    for stage, (header, *rows) in read.items():
+            write_failures(journal, table)
+            write_failed_blocks(journal, blocks)
+        header, *rows = csv.reader(table.read_text().splitlines())
+        entries = yaml.safe_load(blocks.read_text())
+    expected = sorted((stage, *pair) for stage, pairs in left(plan, last) for pair in pairs)
+    if len(plan.stages) > 1:
+        assert header == ["pipeline", "stage", "asset_id", "point_id"]
+        assert sorted((Stage(*row[:2]), *row[2:]) for row in rows) == expected
+    else:
         assert header == ["asset_id", "point_id"]
-        assert sorted(map(tuple, rows)) == sorted(expected[stage])
+        assert sorted((plan.stages[0].stage, *row) for row in rows) == expected
+    assert sorted(pairs_of(entries)) == expected
+
+
+def pairs_of(entries: list[dict[str, Any]]) -> Iterator[tuple[Stage, str, str]]:
+    """What entries of `delete` select."""
+    for entry in entries:
+        assert entry["ids"] == "literal"
+        (stage,) = entry["stages"]
+        for source in entry["where"]:
+            for asset, point in source.get("pairs") or product(source["assets"], source["points"]):
+                yield Stage(entry["pipeline"], stage), asset, point
+
+
+@given(id_=st.text(st.characters(exclude_categories=("Cs",), exclude_characters=","), min_size=1))
+@example("a${HOME}")
+@example("\x85\u2028\ufeff😀\\")
+def test_any_id_comes_back_from_yaml(id_: str) -> None:
+    plan = grid(1, 1, 1, 1)
+    stage = replace(plan.stages[0], stage=Stage(id_, id_), assets=(id_,))
+    with fast_folder() as folder:
+        tell(replace(plan, stages=(stage,), digest=digest((stage,))), [], Path(folder))
+        with Record.open(Path(folder)) as journal:
+            write_failed_blocks(journal, Path(folder, "failed.yaml"))
+        (entry,) = yaml.safe_load(Path(folder, "failed.yaml").read_text(encoding="utf-8"))
+    escaped = id_.replace("${", "$${")
+    assert (entry["pipeline"], entry["stages"], entry["where"]) == (
+        escaped,
+        [escaped],
+        [{"pairs": [[escaped, plan.stages[0].points[0]]]}],
+    )
 
 
 def left(plan: Plan, last: dict[int, Verdict]) -> Iterator[tuple[Stage, list[tuple[str, str]]]]:

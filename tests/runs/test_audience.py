@@ -29,6 +29,7 @@ version: 1
 gateway: {{url: "{url}", org_id: o1, auth: {{bearer: "${{TOKEN}}"}}}}
 delete: [{{pipeline: p1, stages: [S_01], where: [{{assets: ["A{{1..20}}"], points: [p]}}]}}]
 limits: {{rate: 1000/s, pairs_per_request: 1}}
+verify: {{before: none, sample: none}}
 {more}
 """
 

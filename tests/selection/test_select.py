@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -116,6 +117,34 @@ def test_the_separator_is_what_yields_the_columns(write: Write, name: str, separ
     )
     source = replace(pairs(write(name, text)), point_column="po,int")
     assert target(one(source)) == {("a", "p"), ('b"', "q")}
+
+
+@pytest.mark.parametrize("kind", [".csv", ".ndjson", ".parquet"])
+def test_rows_of_a_stage_are_of_that_stage(tmp_path: Path, kind: str) -> None:
+    rows = [("p", "One", "a", "x"), ("p", "Two", "b", "y"), ("p", "One", "b", "x"), ("q", "One", "c", "z")]
+    frame = pl.DataFrame(rows, schema=["pipeline", "stage", "asset_id", "point_id"], orient="row")
+    path = tmp_path / f"failed{kind}"
+    {".csv": frame.write_csv, ".ndjson": frame.write_ndjson, ".parquet": frame.write_parquet}[kind](path)
+    source = pairs(path)
+    entries = [Entry("p", ("One", "Two", "Three"), (source,)), Entry("q", ("One",), (source, block("d", "x")))]
+    found = {str(relation.stage): (relation.assets, target(relation)) for relation in select(entries)}
+    assert found == {
+        "p/One": (("a", "b"), {("a", "x"), ("b", "x")}),
+        "p/Two": (("b",), {("b", "y")}),
+        "q/One": (("c", "d"), {("c", "z"), ("d", "x")}),
+    }
+    with pytest.raises(InputError, match="has rows of q/One, and no entry deletes in that stage"):
+        select(entries[:1])
+    keep = Entry("p", ("One",), (block("b", "x"), block("a", "x")), source)
+    (relation,) = select([keep])
+    assert relation.kept.tolist() == [0, 1]
+
+
+def test_tables_of_a_folder_all_say_the_stage_or_none_does(write: Write) -> None:
+    write("d/a.csv", "pipeline,stage,asset_id,point_id\np,s,a,x\n")
+    path = write("d/b.csv", "asset_id,point_id\na,x\n")
+    (message,) = complaints(pairs(path.parent))
+    assert "b.csv: has no columns pipeline and stage, and other tables beside it have" in message
 
 
 def test_csv_lists_find_their_column(write: Write) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,10 +23,14 @@ from bulkstate.disk.journal.tables import CHAINED, FORMAT, existing, reading, ta
 from bulkstate.gateway.wire import Code
 from bulkstate.model import (
     Answer,
+    Ended,
     Grant,
+    LookedAt,
+    Origin,
     Outcome,
     Pair,
     Part,
+    PipelineSeen,
     Plan,
     Point,
     Reply,
@@ -42,6 +47,7 @@ from bulkstate.policy.bottleneck import By
 from bulkstate.policy.sizing import Sizing
 
 _NO_RECORD: Final = -1
+_VARIABLE: Final = re.compile(r"(?<!\$)\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _VERDICT_NUMBERS: Final = {verdict.value: number for number, verdict in enumerate(Verdict)}
 
 RESUMED: Final = frozenset({Verdict.NOT_SENT, Verdict.UNKNOWN, Verdict.SUSPECT})
@@ -72,12 +78,18 @@ class RunFacts:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a session ended; `exit_code` is what its process said to whoever started it."""
+    """How a session ended; `exit_code` is what its process said to whoever started it.
+
+    `reason_code` names what ended it early, empty if it went to its end; `unread` says why what is left could not be
+    read back.
+    """
 
     at: float
     result: RunResult
     reason: str
     exit_code: int
+    reason_code: str = ""
+    unread: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,8 +261,23 @@ class Record:
         """Every process that worked on the run, oldest first."""
         query = """SELECT id, started_at, at, result, reason, exit
             FROM session LEFT JOIN ending ON session = id ORDER BY id"""
+        reasons = {session: rest for session, *rest in self._rows("ending_reason")}
         with reading(self.path):
-            return tuple(map(_session, self._connection.execute(query)))
+            return tuple(_session(row, reasons.get(row[0], ())) for row in self._connection.execute(query))
+
+    def looked_at(self, *, after: bool = False) -> tuple[LookedAt, ...]:
+        """What was looked at before the first delete, or last after it."""
+        rows = [row for row in self._rows("look") if row[1] == after]
+        latest = max((at for at, *_ in rows), default=0.0)
+        return tuple(_looked_at(*row) for at, _, *row in rows if at == latest)
+
+    def pipelines_seen(self) -> tuple[PipelineSeen, ...]:
+        """What the run saw of its pipelines, by ID: their state before it, and now."""
+        seen: dict[str, PipelineSeen] = {}
+        for at, id_, name, status in self._rows("pipeline_seen"):
+            first = seen.get(id_)
+            seen[id_] = PipelineSeen(id_, name, first.before if first else status, status, at)
+        return tuple(seen[id_] for id_ in sorted(seen))
 
     @property
     def ending(self) -> tuple[RunResult, str]:
@@ -263,6 +290,35 @@ class Record:
             return last.result, last.reason
         doubts = self.doubts()
         return (RunResult.PARTIAL if doubts else RunResult.DELETED), doubts
+
+    @property
+    def ended(self) -> Ended:
+        """How the last session ended, and what was seen of the pipelines."""
+        seen = self.pipelines_seen()
+        last = self.sessions[-1].ending if self.sessions else None
+        if last is None:
+            return Ended(None, self._heard_of(), "", seen)
+        unread = "" if self._verified_since(last.at) else last.unread
+        return Ended(last.reason_code, last.at, unread, seen)
+
+    def _heard_of(self) -> float | None:
+        with reading(self.path):
+            query = """SELECT max(at) FROM (SELECT last_answered_at AS at FROM outcome
+                UNION ALL SELECT started_at FROM session)"""
+            at: float | None = self._connection.execute(query).fetchone()[0]
+            return at
+
+    @property
+    def origin(self) -> Origin:
+        """Where the run came from."""
+        facts, sessions = self.facts, self.sessions
+        return Origin(
+            facts.gateway,
+            facts.organisation,
+            tuple(dict.fromkeys(_VARIABLE.findall(facts.configuration))),
+            sessions[0].started_at if sessions else None,
+            facts.version,
+        )
 
     def doubts(self) -> str:
         """Why a run that went to its end isn't a full success, in words; empty if it is."""
@@ -341,6 +397,12 @@ class Record:
         chunks: list[int] = np.flatnonzero(~np.isin(self.verdicts(), done)).tolist()
         return chunks
 
+    def once_suspect(self) -> frozenset[int]:
+        """The chunks that a record calls suspect, be it the last one or not."""
+        with reading(self.path):
+            rows = self._connection.execute("SELECT DISTINCT chunk FROM outcome WHERE verdict = 'suspect'")
+            return frozenset(chunk for (chunk,) in rows)
+
     def uses(self) -> tuple[Use, ...]:
         """What somebody asked of the run while it ran, in order."""
         with reading(self.path):
@@ -372,10 +434,14 @@ class Record:
     @property
     def verification(self) -> Verification | None:
         """What the last reading back found, None if there was none."""
-        query = "SELECT sampled, remaining, witnesses, witnesses_lost FROM verification ORDER BY seq DESC LIMIT 1"
+        query = "SELECT seq, sampled, remaining, witnesses, witnesses_lost FROM verification ORDER BY seq DESC LIMIT 1"
         with reading(self.path):
             found = self._connection.execute(query).fetchone()
-            return Verification(*found) if found else None
+        if found is None:
+            return None
+        number, *pairs = found
+        requests = {verification: rest for verification, *rest in self._rows("requests_read")}
+        return Verification(*pairs, *requests.get(number, ()))
 
     def _check_outcomes(self) -> None:
         """Once: there may be a million of them, and not everybody who reads the journal needs them."""
@@ -417,7 +483,12 @@ def _outcome(values: list[Any], chunks: int) -> Outcome:
     return Outcome(chunk, Verdict(verdict), *rest)
 
 
-def _session(row: tuple[int, float, float | None, str, str, int]) -> Session:
+def _looked_at(read: int, pipeline: str, stage: str, entry: str, asset: str, point: str, state: int | None) -> LookedAt:
+    had = None if state is None else bool(state)
+    return LookedAt(read, Stage(pipeline, stage), entry, Pair(asset, point), had)
+
+
+def _session(row: tuple[int, float, float | None, str, str, int], reasons: Sequence[str]) -> Session:
     number, started_at, at, result, reason, exit_code = row
-    ending = None if at is None else Ending(at, RunResult(result), reason, exit_code)
+    ending = None if at is None else Ending(at, RunResult(result), reason, exit_code, *reasons)
     return Session(number, started_at, ending)

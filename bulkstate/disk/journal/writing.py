@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple
 from pathlib import Path
 from sqlite3 import Connection
@@ -19,7 +19,7 @@ from bulkstate.disk.journal.chain import Head, Rows
 from bulkstate.disk.journal.record import Deadline, Ending, Input, Pause, Record, RunFacts
 from bulkstate.disk.journal.tables import FILE_NAME, FORMAT, writing
 from bulkstate.errors import InputError, JournalNotWritable, Problem, RunExists
-from bulkstate.model import Grant, Outcome, Pair, Part, Plan, Point, Stage, Use, Verification
+from bulkstate.model import Grant, LookedAt, Outcome, Pair, Part, Pipeline, Plan, Point, Stage, Use, Verification
 
 _TO_RESUME: Final = "To go on with it: bulkstate resume RUN_DIR. To start anew: name another run directory."
 
@@ -162,6 +162,7 @@ class Journal(Record):
     def finish(self, ending: Ending) -> None:
         """The session ends."""
         self._insert("ending", (self._session, *astuple(ending)))
+        self._insert("ending_reason", (self._session, ending.reason_code, ending.unread))
 
     def keep_witnesses(self, witnesses: Sequence[tuple[Stage, Pair]]) -> None:
         """These pairs outside the target have state, before the first delete."""
@@ -171,6 +172,21 @@ class Journal(Record):
     def verified(self, at: float, found: Verification) -> None:
         """Something was read back."""
         self._insert("verification", (at, *astuple(found)))
+        (number,) = self._connection.execute("SELECT max(seq) FROM verification").fetchone()
+        requests = (found.requests, found.of_requests, found.requests_remaining, found.at_most)
+        self._insert("requests_read", (number, *requests))
+
+    def keep_look(self, at: float, looked_at: Sequence[LookedAt], *, after: bool = False) -> None:
+        """So much was looked at, before the first delete or after the last one."""
+        rows = (
+            (at, after, each.read, *astuple(each.stage), each.entry, *astuple(each.pair), each.state)
+            for each in looked_at
+        )
+        self._insert("look", *rows)
+
+    def saw_pipelines(self, at: float, pipelines: Iterable[Pipeline]) -> None:
+        """The pipelines were in these states."""
+        self._insert("pipeline_seen", *((at, each.id, each.name, each.status) for each in pipelines))
 
     def _insert(self, table: str, *rows: Sequence[object]) -> None:
         """Put rows on disk. A journal that was begun in an earlier format has no place for some."""

@@ -1,0 +1,158 @@
+"""The look before the question: does the gateway know the stages, and is there anything to delete?
+
+The same pairs are read again when all is over. What is found goes into the journal, and is shown to whoever agrees.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from bulkstate.config import Settings, Share, UnknownStage
+from bulkstate.engine.readback import read_all
+from bulkstate.engine.reads import ReadFailed
+from bulkstate.errors import CheckFailed, NothingThere, StageUnknown
+from bulkstate.gateway.wire import Code
+from bulkstate.model import Chunk, LookedAt, Outcome, Pair, Stage, Verdict, describe
+from bulkstate.policy.presence import NOTHING_LOOKED_AT, Presence, nothing_there, presence
+from bulkstate.policy.spot_checks import SpotCheck
+from bulkstate.runs.session import Session
+
+log = structlog.get_logger()
+
+_MEANINGS = {
+    Code.WRONG_PIPELINE: "the pipeline is wrong, or not this organisation's",
+    Code.UNSUPPORTED_STAGE: "the stage is unknown, or of a type whose state can't be deleted",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was found before the question: how much has state, and which stages the gateway doesn't know, and why."""
+
+    found: Presence = NOTHING_LOOKED_AT
+    unknown: dict[Stage, ReadFailed] = field(default_factory=dict)
+
+
+async def look(session: Session, checks: Sequence[SpotCheck]) -> Looked:
+    """Read what is to be looked at, and hold it against what is required.
+
+    StageUnknown, unless such stages are to be left out; NothingThere; CheckFailed where a share is asked for, and the
+    gateway doesn't say. Any other read that fails is said, and refuses nothing.
+    """
+    answers = await _answers(session, checks)
+    looked_at = [each for place, check in enumerate(checks) for each in _looked_at(place, check, answers[place])]
+    session.journal.keep_look(time.time(), looked_at)
+    looked = Looked(presence(looked_at), _unknown(checks, answers))
+    _say(looked, answers)
+    _refuse_unknown_stages(looked, {check.stage for check in checks}, session.settings)
+    _refuse_too_little(looked.found, session.settings)
+    return looked
+
+
+async def ask_stages(session: Session, numbers: Sequence[int]) -> Looked:
+    """Ask about one pair of each stage that has chunks among `numbers`: is it still known? StageUnknown."""
+    first: dict[Stage, Chunk] = {}
+    chunks = session.journal.chunks()
+    for number in numbers:
+        stage, _ = chunks.place(number)
+        if stage.stage not in first:
+            first[stage.stage] = chunks.chunk(number)
+    checks = [SpotCheck(stage, chunk.assets[:1], chunk.points[:1], ()) for stage, chunk in sorted(first.items())]
+    looked = Looked(unknown=_unknown(checks, await _answers(session, checks)))
+    _refuse_unknown_stages(looked, set(first), session.settings)
+    return looked
+
+
+async def leave_out(session: Session, unknown: dict[Stage, ReadFailed], numbers: Sequence[int]) -> Sequence[int]:
+    """Put on record that chunks of unknown stages aren't sent, and return the others."""
+    if not unknown:
+        return numbers
+    chunks = session.journal.chunks()
+    stages = {number: chunks.place(number)[0].stage for number in numbers}
+    skipped = [_skipped(number, unknown[stage]) for number, stage in stages.items() if stage in unknown]
+    await session.journal.record(skipped)
+    return [number for number, stage in stages.items() if stage not in unknown]
+
+
+def _skipped(number: int, failure: ReadFailed) -> Outcome:
+    reply = failure.reply
+    return Outcome(
+        number,
+        Verdict.NOT_SENT,
+        status=reply.status,
+        code=reply.code,
+        message=f"left out: {reply.message}",
+        request_id=reply.request_id,
+    )
+
+
+async def _answers(session: Session, checks: Sequence[SpotCheck]) -> list[frozenset[Pair] | ReadFailed]:
+    answers: dict[int, frozenset[Pair] | ReadFailed] = {}
+    chunks = (Chunk(place, check.stage, check.assets, check.points) for place, check in enumerate(checks))
+    await read_all(session.connection.reads, chunks, answers.__setitem__)
+    return [answers[place] for place in range(len(checks))]
+
+
+def _looked_at(place: int, check: SpotCheck, answer: frozenset[Pair] | ReadFailed) -> list[LookedAt]:
+    return [
+        LookedAt(
+            place,
+            check.stage,
+            spot.entry,
+            spot.pair,
+            None if isinstance(answer, ReadFailed) else spot.pair in answer,
+        )
+        for spot in check.spots
+    ]
+
+
+def _unknown(checks: Sequence[SpotCheck], answers: Sequence[frozenset[Pair] | ReadFailed]) -> dict[Stage, ReadFailed]:
+    return {
+        check.stage: answer
+        for check, answer in zip(checks, answers, strict=True)
+        if isinstance(answer, ReadFailed) and answer.reply.code in _MEANINGS
+    }
+
+
+def _say(looked: Looked, answers: Sequence[frozenset[Pair] | ReadFailed]) -> None:
+    failures = [answer for answer in answers if isinstance(answer, ReadFailed) and answer.reply.code not in _MEANINGS]
+    if failures:
+        log.warning("not everything could be looked at", reads=len(failures), first=str(failures[0]))
+    if looked.found.looked_at:
+        log.info(looked.found.words)
+    for stage in looked.found.empty_stages:
+        log.warning("no pair looked at has state", stage=str(stage))
+
+
+def _refuse_unknown_stages(looked: Looked, stages: set[Stage], settings: Settings) -> None:
+    if not looked.unknown:
+        return
+    skip = settings.safety.unknown_stage is UnknownStage.SKIP
+    if skip and stages > looked.unknown.keys():
+        log.warning("stages are left out", stages=sorted(map(str, looked.unknown)))
+        return
+    said = "; ".join(_why(stage, failure) for stage, failure in sorted(looked.unknown.items()))
+    hint = "no stage is left" if skip else "correct it, or leave it out: safety.unknown_stage: skip"
+    raise StageUnknown(said, hint=f"{hint}; nothing was sent")
+
+
+def _why(stage: Stage, failure: ReadFailed) -> str:
+    code = Code(failure.reply.code or 0)
+    return f"stage {stage.name} of pipeline {stage.pipeline}: {_MEANINGS[code]} ({describe(failure.reply)})"
+
+
+def _refuse_too_little(found: Presence, settings: Settings) -> None:
+    required = settings.safety.require_state
+    if required == "none":
+        return
+    share = required if isinstance(required, Share) else None
+    if share is not None and found.unread:
+        message = f"{found.unread:,} pairs could not be looked at, and safety.require_state asks for {share}"
+        raise CheckFailed(message, hint="nothing was sent")
+    if why := nothing_there(found, share):
+        hint = "correct what is selected; if it is right, say safety.require_state: none"
+        raise NothingThere(f"{why} Nothing was sent.", hint=hint)
