@@ -44,9 +44,18 @@ def main() -> None:
     # Before numpy is imported: the planner's products are small, and threads that wait for each other on busy cores
     # made them four to ten times slower.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _refuse_no_columns()
+    os.umask(os.umask(0o022) | 0o022)  # whatever is written, reports too, nobody else may change
     with heard():
         open_streams()
         app()
+
+
+def _refuse_no_columns() -> None:
+    """`COLUMNS=0`, as some jobs and containers have it, would show nothing at all."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdigit() and not int(columns):
+        del os.environ["COLUMNS"]
 
 
 def _version(wanted: bool) -> None:

@@ -1,7 +1,8 @@
 """A plan as SQLite tables: the part of a journal that says what was going to be sent.
 
 IDs are stored once, as a JSON list that SQLite's own `json_each` can read. Chunks are index ranges: tiles of a grid
-share their sets of positions, so each distinct set is stored once, as runs of consecutive positions.
+share their sets of positions, so each distinct set is stored once, as runs of consecutive positions; and stages that
+delete the same share all of it.
 """
 
 from __future__ import annotations
@@ -19,16 +20,59 @@ from numpy.typing import NDArray
 from bulkstate.disk.database import check_rows
 from bulkstate.model import Evidence, IndexArray, LowerBound, Plan, Rectangle, Remark, RemarkKind, Stage, StagePlan
 
-SCHEMA: Final = (
-    """CREATE TABLE plan (
+_PLAN: Final = """CREATE TABLE plan (
         digest TEXT NOT NULL,
         body_bytes INTEGER NOT NULL,
         reproducible INTEGER NOT NULL    -- 0 if the search was bound by time
-    )""",
-    """CREATE TABLE dictionary (
+    )"""
+_DICTIONARY: Final = """CREATE TABLE dictionary (
         id INTEGER PRIMARY KEY,
         ids TEXT NOT NULL                -- a JSON list, in the order that positions count
+    )"""
+
+SCHEMA: Final = (
+    _PLAN,
+    _DICTIONARY,
+    """CREATE TABLE evidence (
+        id INTEGER PRIMARY KEY,
+        parts TEXT NOT NULL              -- JSON: [load, how many blocks, their weights] of each
     )""",
+    """CREATE TABLE stage (
+        id INTEGER PRIMARY KEY,          -- from 0, in the plan's order
+        pipeline TEXT NOT NULL,
+        name TEXT NOT NULL,
+        pairs INTEGER NOT NULL,
+        kept_pairs INTEGER NOT NULL,
+        bound INTEGER NOT NULL,
+        proof TEXT NOT NULL,
+        evidence INTEGER NOT NULL REFERENCES evidence
+    )""",
+    """CREATE TABLE side (
+        id INTEGER PRIMARY KEY,
+        runs BLOB NOT NULL,              -- pairs of int32, little-endian: first position, how many follow each other
+        ends BLOB NOT NULL,              -- int32 per set: the runs of set i end before run ends[i]
+        sets BLOB NOT NULL               -- int32 per chunk of the stage: its set
+    )""",
+    """CREATE TABLE stage_side (
+        stage INTEGER NOT NULL REFERENCES stage,
+        kind TEXT NOT NULL,              -- assets or points: of chunks, of unlisted rectangles, of evidence
+        dictionary INTEGER NOT NULL REFERENCES dictionary,
+        side INTEGER NOT NULL REFERENCES side,
+        PRIMARY KEY (stage, kind)
+    )""",
+    """CREATE TABLE remark (
+        entry TEXT NOT NULL,             -- where it stands in the configuration
+        kind TEXT NOT NULL,
+        count INTEGER NOT NULL,
+        total INTEGER NOT NULL,
+        examples TEXT NOT NULL           -- a JSON list
+    )""",
+)
+"""Statements that make the tables, to be run once in an empty file."""
+
+EARLIER_SCHEMA: Final = (
+    _PLAN,
+    _DICTIONARY,
     """CREATE TABLE stage (
         id INTEGER PRIMARY KEY,          -- from 0, in the plan's order
         pipeline TEXT NOT NULL,
@@ -48,15 +92,8 @@ SCHEMA: Final = (
         sets BLOB NOT NULL,              -- int32 per chunk of the stage: its set
         PRIMARY KEY (stage, kind)
     )""",
-    """CREATE TABLE remark (
-        entry TEXT NOT NULL,             -- where it stands in the configuration
-        kind TEXT NOT NULL,
-        count INTEGER NOT NULL,
-        total INTEGER NOT NULL,
-        examples TEXT NOT NULL           -- a JSON list
-    )""",
 )
-"""Statements that make the tables, to be run once in an empty file."""
+"""The tables of a plan in journals of format 2, in which stages share nothing but dictionaries. They are only read."""
 
 MOST_POSITIONS: Final = 1 << 27
 """Positions that the sets of one side name together: a plan of a million requests has a tenth."""
@@ -74,51 +111,79 @@ class _Side:
     sets: bytes
 
 
+# ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
 def write(connection: sqlite3.Connection, plan: Plan) -> None:
     """Put `plan` into the empty tables of `SCHEMA`, within the connection's transaction."""
+    shared = _Shared()
     connection.execute("INSERT INTO plan VALUES (?, ?, ?)", (plan.digest, plan.body_bytes, plan.reproducible))
-    dictionaries: dict[str, int] = {}
     for number, stage in enumerate(plan.stages):
-        _write_stage(connection, number, stage, dictionaries)
-    connection.executemany("INSERT INTO dictionary (ids, id) VALUES (?, ?)", dictionaries.items())
+        bound = stage.lower_bound
+        names, counts = (stage.stage.pipeline, stage.stage.name), (stage.pairs, stage.kept_pairs, bound.requests)
+        row = (number, *names, *counts, bound.proof, shared.evidence(bound.evidence))
+        connection.execute("INSERT INTO stage VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        sides = ((number, *side) for side in shared.sides(stage))
+        connection.executemany("INSERT INTO stage_side VALUES (?, ?, ?, ?)", sides)
+    shared.write(connection)
     remarks = ((r.entry, r.kind, r.count, r.of, orjson.dumps(r.examples).decode()) for r in plan.remarks)
     connection.executemany("INSERT INTO remark VALUES (?, ?, ?, ?, ?)", remarks)
 
 
-def _write_stage(connection: sqlite3.Connection, number: int, plan: StagePlan, dictionaries: dict[str, int]) -> None:
-    bound = plan.lower_bound
-    connection.execute(
-        "INSERT INTO stage VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            number,
-            plan.stage.pipeline,
-            plan.stage.name,
-            plan.pairs,
-            plan.kept_pairs,
-            bound.requests,
-            bound.proof,
-            orjson.dumps([[each.load, len(each.blocks), each.weights] for each in bound.evidence]).decode(),
-        ),
-    )
-    assets = dictionaries.setdefault(orjson.dumps(plan.assets).decode(), len(dictionaries))
-    points = dictionaries.setdefault(orjson.dumps(plan.points).decode(), len(dictionaries))
-    for of, rectangles in zip(_RECTANGLES, _rectangles(plan), strict=True):
-        sides = (
-            ("assets", assets, [each.assets for each in rectangles]),
-            ("points", points, [each.points for each in rectangles]),
-        )
-        for kind, dictionary, arrays in sides:
-            side = _encode(arrays)
-            row = (number, f"{of}{kind}", dictionary, side.runs, side.ends, side.sets)
-            connection.execute("INSERT INTO side VALUES (?, ?, ?, ?, ?, ?)", row)
-
-
 _RECTANGLES: Final = "", "unlisted ", "evidence "
-"""What the kinds of rectangles of a stage are called in the table `side`."""
+"""What the kinds of rectangles of a stage are called in the table `stage_side`."""
+
+
+class _Shared:
+    """What stages have in common, numbered, so that it is stored once. Stages of one entry share the very objects."""
+
+    def __init__(self) -> None:
+        self._dictionaries: dict[str, int] = {}
+        self._evidence: dict[str, int] = {}
+        self._sides: dict[_Side, int] = {}
+        self._encoded: dict[int, tuple[int, int]] = {}
+        self._spelt: dict[int, int] = {}
+
+    def sides(self, plan: StagePlan) -> Iterator[tuple[str, int, int]]:
+        """What each side of a stage is called, and the numbers of its dictionary and of itself."""
+        dictionaries = self._dictionary(plan.assets), self._dictionary(plan.points)
+        owners = plan.rectangles, plan.unlisted, plan.lower_bound.evidence
+        for of, owner, rectangles in zip(_RECTANGLES, owners, _rectangles(plan), strict=True):
+            if id(owner) not in self._encoded:
+                self._encoded[id(owner)] = self._encode(rectangles)
+            numbers = zip(("assets", "points"), dictionaries, self._encoded[id(owner)], strict=True)
+            yield from ((f"{of}{kind}", dictionary, side) for kind, dictionary, side in numbers)
+
+    def evidence(self, evidence: Sequence[Evidence]) -> int:
+        """The number of a stage's evidence."""
+        parts = orjson.dumps([[each.load, len(each.blocks), each.weights] for each in evidence]).decode()
+        return self._evidence.setdefault(parts, len(self._evidence))
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        """All of it."""
+        connection.executemany("INSERT INTO dictionary (ids, id) VALUES (?, ?)", self._dictionaries.items())
+        connection.executemany("INSERT INTO evidence (parts, id) VALUES (?, ?)", self._evidence.items())
+        sides = ((number, side.runs, side.ends, side.sets) for side, number in self._sides.items())
+        connection.executemany("INSERT INTO side VALUES (?, ?, ?, ?)", sides)
+
+    def _dictionary(self, ids: tuple[str, ...]) -> int:
+        if id(ids) not in self._spelt:
+            self._spelt[id(ids)] = self._dictionaries.setdefault(orjson.dumps(ids).decode(), len(self._dictionaries))
+        return self._spelt[id(ids)]
+
+    def _encode(self, rectangles: Sequence[Rectangle]) -> tuple[int, int]:
+        assets, points = _encode([each.assets for each in rectangles]), _encode([each.points for each in rectangles])
+        return self._numbered(assets), self._numbered(points)
+
+    def _numbered(self, side: _Side) -> int:
+        return self._sides.setdefault(side, len(self._sides))
 
 
 def _rectangles(plan: StagePlan) -> tuple[Sequence[Rectangle], ...]:
     return plan.rectangles, plan.unlisted, [block for each in plan.lower_bound.evidence for block in each.blocks]
+
+
+# ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def read(connection: sqlite3.Connection) -> Plan:
@@ -126,15 +191,67 @@ def read(connection: sqlite3.Connection) -> Plan:
 
     Whoever calls checks the digest. ValueError, IndexError or sqlite3.Error where the tables hold something else.
     """
-    check_rows(connection, "plan", "dictionary", "stage", "side", "remark")
+    earlier = not connection.execute("SELECT EXISTS (SELECT * FROM sqlite_master WHERE name = 'remark')").fetchone()[0]
+    tables = _EARLIER_TABLES if earlier else _TABLES
+    check_rows(connection, *tables)
     found = connection.execute("SELECT digest, body_bytes, reproducible FROM plan").fetchone()
     if found is None:
         raise ValueError("it holds no plan")
     plan_digest, body_bytes, reproducible = found
-    dictionaries = {id_: _ids(text) for id_, text in connection.execute("SELECT id, ids FROM dictionary")}
-    rows = connection.execute("SELECT * FROM stage ORDER BY id").fetchall()
-    stages = tuple(_read_stage(connection, row, dictionaries) for row in rows)
-    return Plan(stages, plan_digest, body_bytes, bool(reproducible), _remarks(connection))
+    sides = _Sides(connection, _EARLIER_SIDES if earlier else _SIDES)
+    rows = connection.execute(_EARLIER_STAGES if earlier else _STAGES).fetchall()
+    stages = tuple(_read_stage(row, sides) for row in rows)
+    remarks = () if earlier else _remarks(connection)
+    return Plan(stages, plan_digest, body_bytes, bool(reproducible), remarks)
+
+
+_TABLES: Final = "plan", "dictionary", "evidence", "stage", "side", "stage_side", "remark"
+_STAGES: Final = """SELECT stage.id, pipeline, name, pairs, kept_pairs, bound, proof, parts
+    FROM stage JOIN evidence ON evidence.id = stage.evidence ORDER BY stage.id"""
+_SIDES: Final = "SELECT stage, kind, dictionary, side FROM stage_side"
+
+_EARLIER_TABLES: Final = "plan", "dictionary", "stage", "side"
+_EARLIER_STAGES: Final = "SELECT * FROM stage ORDER BY id"
+_EARLIER_SIDES: Final = "SELECT stage, kind, dictionary, rowid FROM side"
+
+
+class _Sides:
+    """The sides of all stages, each decoded once however many stages share it."""
+
+    def __init__(self, connection: sqlite3.Connection, query: str) -> None:
+        self._connection = connection
+        self._dictionaries = {id_: _ids(text) for id_, text in connection.execute("SELECT id, ids FROM dictionary")}
+        self._places = {(stage, kind): place for stage, kind, *place in connection.execute(query)}
+        self._decoded: dict[tuple[int, int], list[IndexArray]] = {}
+        self._rectangles: dict[tuple[int, ...], tuple[Rectangle, ...]] = {}
+
+    def ids(self, stage: int, kind: str) -> tuple[str, ...]:
+        """The dictionary that a stage's assets or points are of."""
+        return self._dictionaries[self._place(stage, kind)[0]]
+
+    def rectangles(self, stage: int, of: str) -> tuple[Rectangle, ...]:
+        """A stage's rectangles of one kind."""
+        assets, points = self._place(stage, f"{of}assets"), self._place(stage, f"{of}points")
+        if (*assets, *points) not in self._rectangles:
+            pairs = zip(self._decode(assets), self._decode(points), strict=True)
+            self._rectangles[*assets, *points] = tuple(starmap(Rectangle, pairs))
+        return self._rectangles[*assets, *points]
+
+    def _place(self, stage: int, kind: str) -> tuple[int, int]:
+        """The numbers of a side's dictionary and of itself."""
+        dictionary, side = self._places.get((stage, kind), (-1, -1))
+        if dictionary not in self._dictionaries:
+            raise ValueError(f"stage {stage} has no {kind}")
+        return dictionary, side
+
+    def _decode(self, place: tuple[int, int]) -> list[IndexArray]:
+        if place not in self._decoded:
+            dictionary, side = place
+            found = self._connection.execute("SELECT runs, ends, sets FROM side WHERE rowid = ?", (side,)).fetchone()
+            if found is None:
+                raise ValueError(f"side {side} isn't there")
+            self._decoded[place] = _decode(_Side(*found), len(self._dictionaries[dictionary]))
+        return self._decoded[place]
 
 
 def _remarks(connection: sqlite3.Connection) -> tuple[Remark, ...]:
@@ -160,18 +277,10 @@ def _ids(text: str) -> tuple[str, ...]:
     return tuple(ids)
 
 
-def _read_stage(
-    connection: sqlite3.Connection,
-    row: tuple[int, str, str, int, int, int, str, str],
-    dictionaries: dict[int, tuple[str, ...]],
-) -> StagePlan:
+def _read_stage(row: tuple[int, str, str, int, int, int, str, str], sides: _Sides) -> StagePlan:
     number, pipeline, name, pairs, kept_pairs, bound, proof, evidence = row
-    found = []
-    for of in _RECTANGLES:
-        assets, asset_sets = _read_side(connection, number, f"{of}assets", dictionaries)
-        points, point_sets = _read_side(connection, number, f"{of}points", dictionaries)
-        found.append(tuple(starmap(Rectangle, zip(asset_sets, point_sets, strict=True))))
-    rectangles, unlisted, blocks = found
+    rectangles, unlisted, blocks = (sides.rectangles(number, of) for of in _RECTANGLES)
+    assets, points = sides.ids(number, "assets"), sides.ids(number, "points")
     lower_bound = LowerBound(bound, proof, _evidence(orjson.loads(evidence), blocks))
     return StagePlan(Stage(pipeline, name), assets, points, rectangles, pairs, lower_bound, unlisted, kept_pairs)
 
@@ -189,17 +298,6 @@ def _piece_of_evidence(part: object, blocks: Iterator[Rectangle]) -> Evidence:
         case [int(load), int(count), list(weights)] if load >= 0 and all(isinstance(each, int) for each in weights):
             return Evidence(tuple(islice(blocks, count)), load, tuple(weights))
     raise ValueError("its evidence isn't such")
-
-
-def _read_side(
-    connection: sqlite3.Connection, stage: int, kind: str, dictionaries: dict[int, tuple[str, ...]]
-) -> tuple[tuple[str, ...], list[IndexArray]]:
-    query = "SELECT dictionary, runs, ends, sets FROM side WHERE stage = ? AND kind = ?"
-    found = connection.execute(query, (stage, kind)).fetchone()
-    if found is None or found[0] not in dictionaries:
-        raise ValueError(f"stage {stage} has no {kind}")
-    ids = dictionaries[found[0]]
-    return ids, _decode(_Side(*found[1:]), len(ids))
 
 
 def _encode(arrays: Sequence[IndexArray]) -> _Side:

@@ -26,7 +26,7 @@ from bulkstate.pairs.digest import digest
 from bulkstate.policy.spot_checks import Spot, SpotCheck, spot_check
 from bulkstate.selection import Fingerprint
 
-_SCHEMA_1: Final = (
+_SCHEMA: Final = (
     *plan_tables.SCHEMA,
     """CREATE TABLE saved (
         made_at REAL NOT NULL,           -- UNIX seconds
@@ -35,29 +35,28 @@ _SCHEMA_1: Final = (
     )""",
     "CREATE TABLE input (path TEXT NOT NULL, size INTEGER NOT NULL, sha256 TEXT NOT NULL)",
     "CREATE TABLE witness (pipeline TEXT NOT NULL, stage TEXT NOT NULL, asset TEXT NOT NULL, point TEXT NOT NULL)",
-    "CREATE TABLE seal (sha256 TEXT NOT NULL)",
-)
-_SCHEMA_2: Final = (
-    *_SCHEMA_1,
     """CREATE TABLE spot (
         read INTEGER NOT NULL, pipeline TEXT NOT NULL, stage TEXT NOT NULL, entry TEXT NOT NULL,
         asset TEXT NOT NULL, point TEXT NOT NULL
     )""",
+    "CREATE TABLE seal (sha256 TEXT NOT NULL)",
 )
-FORMAT: Final = Format("a saved plan", 0x424B5350, {1: _SCHEMA_1, 2: _SCHEMA_2})
+FORMAT: Final = Format("a saved plan", 0x424B5350, {2: _SCHEMA})
 """SQLite's header calls it BKSP."""
 
 _SEALED: Final = (
     "SELECT * FROM plan",
     "SELECT * FROM dictionary ORDER BY rowid",
+    "SELECT * FROM evidence ORDER BY rowid",
     "SELECT * FROM stage ORDER BY rowid",
     "SELECT * FROM side ORDER BY rowid",
+    "SELECT * FROM stage_side ORDER BY rowid",
     "SELECT * FROM remark ORDER BY rowid",
     "SELECT * FROM saved",
     "SELECT * FROM input ORDER BY rowid",
     "SELECT * FROM witness ORDER BY rowid",
+    "SELECT * FROM spot ORDER BY rowid",
 )
-_SEALED_SPOTS: Final = "SELECT * FROM spot ORDER BY rowid"
 """Since format 2: what is looked at before the first delete."""
 
 
@@ -98,7 +97,7 @@ def write(saved: SavedPlan, path: Path) -> None:
         connection.execute("BEGIN")
         FORMAT.make(connection)
         _insert(connection, saved)
-        connection.execute("INSERT INTO seal VALUES (?)", (_seal(connection, FORMAT.newest),))
+        connection.execute("INSERT INTO seal VALUES (?)", (_seal(connection),))
         connection.execute("COMMIT")
 
 
@@ -152,7 +151,8 @@ def read(path: Path) -> SavedPlan:
             hint = "bulkstate plan CONFIG -o PLAN makes one"
             raise InputError(Problem("isn't a saved plan", where=str(path), hint=hint))
         with closing(connect_to_read(path)) as connection:
-            return _read(connection, FORMAT.version_of(connection))
+            FORMAT.version_of(connection)
+            return _read(connection)
     except OSError as error:
         raise InputError(Problem(f"can't be read: {error.strerror}", where=str(path))) from error
     except Foreign as error:
@@ -170,10 +170,10 @@ def refuse_stale(saved: SavedPlan) -> None:
         raise PlanStale(message, hint="make the plan anew, or say --even-if-stale")
 
 
-def _read(connection: sqlite3.Connection, version: int) -> SavedPlan:
-    check_rows(connection, "saved", "input", "witness", *(("spot",) if version > 1 else ()), "seal")
+def _read(connection: sqlite3.Connection) -> SavedPlan:
+    check_rows(connection, "saved", "input", "witness", "spot", "seal")
     (seal,) = connection.execute("SELECT sha256 FROM seal").fetchone()
-    if seal != _seal(connection, version):
+    if seal != _seal(connection):
         raise ValueError("its seal is broken")
     plan = plan_tables.read(connection)
     if plan.digest != digest(plan.stages):
@@ -188,7 +188,7 @@ def _read(connection: sqlite3.Connection, version: int) -> SavedPlan:
         inputs=tuple(Fingerprint(Path(path), size, sha256) for path, size, sha256 in inputs),
         made_at=made_at,
         version=made_by,
-        spot_checks=tuple(_spot_checks(connection)) if version > 1 else (),
+        spot_checks=tuple(_spot_checks(connection)),
     )
 
 
@@ -200,10 +200,10 @@ def _spot_checks(connection: sqlite3.Connection) -> Iterator[SpotCheck]:
         )
 
 
-def _seal(connection: sqlite3.Connection, version: int) -> str:
+def _seal(connection: sqlite3.Connection) -> str:
     """SHA-256, in hex, of every value in the sealed tables, each with its type and length."""
     total = sha256()
-    for query in _SEALED if version == 1 else (*_SEALED, _SEALED_SPOTS):
+    for query in _SEALED:
         total.update(f"{query}\n".encode())
         for value in chain.from_iterable(connection.execute(query)):
             content = value if isinstance(value, bytes) else str(value).encode()

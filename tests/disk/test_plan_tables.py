@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 
 from bulkstate.disk import plan_tables
-from bulkstate.model import Plan, Rectangle, StagePlan
+from bulkstate.model import Plan, Rectangle, Stage, StagePlan
 from bulkstate.pairs.digest import digest
 from tests.disk.runs import grid, plans
 
@@ -69,6 +70,18 @@ def test_stages_share_a_dictionary() -> None:
 def test_positions_beyond_the_dictionary_are_refused(run: tuple[int, int]) -> None:
     with closing(stored(grid(10, 10, 5, 5))) as connection:
         runs = np.array([run, (0, 1)], "<i4").tobytes()
-        connection.execute("UPDATE side SET runs = ? WHERE kind = 'assets'", (runs,))
+        connection.execute("UPDATE side SET runs = ? WHERE id = 0", (runs,))
         with pytest.raises(ValueError, match="positions"):
             plan_tables.read(connection)
+
+
+def test_stages_that_delete_the_same_store_it_once() -> None:
+    (stage,) = grid(2_000, 50, 100, 50).stages
+    stages = tuple(replace(stage, stage=Stage("pipeline", f"Stage_{number}")) for number in range(500))
+    with closing(stored(Plan(stages, digest(stages), 0))) as connection:
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        (page_size,) = connection.execute("PRAGMA page_size").fetchone()
+        back = plan_tables.read(connection)
+    assert pages * page_size < 300_000
+    assert list(back.chunks()) == list(Plan(stages, "", 0).chunks())
+    assert len({id(each.rectangles) for each in back.stages}) == 1

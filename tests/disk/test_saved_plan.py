@@ -165,7 +165,7 @@ def test_the_digest_of_the_chunks_is_checked_beside_the_seal(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (sql("PRAGMA user_version = 3"), "plan: its format is version 3, and this bulkstate knows version 2"),
+        (sql("PRAGMA user_version = 9"), "plan: its format is version 9, and this bulkstate knows version 2"),
         (sql("PRAGMA application_id = 7"), "isn't a saved plan"),
         (lambda path: path.write_bytes(b""), "isn't a saved plan"),
         (lambda path: path.write_bytes(b"version: 1\n" * 20), "isn't a saved plan"),

@@ -78,7 +78,10 @@ _TABLES: Final = {2: _FORMAT_2, 3: _FORMAT_3}
 FORMAT: Final = Format(
     "a journal of bulkstate",
     0x424B5354,
-    {version: (*plan_tables.SCHEMA, *_statements(tables)) for version, tables in _TABLES.items()},
+    {
+        2: (*plan_tables.EARLIER_SCHEMA, *_statements(_TABLES[2])),
+        3: (*plan_tables.SCHEMA, *_statements(_TABLES[3])),
+    },
 )
 """SQLite's header calls it BKST."""
 
