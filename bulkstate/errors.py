@@ -125,9 +125,13 @@ class NotAllowed(Refused):
     """A plan or a run directory that others may have written names a gateway or variables that nobody here vouched
     for."""
 
+    reason_code = "not_allowed"
+
 
 class DigestDiffers(Refused):
     """What somebody approved isn't what is there."""
+
+    reason_code = "digest_differs"
 
 
 class PlanAltered(Refused):
