@@ -596,6 +596,20 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Blamed:
+    """An asset or a point, or one with the other, to blame for `pairs` pairs of a stage that can't be deleted.
+
+    `code` is what the API says of them.
+    """
+
+    stage: Stage
+    asset: str | None
+    point: str | None
+    code: int | None
+    pairs: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """How a run's last session ended, beside what became of its chunks.
 
@@ -611,6 +625,23 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class Chain:
+    """How a run's journal is chained: the version of its `format`, how many `links`, and the last of them, its `head`.
+
+    Without links (format 2) nobody can tell whether the journal was changed.
+    """
+
+    format: int
+    links: int = 0
+    head: str = ""
+
+    def __str__(self) -> str:
+        if not self.links:
+            return f"journal of format {self.format}, without a chain"
+        return f"journal {self.links:,} links to {self.head[:16]}"
+
+
+@dataclass(frozen=True, slots=True)
 class Origin:
     """What a run's journal says of where it came from: which gateway, whose pipelines, begun when, by which version."""
 
@@ -620,6 +651,7 @@ class Origin:
     """Names of environment variables."""
     started: float | None = None
     version: str = ""
+    chain: Chain | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -628,8 +660,8 @@ class Report:
 
     `unlisted_pairs` were planned to be deleted though nobody selected them. `held` says what held the run back,
     most of the time first; `uses` what was asked of it while it ran, in order; `remarks` what in the selection does
-    nothing. `before` was looked at before the first delete, `after` is the same when all was over, as far as it was
-    read again.
+    nothing; `blamed` which IDs can't be deleted, those of most pairs first. `before` was looked at before the first
+    delete, `after` is the same when all was over, as far as it was read again.
     """
 
     run: str
@@ -655,6 +687,7 @@ class Report:
     before: tuple[LookedAt, ...] = ()
     after: tuple[LookedAt, ...] = ()
     remarks: tuple[Remark, ...] = ()
+    blamed: tuple[Blamed, ...] = ()
 
     @property
     def requests_per_second(self) -> float:

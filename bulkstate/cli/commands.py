@@ -148,8 +148,12 @@ def apply(
     plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="A saved plan.", show_default=False)],
     yes: Yes = False,
     run_dir: NewRunDir = None,
+    inputs: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where the files are that the plan was made of, if not beside it."),
+    ] = None,
     even_if_stale: Annotated[
-        bool, typer.Option("--even-if-stale", help="Also if a file that the plan was made of has changed since.")
+        bool, typer.Option("--even-if-stale", help="Also if a file that it was made of has changed, or isn't there.")
     ] = False,
     digest: Annotated[
         str,
@@ -163,7 +167,7 @@ def apply(
     with _at_work(context, json):
         from bulkstate.cli import running
 
-        running.apply(plan_file, yes, run_dir, even_if_stale, digest, own_config, state, json)
+        running.apply(plan_file, yes, run_dir, inputs, even_if_stale, digest, own_config, state, json)
 
 
 @app.command()

@@ -31,7 +31,8 @@ def plan(
     """Plan, and write what was asked for."""
     settings = config.load(config_file, os.environ)
     old = None if old_file is None else saved_plan.read(old_file).plan
-    prepared = prepare(settings, budget) if output is None else save(settings, output, budget)
+    folder = config_file.parent
+    prepared = prepare(settings, budget, folder) if output is None else save(settings, output, budget, folder)
     made = prepared.plan
     if explain is not None:
         with to_write(explain):

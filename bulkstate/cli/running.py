@@ -30,13 +30,15 @@ NOT_READY = 4
 
 def run(config_file: Path, yes: bool, run_dir: Path | None, state: Path | None, json: bool) -> None:
     """Plan, check, delete, verify, report."""
-    _carry_out(prepare.prepare(config.load(config_file, os.environ)), yes, run_dir, state, json)
+    prepared = prepare.prepare(config.load(config_file, os.environ), folder=config_file.parent)
+    _carry_out(prepared, yes, run_dir, state, json)
 
 
 def apply(
     plan_file: Path,
     yes: bool,
     run_dir: Path | None,
+    inputs: Path | None,
     even_if_stale: bool,
     digest: str,
     config_file: Path | None,
@@ -50,7 +52,7 @@ def apply(
     if digest:
         log.info("the digest fits", digest="approval" if digest == stored.seal else "target")
     if not even_if_stale:
-        saved_plan.refuse_stale(saved)
+        saved_plan.refuse_stale(saved, inputs or plan_file.parent, vouched=bool(digest))
     _carry_out(prepare.restore(saved, settings), yes, run_dir, state, json)
 
 

@@ -7,7 +7,7 @@ over every row tells a plan that was altered since. It is no signature: whoever 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ from bulkstate.errors import InputError, PlanAltered, PlanStale, Problem
 from bulkstate.model import Pair, Plan, Stage
 from bulkstate.pairs.digest import digest
 from bulkstate.policy.spot_checks import Spot, SpotCheck, spot_check
-from bulkstate.selection import Fingerprint
+from bulkstate.selection import STDIN, Fingerprint, Standing
 
 _SCHEMA: Final = (
     *plan_tables.SCHEMA,
@@ -57,7 +57,6 @@ _SEALED: Final = (
     "SELECT * FROM witness ORDER BY rowid",
     "SELECT * FROM spot ORDER BY rowid",
 )
-"""Since format 2: what is looked at before the first delete."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,13 +160,22 @@ def read(path: Path) -> SavedPlan:
         raise PlanAltered(f"{path} isn't as it was saved: {error}", hint="make the plan anew") from error
 
 
-def refuse_stale(saved: SavedPlan) -> None:
-    """PlanStale if an input isn't what the plan was made of any more."""
-    stale = [str(each.path) for each in saved.inputs if not each.still_fits()]
-    if stale:
-        when = f"{datetime.fromtimestamp(saved.made_at, UTC):%Y-%m-%d %H:%M:%S} UTC"
-        message = f"the plan is stale: {', '.join(stale)} changed since it was made ({when}), or can't be read"
+def refuse_stale(saved: SavedPlan, folder: Path, *, vouched: bool = False) -> None:
+    """PlanStale if an input that is in `folder` isn't what the plan was made of, or, unless somebody has `vouched` for
+    the plan, isn't there: where the plan was made nobody looks, for that may be another machine, or another job's."""
+    standings = [(each.path, each.standing(folder)) for each in saved.inputs]
+    when = f"{datetime.fromtimestamp(saved.made_at, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    if changed := _named(path for path, standing in standings if standing is Standing.CHANGED):
+        message = f"the plan is stale: {changed} changed since it was made ({when}), or can't be read"
         raise PlanStale(message, hint="make the plan anew, or say --even-if-stale")
+    missing = _named(path for path, standing in standings if standing is Standing.NOT_THERE)
+    if missing and not vouched:
+        message = f"not checked: {missing}, of which the plan was made ({when}), isn't in {folder}"
+        raise PlanStale(message, hint="say --inputs DIR, the digest that was approved, or --even-if-stale")
+
+
+def _named(paths: Iterable[Path]) -> str:
+    return ", ".join("standard input" if path == STDIN else str(path) for path in paths)
 
 
 def _read(connection: sqlite3.Connection) -> SavedPlan:

@@ -18,10 +18,11 @@ from pathlib import Path
 from aiohttp import web
 from anyio import CancelScope
 
+from bulkstate.emulator import openapi
 from bulkstate.emulator.access import Doors
 from bulkstate.emulator.faults import Faults, Mischief
 from bulkstate.emulator.front import Front
-from bulkstate.emulator.handlers import StreamingHandlers, TokenHandlers
+from bulkstate.emulator.handlers import StreamingHandlers, TokenHandlers, describe
 from bulkstate.emulator.listening import PATIENCE, Port, open_port
 from bulkstate.emulator.received import CallLog
 from bulkstate.emulator.store import Store
@@ -87,7 +88,7 @@ async def serve(
         powers = _Powers(streaming, worker)
         front = Front(world.limits, doors, calls, Mischief(faults or Faults()), powers, patience)
         app = web.Application(middlewares=[front.handle], client_max_size=world.limits.body)
-        app.add_routes([*handlers.routes(), *TokenHandlers(tokens).routes()])
+        app.add_routes([*handlers.routes(), *TokenHandlers(tokens).routes(), web.get(openapi.PATH, describe)])
         async with open_port(app, host, port, patience) as powers.port:
             url = powers.port.url
             yield Emulator(url, organisation, credentials.app_key, credentials.app_secret, calls, streaming, worker)

@@ -11,7 +11,7 @@ from typing import Final
 
 from aiohttp import web
 
-from bulkstate.emulator import replies
+from bulkstate.emulator import openapi, replies
 from bulkstate.emulator.access import Doors, caller_token
 from bulkstate.emulator.calls import Declined, kind_of
 from bulkstate.emulator.effects import Powers
@@ -23,7 +23,7 @@ from bulkstate.emulator.replies import json
 from bulkstate.emulator.world import GatewayLimits
 from bulkstate.gateway.wire import TOKEN_GET, TOKEN_REFRESH, Code, Request
 
-_OPEN_TO_ALL: Final = (TOKEN_GET, TOKEN_REFRESH)
+_OPEN_TO_ALL: Final = (TOKEN_GET, TOKEN_REFRESH, openapi.PATH)
 
 
 class Front:
@@ -69,7 +69,9 @@ class Front:
         except Declined as reason:
             return json(replies.declined(reason), reason.status)
         except web.HTTPException as error:
-            return json(replies.declined(Declined(error.status, error.reason)), error.status)
+            response = json(replies.declined(Declined(error.status, error.reason)), error.status)
+            response.headers.extend({name: error.headers[name] for name in ("Allow",) if name in error.headers})
+            return response
         except sqlite3.Error as error:
             return json(replies.declined(Declined(500, f"Unexpected error: {error}")), 500)
 

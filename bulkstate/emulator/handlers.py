@@ -8,9 +8,10 @@ from functools import partial
 from secrets import token_hex
 from typing import TypeVar
 
+import orjson
 from aiohttp import web
 
-from bulkstate.emulator import replies
+from bulkstate.emulator import openapi, replies
 from bulkstate.emulator.calls import (
     Declined,
     StageCall,
@@ -160,6 +161,11 @@ class TokenHandlers:
             return json(given())
         except Declined as reason:
             return json(replies.token_declined(reason))
+
+
+async def describe(request: web.Request) -> web.StreamResponse:
+    """The API, as an OpenAPI document."""
+    return json(orjson.dumps(openapi.document()))
 
 
 def _milliseconds() -> int:

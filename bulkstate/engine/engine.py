@@ -23,7 +23,7 @@ from bulkstate.gateway.api import StageStateApi
 from bulkstate.gateway.response_order import ResponseOrder
 from bulkstate.model import Answer, Attempt, Outcome, Reply, Stage, Verdict, describe
 from bulkstate.pairs.chunks import Chunks
-from bulkstate.policy.answers import Answers, GiveUp, Look, NextStep
+from bulkstate.policy.answers import Answers, GiveUp, Look, NextStep, Wait
 from bulkstate.policy.bottleneck import Moment
 from bulkstate.policy.concurrency import ConcurrencyPilot
 from bulkstate.policy.retry import Again, Renew, RetryPolicy, Settle, Split, StopRun, StopStage, Tries, Yield
@@ -85,7 +85,7 @@ class Engine:
         self._order = equipment.order
         self._chunks = chunks
         self._answers = Answers(pace.retry, self._admission, pace.workers, sizing, pace.pilot)
-        self._queue = JobQueue(numbers, chunks.chunk, self._answers.budget, self._admission)
+        self._queue = JobQueue(numbers, self._begin, self._answers.budget, self._admission)
         self._queue.allow(self._answers.workers)
         self._outbox = Outbox(equipment.journal, self._recorded, self._unrecorded)
         self._splitting = anyio.Lock()
@@ -95,7 +95,8 @@ class Engine:
         self._refused_stages: dict[Stage, str] = {}
         self._unsettled: set[int] = set()
         self._in_doubt: set[int] = set()
-        self._left = len(numbers)
+        self.left = len(numbers)
+        """Chunks without an outcome."""
         self._ending: BulkstateError | None = None
 
     # ── from outside ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -199,6 +200,8 @@ class Engine:
         self._unsettled.add(job.chunk.number)
         try:
             await self._carry_on(job)
+            for release in self._answers.released():
+                self._queue.release(release.number, release.step)
         except GateClosed:
             self._queue.put_first(job)
         except Stopped as reason:
@@ -210,25 +213,34 @@ class Engine:
         finally:
             self._unsettled.discard(job.chunk.number)
 
+    def _begin(self, number: int) -> Job:
+        """The job of a chunk that is new, or that an earlier session left: a part may be of a chunk in doubt."""
+        chunk = self._chunks.chunk(number)
+        return Job(chunk, Tries(level=1)) if number >= self._chunks.plan.requests else Job(chunk)
+
     # ── a chunk's way ─────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _carry_on(self, job: Job) -> None:
         """Send a chunk once more, tell of the answer, and do what follows from it."""
         chunk = job.chunk
+        if (decided := job.step) is not None and job.last is not None:
+            job.step = None
+            await self._follow(job, job.last, decided)
+            return
         if reason := self._refused_stages.get(chunk.stage):
             await self._settle(job, job.if_left, reason)
             return
-        if self._answers.is_too_large(chunk):
-            await self._split(job, "larger than what the gateway takes")
+        if split := self._answers.cut_before(chunk):
+            await self._split(job, split)
             return
         try:
             attempt = await self._api.delete(chunk)
         except anyio.get_cancelled_exc_class():
             job.cut_off()
             raise
-        job.note(attempt)
         was_failing = self._breaker.open
-        step = self._answers.heard(self._clock(), attempt, job.tries, chunk, self, self._random())
+        tries, step = self._answers.heard(self._clock(), attempt, job.tries, chunk, self, self._random())
+        job.note(attempt, tries)
         self._observer.attempted(attempt)
         if self._answers.workers != self._queue.most:
             self._start_workers()
@@ -238,6 +250,8 @@ class Engine:
 
     async def _follow(self, job: Job, attempt: Attempt[bool], step: NextStep) -> None:
         match step:
+            case Settle(Verdict.EXHAUSTED, why):
+                await self._settle(job, job.tries.given_up, f"{why}; {attempt.reply.message}" if why else "")
             case Settle(verdict):
                 await self._settle(job, verdict)
             case Yield():
@@ -250,7 +264,9 @@ class Engine:
             case Again(delay):
                 self._queue.put_back(job, self._clock() + delay)
             case Split():
-                await self._split(job)
+                await self._split(job, step)
+            case Wait():
+                self._queue.park(job)
             case Look(then):
                 if reason := await self._status.look(attempt.sent_at):
                     self._stop_before(job, reason)
@@ -285,17 +301,21 @@ class Engine:
         if verdict is Verdict.DELETED:
             self._status.deleted(now, outcome)
         await self._outbox.put(outcome)
+        self._answers.settled(job.chunk.number, verdict is Verdict.DELETED)
         self._expect(-1)
         self._queue.put_down()
 
-    async def _split(self, job: Job, message: str = "") -> None:
+    async def _split(self, job: Job, step: Split) -> None:
         """Go on with parts of a job's chunk, once its record names them. Numbers reach the journal in their order."""
+        number = job.chunk.number
         async with self._splitting:
-            parts = self._chunks.split(job.chunk.number, self._answers.cut(job.chunk))
-            split = job.outcome(Verdict.SPLIT, self._wall() - self._clock(), message)
+            parts = self._chunks.split(number, step.cuts)
+            split = job.outcome(Verdict.SPLIT, self._wall() - self._clock(), step.why)
             await self._outbox.put(replace(split, parts=parts))
+        self._answers.settled(number, passed=False)
+        self._answers.was_cut(number, [part.number for part in parts])
         self._expect(len(parts) - 1)
-        tries = Tries(unanswered=job.tries.unanswered)
+        tries = Tries(unanswered=job.tries.unanswered, level=job.tries.level + step.doubted)
         self._queue.divide([Job(self._chunks.chunk(part.number), tries) for part in parts])
 
     async def _listen(self) -> None:
@@ -316,8 +336,8 @@ class Engine:
 
     def _expect(self, more: int) -> None:
         """There are so many more chunks to be settled than there were: the pacers are told what calls that means."""
-        self._left += more
-        self._admission.expect(self._left - self._queue.under_way)
+        self.left += more
+        self._admission.expect(self.left - self._queue.under_way)
 
     async def _leave(self, job: Job) -> None:
         """Record a job that the end of the run overtook: it goes on with the next `resume`."""

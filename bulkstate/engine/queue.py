@@ -13,7 +13,7 @@ import anyio
 
 from bulkstate.engine.gate import SHORTEST_SLEEP
 from bulkstate.model import Answer, Attempt, Chunk, Outcome, Reply, Verdict
-from bulkstate.policy.retry import RetryBudget, Tries
+from bulkstate.policy.retry import RetryBudget, Settle, Split, Tries
 
 MOST_WAITING: Final = 1024
 """Where so many chunks wait for a retry the gateway is in trouble: fresh ones wait too, in the plan, and spare it."""
@@ -23,24 +23,28 @@ ANY_NUMBER: Final = 1 << 30
 
 @dataclass(slots=True)
 class Job:
-    """One chunk on its way to an outcome. Times are loop seconds."""
+    """One chunk on its way to an outcome: by another attempt, or by the `step` that was decided. Times are loop
+    seconds."""
 
     chunk: Chunk
     tries: Tries = field(default_factory=Tries)
+    attempts: int = 0
     throttled: int = 0
     first_sent_at: float | None = None
     last: Attempt[bool] | None = None
+    step: Settle | Split | None = None
 
-    def note(self, attempt: Attempt[bool]) -> None:
-        """Add an attempt that was made."""
-        reply = attempt.reply
-        self.last = attempt
+    def note(self, attempt: Attempt[bool], tries: Tries) -> None:
+        """Add an attempt that was made, and what the chunk has been through with it."""
+        self.last, self.tries = attempt, tries
         self.first_sent_at = attempt.sent_at if self.first_sent_at is None else self.first_sent_at
-        self.throttled += reply.answer is Answer.THROTTLED
-        self.tries = self.tries.after(reply)
+        throttled = attempt.reply.answer is Answer.THROTTLED
+        self.throttled += throttled
+        self.attempts += not throttled
 
     def cut_off(self) -> None:
         """An attempt was under way when the run ended: it may have arrived."""
+        self.attempts += 1
         self.tries = self.tries.after(Reply(Answer.UNANSWERED))
 
     @property
@@ -54,7 +58,7 @@ class Job:
         return Outcome(
             self.chunk.number,
             verdict,
-            self.tries.attempts,
+            self.attempts,
             self.throttled,
             reply.status if reply else None,
             reply.code if reply else None,
@@ -126,23 +130,25 @@ class JobQueue:
     it is down, or only some chunks always fail, or each of them once, shows soonest if both are tried, and if those
     that were never sent come from all over the plan.
 
-    A chunk is spelt out when its turn comes, so that memory holds only what is under way or waits for a retry.
+    A chunk's job begins, and is spelt out, when its turn comes: memory holds only what is under way or waits for a
+    retry.
     """
 
     def __init__(
         self,
         numbers: Sequence[int],
-        spell_out: Callable[[int], Chunk],
+        begin: Callable[[int], Job],
         budget: RetryBudget,
         health: Health,
     ) -> None:
         self._budget = budget
         self._health = health
-        self._spell_out = spell_out
+        self._begin = begin
         self._unsent = _Unsent(numbers)
         self._first: deque[Job] = deque()
         self._waiting: list[tuple[float, int, Job]] = []
         self._parts: list[Job] = []
+        self._parked: dict[int, Job] = {}
         self._order = count()
         self._repeated = False
         self.under_way = 0
@@ -161,7 +167,7 @@ class JobQueue:
             if job is not None:
                 self.under_way += 1
                 return job
-            if not self.under_way and not self._waiting:
+            if not self.under_way and not self._waiting and not self._parked:
                 break
             await self._wait()
         self._announce()
@@ -189,7 +195,7 @@ class JobQueue:
         if self._parts:
             return self._parts.pop()
         number = self._unsent.elsewhere() if self._health.failing else self._unsent.next()
-        return None if number is None else Job(self._spell_out(number))
+        return None if number is None else self._begin(number)
 
     async def _wait(self) -> None:
         self._idle += 1
@@ -211,6 +217,18 @@ class JobQueue:
         """Put back a job for a retry, not before `due` (loop seconds)."""
         heappush(self._waiting, (due, next(self._order), job))
         self.put_down()
+
+    def park(self, job: Job) -> None:
+        """Put aside a job until it is released."""
+        self._parked[job.chunk.number] = job
+        self.put_down()
+
+    def release(self, number: int, step: Settle | Split) -> None:
+        """Hand out the job of the chunk with that number, which was put aside, ahead of everything, for that step."""
+        job = self._parked.pop(number)
+        job.step = step
+        self._first.append(job)
+        self._announce()
 
     def divide(self, parts: Sequence[Job]) -> None:
         """A job that was taken goes on as these."""
@@ -249,4 +267,4 @@ class JobQueue:
 
     def left(self) -> list[Job]:
         """The jobs that were begun and put back, and parts of such, that nobody will take any more."""
-        return [*self._first, *(job for _, _, job in self._waiting), *self._parts]
+        return [*self._first, *(job for _, _, job in self._waiting), *self._parts, *self._parked.values()]

@@ -18,6 +18,8 @@ MOST_PROBLEMS: Final = 50
 
 VARIABLE: Final = r"[A-Za-z_][A-Za-z0-9_]*"
 _REFERENCE: Final = re.compile(rf"\$(\$\{{)|\$\{{({VARIABLE})\}}|\$\{{")
+MERGE: Final = "<<"
+"""What older YAML merges mappings by."""
 _SHOWABLE: Final = re.compile(r"[\w.-]{1,60}")
 
 
@@ -132,7 +134,8 @@ class Place:
     def entries(self) -> Iterator[tuple[str, Place]]:
         """What a mapping holds, in order, keys that are there twice included; nothing if this isn't one."""
         for key, node in self.node.entries if isinstance(self.node, nodes.Mapping) else ():
-            name = key.text if isinstance(key, Scalar) and _SHOWABLE.fullmatch(key.text) else "?"
+            showable = isinstance(key, Scalar) and (_SHOWABLE.fullmatch(key.text) or key.text == MERGE)
+            name = key.text if isinstance(key, Scalar) and showable else "?"
             yield name, Place(self.source, self.child(name), key.line, node)
 
     def nothing(self, name: str) -> Place:

@@ -10,13 +10,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Generic, Literal, TypeAlias, TypeVar, get_args, get_type_hints
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, get_args, get_type_hints
 
 from bulkstate.errors import InputError, Problem
 from bulkstate.forms import nodes
-from bulkstate.forms.place import Place, Problems
+from bulkstate.forms.place import MERGE, Place, Problems
 from bulkstate.forms.single import Form, JsonObject, near
 from bulkstate.forms.values import Share, format_duration
+
+FREE: Final = "x-"
+"""How keys begin that nobody reads."""
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -155,7 +158,8 @@ class Either:
 
 @dataclass(frozen=True)
 class Section(Generic[T]):
-    """A mapping, read into the frozen dataclass `noun`. A section that isn't there is one without keys.
+    """A mapping, read into the frozen dataclass `noun`. A section that isn't there is one without keys. Keys that begin
+    with `x-` are anybody's: a place for what is repeated elsewhere.
 
     `given` holds those fields of `noun` that aren't read. `rules` find mistakes that more than one key takes part in.
     `unbuilt` are keys that are going to be known: asked for, they are refused in words of their own, never ignored.
@@ -195,6 +199,8 @@ class Section(Generic[T]):
             raise at.mistake(f"expected a mapping with {', '.join(names)}")
         written: dict[str, Place] = {}
         for name, place in at.entries():
+            if name.startswith(FREE):
+                continue
             if name not in names:
                 problems.add(self._unknown(place, name, names))
             elif name in written:
@@ -208,6 +214,8 @@ class Section(Generic[T]):
     def _unknown(self, at: Place, name: str, names: tuple[str, ...]) -> Problem:
         if name in self.unbuilt:
             return at.problem("not built yet")
+        if name == MERGE:
+            return at.problem("merging mappings isn't possible", "repeat (`*name`) each value that is the same")
         return at.problem("unknown key", near(name, (*names, *self.unbuilt)) or f"known: {', '.join(names)}")
 
     def schema(self) -> JsonObject:
@@ -216,6 +224,7 @@ class Section(Generic[T]):
             "type": "object",
             "properties": {key.name: key.schema() for key in self.keys},
             "required": [key.name for key in self.keys if key.default is MISSING],
+            "patternProperties": {f"^{FREE}": {}},
             "additionalProperties": False,
         }
 
@@ -228,7 +237,9 @@ def _absent(key: Key, at: Place) -> object:
     """What a key that isn't there stands for, if it is a section; else a mistake."""
     if isinstance(key.form, Section | Made):
         return key.form.read(at.nothing(key.name))
-    raise InputError(Problem("is missing", at.where, at.child(key.name), key.description.rstrip(".")))
+    schema = key.form.schema()
+    hint = f"write `{key.name}: {schema['const']}`" if "const" in schema else key.description.rstrip(".")
+    raise InputError(Problem("is missing", at.where, at.child(key.name), hint))
 
 
 @dataclass(frozen=True)

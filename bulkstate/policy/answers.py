@@ -1,25 +1,34 @@
 """What one attempt at a chunk teaches, and what to do next. Whoever sends chunks tells of each answer here, once.
 
-An answer says something of the chunk (is it repeated, split, settled?), of requests' size, of how many calls may be
-under way, of what repeats a run can afford, and of whether the gateway is down. Pure: time and randomness are
-arguments; times are seconds of one steady clock.
+An answer says something of the chunk (is it repeated, split, settled?), of its siblings, of requests' size, of how many
+calls may be under way, of what repeats a run can afford, and of whether the gateway is down. Pure: time and randomness
+are arguments; times are seconds of one steady clock.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final, Protocol, TypeAlias
 
 from bulkstate.gateway.wire import Code
-from bulkstate.model import Answer, Attempt, Chunk, Cut, Reply
+from bulkstate.model import Answer, Attempt, Chunk, Verdict
 from bulkstate.policy.concurrency import ConcurrencyPilot
-from bulkstate.policy.retry import DOWN, Decision, RetryBudget, RetryPolicy, Tries, decide
+from bulkstate.policy.cutting import Cutting, Release
+from bulkstate.policy.retry import DOWN, Again, Decision, RetryBudget, RetryPolicy, Settle, Split, Tries, again, decide
 from bulkstate.policy.sizing import Sizing
 from bulkstate.policy.turns import Admission
 
-LAST_ONES_SHARE: Final = 0.1
-"""Of the time that an outage may last: so long the last chunks wait for it to end, if all of them are answered 500."""
+FEW: Final = 3
+FEW_SHARE: Final = 0.1
+"""Fewer chunks than that may fail for reasons of their own: where none else is left, they wait for this share of the
+time that an outage may last."""
+
+REFUSALS: Final = 3
+"""So many answers in a row that refuse the caller are meant. Fewer may be a firewall's slip, or a deployment."""
+
+_DELETED: Final = Settle(Verdict.DELETED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +36,11 @@ class Look:
     """A run of 61199 may mean that the pipeline isn't paused: look before the chunk is blamed, and if it is, `then`."""
 
     then: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Its siblings' answers decide what becomes of it: it will be released."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +59,17 @@ class Load(Protocol):
         ...
 
     @property
+    def left(self) -> int:
+        """Chunks without an outcome."""
+        ...
+
+    @property
     def untried(self) -> bool:
         """There are chunks that were never sent."""
         ...
 
 
-NextStep: TypeAlias = Decision | Look | GiveUp
+NextStep: TypeAlias = Decision | Look | Wait | GiveUp
 
 
 class Answers:
@@ -69,6 +88,10 @@ class Answers:
         self._admission = admission
         self._breaker = admission.breaker
         self._sizing = sizing or Sizing()
+        self._cutting = Cutting()
+        self._welcome = False
+        self._refusals = 0
+        self._refused_at = float("-inf")
         self._planned = workers
         self._by_hand = False
         self._pilot = pilot
@@ -77,20 +100,61 @@ class Answers:
 
     def heard(
         self, now: float, attempt: Attempt[bool], tries: Tries, chunk: Chunk, load: Load, jitter: float
-    ) -> NextStep:
-        """The latest of `tries` to delete `chunk` was answered; `jitter` is uniform in [0, 1)."""
-        reply, pairs = attempt.reply, chunk.pairs
-        self._admission.judge(now, attempt.sent_at, reply, tries.attempts == 1)
+    ) -> tuple[Tries, NextStep]:
+        """One more attempt to delete `chunk`, after those of `tries`, was answered; `jitter` is uniform in [0, 1)."""
+        reply, answer = attempt.reply, attempt.reply.answer
+        self._admission.judge(now, attempt.sent_at, reply, not (tries.attempts or tries.level), load)
+        tries = tries.after(reply, counts=not self._breaker.open and answer is not Answer.UNREACHED)
         self.budget.answered(tries, reply)
         if self._pilot is not None and not self._by_hand:
             self._steer(self._pilot, attempt, load)
-        self._sizing = self._sizing.heard(reply, pairs, attempt.body_bytes)
-        if self._breaker.open and (seconds := self._in_vain(now, reply, load)):
-            return GiveUp(seconds)
-        decision = decide(self._retry, tries, reply, jitter, pairs if self._sizing.divides(reply.answer) else 1)
-        if reply.code == Code.OTHER and tries.attempts in (2, self._retry.attempts):
-            return Look(decision)
-        return decision
+        self._sizing = self._sizing.heard(reply, chunk.pairs, attempt.body_bytes)
+        if answer is Answer.OK:
+            self._welcome, self._refusals = True, 0
+            return tries, _DELETED
+        if self._breaker.open and (seconds := self._in_vain(now, load)):
+            return tries, GiveUp(seconds)
+        step = self._decide(now, attempt, tries, chunk, load, jitter)
+        if reply.code == Code.OTHER and tries.attempts in (2, self._retry.attempts) and not isinstance(step, Wait):
+            return tries, Look(step)
+        return tries, step
+
+    def _decide(
+        self, now: float, attempt: Attempt[bool], tries: Tries, chunk: Chunk, load: Load, jitter: float
+    ) -> Decision | Wait:
+        reply = attempt.reply
+        if reply.answer is Answer.GATEWAY_REFUSED and not self._is_meant(now, attempt.sent_at):
+            return again(self._retry, tries, reply, jitter)
+        divisible = chunk.pairs if self._sizing.divides(reply.answer) else 1
+        decision = decide(self._retry, tries, reply, jitter, divisible)
+        if reply.answer is Answer.UNDECIDED and not isinstance(decision, Again):
+            return self._doubt(chunk, decision, self._retry.delay(max(1, tries.attempts), jitter))
+        if isinstance(decision, Settle) and reply.answer in DOWN and self._is_anybodys_fault(load):
+            return Again(self._retry.delay(max(1, tries.attempts), jitter))
+        return Split(self._sizing.cut(chunk)) if isinstance(decision, Split) else decision
+
+    def _is_anybodys_fault(self, load: Load) -> bool:
+        """Nothing passes: before a chunk is given up, others show whether it is only this one."""
+        return self._breaker.open or (self._breaker.doubtful and load.untried and self._retry.attempts > 1)
+
+    def _doubt(self, chunk: Chunk, decision: Decision, delay: float) -> Decision | Wait:
+        """It would be cut, or given up. But where every chunk is in doubt, that may be how the gateway throttles: then
+        the parts of one are tried beside whole chunks, and none is given up, until something passes."""
+        is_part = self._cutting.holds(chunk.number)
+        if self._breaker.open and (self._cutting.searching or not isinstance(decision, Split)):
+            return Again(delay)
+        if is_part:
+            self._cutting.failed(chunk)
+            return Wait()
+        return self._cutting.begin(chunk) if isinstance(decision, Split) else decision
+
+    def _is_meant(self, now: float, sent_at: float) -> bool:
+        """Whether an answer that refuses the caller is to be believed: at once if no delete was ever answered well,
+        else the third time in a row. What was under way when one came is one with it."""
+        if sent_at >= self._refused_at:
+            self._refusals += 1
+            self._refused_at = now
+        return not self._welcome or self._refusals >= REFUSALS
 
     def _steer(self, pilot: ConcurrencyPilot, attempt: Attempt[bool], load: Load) -> None:
         """Have more or fewer calls under way, as this answer suggests."""
@@ -102,12 +166,11 @@ class Answers:
         pilot.answered(attempt.sent_at + attempt.seconds, attempt.sent_at, overloaded, throttled, load.in_flight)
         self.workers = pilot.limit
 
-    def _in_vain(self, now: float, reply: Reply[bool], load: Load) -> float:
-        """For how long every delete has failed, if that is too long; else 0. Where there are none left but such as the
-        gateway finds an error of its own in, it may be they: then that is settled sooner."""
+    def _in_vain(self, now: float, load: Load) -> float:
+        """For how long every delete has failed, if that is too long; else 0. Where few are left, it may be they: then
+        that is settled sooner."""
         down_for, patience = self._admission.down_for(now), self._retry.outage
-        last_ones = not load.untried and reply.status == HTTPStatus.INTERNAL_SERVER_ERROR
-        if last_ones and down_for > LAST_ONES_SHARE * patience:
+        if load.left < FEW and not load.untried and down_for > FEW_SHARE * patience:
             self._admission.trust()
             return 0.0
         return down_for if down_for > patience else 0.0
@@ -118,10 +181,24 @@ class Answers:
         found = self._planned if self._pilot is None else self._pilot.limit
         self.workers = found if workers is None else workers
 
-    def is_too_large(self, chunk: Chunk) -> bool:
-        """Whether the gateway is known not to take it as it is."""
-        return self._retry.split and chunk.pairs > 1 and not self._sizing.fits(chunk)
+    # ── parts ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def cut(self, chunk: Chunk) -> tuple[Cut, ...]:
-        """The parts in which to send a chunk of two pairs or more."""
-        return self._sizing.cut(chunk)
+    def cut_before(self, chunk: Chunk) -> Split | None:
+        """How a chunk had better be sent, by all that is known; None if it may be whole."""
+        if not self._retry.split:
+            return None
+        if chunk.pairs > 1 and not self._sizing.fits(chunk):
+            return Split(self._sizing.cut(chunk), "larger than what the gateway takes")
+        return self._cutting.set_apart(chunk)
+
+    def was_cut(self, number: int, parts: Sequence[int]) -> None:
+        """A chunk was cut into parts with these numbers, as it was said."""
+        self._cutting.was_cut(number, parts)
+
+    def settled(self, number: int, passed: bool) -> None:
+        """A chunk has come to its end, well if it `passed`."""
+        self._cutting.settled(number, passed)
+
+    def released(self) -> Sequence[Release]:
+        """Chunks that needn't wait for their siblings any more."""
+        return self._cutting.released()

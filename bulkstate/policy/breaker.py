@@ -81,20 +81,20 @@ class Breaker:
         self._next_probe = -inf
         return was_open
 
-    def failed(self, now: float, sent_at: float, failure: Failure, wish: float = 0.0) -> None:
+    def failed(self, now: float, sent_at: float, failure: Failure, wish: float = 0.0, enough: int = FAILURES) -> None:
         """A delete failed that was sent, or wanted a connection, at `sent_at`. `wish`: the gateway wants to be left
-        alone for so many seconds."""
+        alone for so many seconds. So many chunks in a row are `enough` to open."""
         if self._opened_at <= sent_at:
             self._next_probe = now + max(self._gap(now), wish)
         elif not self.open and not self._given_up:
-            self._count(now, sent_at, failure)
+            self._count(now, sent_at, failure, enough)
 
-    def _count(self, now: float, sent_at: float, failure: Failure) -> None:
+    def _count(self, now: float, sent_at: float, failure: Failure, enough: int) -> None:
         if failure is not Failure.AGAIN:
             self._failures += 1
             self._since = min(self._since, sent_at)
         self._again = self._failures > 0 and (self._again or failure is not Failure.FIRST)
-        if self._failures >= FAILURES and (self._again or self._retry.attempts == 1):
+        if self._failures >= enough and (self._again or self._retry.attempts == 1):
             self.open = True
             self._opened_at = now
             self._next_probe = now + self._gap(now)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
-from bulkstate.model import Answer, Reply, Verdict
+from bulkstate.model import Answer, Cut, Reply, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,11 @@ class RetryPolicy:
 class Tries:
     """What a call has been through, the latest attempt included.
 
-    `attempts` leaves out the throttled ones. `unanswered`: some attempt may have arrived and was never answered.
-    `renewed`: it was the credentials that the attempt before was refused for, and they have been renewed since.
-    `doubts`: so many of the latest answers in a row were undecided, all with the same `doubt`, a status and a code.
+    `attempts` leaves out the throttled ones, those that never left, and those that were made while every call failed.
+    `unanswered`: some attempt may have arrived and was never answered. `renewed`: it was the credentials that the
+    attempt before was refused for, and they have been renewed since. `doubts`: so many of the latest answers in a row
+    were undecided, all with the same `doubt`, a status and a code. `level`: so many of the chunks that this one is a
+    part of, of a part of, were cut because they were in doubt.
     """
 
     attempts: int = 0
@@ -56,23 +58,31 @@ class Tries:
     renewed: bool = False
     doubts: int = 0
     doubt: tuple[int | None, int | None] | None = None
+    level: int = 0
 
-    def after(self, reply: Reply[object]) -> Tries:
-        """The same with one more attempt. Whatever shows that the credentials were accepted makes them new again."""
+    def after(self, reply: Reply[object], counts: bool = True) -> Tries:
+        """The same with one more attempt, which `counts` or doesn't. Whatever shows that the credentials were accepted
+        makes them new again."""
         unanswered = self.unanswered or reply.answer is Answer.UNANSWERED or reply.resent
         if reply.answer is Answer.THROTTLED:
             return replace(self, unanswered=unanswered) if unanswered else self
         renewed = self.renewed and reply.answer is Answer.CREDENTIALS
         doubt = (reply.status, reply.code) if reply.answer is Answer.UNDECIDED else None
         doubts = 0 if doubt is None else self.doubts + 1 if doubt == self.doubt else 1
-        return Tries(self.attempts + 1, unanswered, renewed, doubts, doubt)
+        return Tries(self.attempts + counts, unanswered, renewed, doubts, doubt, self.level)
+
+    @property
+    def given_up(self) -> Verdict:
+        """How it ends if it is tried no more."""
+        return Verdict.UNKNOWN if self.unanswered else Verdict.EXHAUSTED
 
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """Nothing more to try: this is how it ended."""
+    """Nothing more to try: this is how it ended, and why, where the answer alone doesn't say that."""
 
     verdict: Verdict
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +104,12 @@ class Renew:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Send it in parts, each of which is retried on its own."""
+    """Send it in parts, each of which is retried on its own: these, once somebody has said where to cut; and why, where
+    the answer alone doesn't say that. `doubted`: something in it can't be deleted."""
+
+    cuts: tuple[Cut, ...] = ()
+    why: str = ""
+    doubted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +123,8 @@ class StopRun:
 
 
 DOUBTS: Final = 2
-"""After so many identical undecided answers in a row a chunk is split, to find the pairs that they are about."""
+"""After so many identical undecided answers in a row a chunk is split, to find the pairs that they are about; a part of
+one that was, after the first."""
 
 Decision: TypeAlias = Settle | Again | Yield | Renew | Split | StopStage | StopRun
 
@@ -134,16 +150,17 @@ def decide(policy: RetryPolicy, tries: Tries, reply: Reply[object], jitter: floa
             return Settle(Verdict.REFUSED)
         case Answer.TOO_LARGE:
             return Split() if divisible else Settle(Verdict.REFUSED)
-        case Answer.UNDECIDED if divisible and tries.doubts >= DOUBTS:
+        case Answer.UNDECIDED if divisible and tries.doubts >= (1 if tries.level else DOUBTS):
             return Split()
         case Answer.UNANSWERED | Answer.UNREACHED | Answer.UNAVAILABLE | Answer.UNDECIDED:
-            return _again(policy, tries, reply, jitter)
+            return again(policy, tries, reply, jitter)
 
 
-def _again(policy: RetryPolicy, tries: Tries, reply: Reply[object], jitter: float) -> Decision:
-    if tries.attempts < policy.attempts:
-        return Again(max(policy.delay(tries.attempts, jitter), policy.granted(reply)))
-    return Settle(Verdict.UNKNOWN if tries.unanswered else Verdict.EXHAUSTED)
+def again(policy: RetryPolicy, tries: Tries, reply: Reply[object], jitter: float) -> Again | Settle:
+    """Repeat the call, if it has attempts left: one less for each level of doubt about what it is a part of."""
+    if tries.attempts < max(1, policy.attempts - tries.level):
+        return Again(max(policy.delay(max(1, tries.attempts), jitter), policy.granted(reply)))
+    return Settle(tries.given_up)
 
 
 DOWN: Final = frozenset({Answer.UNANSWERED, Answer.UNREACHED, Answer.UNAVAILABLE})

@@ -13,10 +13,6 @@ from bulkstate.model import Answer, Chunk, Cut, Reply, Span
 NEXT_TRY: Final = 0.8
 """After a refusal, what is tried next is this share of what was refused: any half fits into it, odd ones too."""
 
-MOST_FRUITLESS: Final = 2_000
-"""Cutting in two, to find the pairs that a gateway can't delete, ends where so many more answers left a doubt than were
-deletes: it isn't the pairs then, and without an end one chunk of 100,000 pairs would become 300,000 requests."""
-
 
 @dataclass(frozen=True, slots=True)
 class Bound:
@@ -57,36 +53,26 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Sizing:
-    """What a run has learnt about the size of requests: how many pairs they may name, and how many bytes they may take.
-
-    So many answers were `fruitless`: they left a doubt, and no delete has made up for them.
-    """
+    """What a run has learnt about the size of requests: how many pairs they may name, how many bytes they may take."""
 
     pairs: Bound = Bound()
     bytes: Bound = Bound()
-    fruitless: int = 0
 
     def heard(self, reply: Reply[object], pairs: int, body_bytes: int) -> Sizing:
         """The gateway answered a request of that size."""
         match reply.answer:
             case Answer.OK:
                 taken = self.pairs.took(pairs), self.bytes.took(body_bytes)
-                if taken == (self.pairs, self.bytes) and not self.fruitless:
-                    return self
-                return Sizing(*taken, max(0, self.fruitless - 1))
+                return self if taken == (self.pairs, self.bytes) else Sizing(*taken)
             case Answer.TOO_LARGE if reply.code == wire.Code.TOO_MANY_POINTS:
                 return replace(self, pairs=self.pairs.turned_down(pairs, pairs == 1))
             case Answer.TOO_LARGE:
                 return replace(self, bytes=self.bytes.turned_down(body_bytes, pairs == 1))
-            case Answer.UNDECIDED:
-                return replace(self, fruitless=self.fruitless + 1)
         return self
 
     def divides(self, answer: Answer) -> bool:
         """Whether it helps to send a chunk in parts after that answer."""
-        if answer is Answer.TOO_LARGE:
-            return not (self.pairs.hopeless or self.bytes.hopeless)
-        return self.fruitless <= MOST_FRUITLESS
+        return answer is not Answer.TOO_LARGE or not (self.pairs.hopeless or self.bytes.hopeless)
 
     def fits(self, chunk: Chunk) -> bool:
         """Whether the chunk may be sent as it is."""

@@ -11,11 +11,14 @@ from math import inf
 from typing import Any, Final, Protocol
 
 from bulkstate.model import Answer, Attempt, Reply, Told
-from bulkstate.policy.breaker import Breaker, Failure
+from bulkstate.policy.breaker import FAILURES, Breaker, Failure
 from bulkstate.policy.pacing import Pacer
 from bulkstate.policy.retry import DOWN, RetryPolicy
 from bulkstate.policy.throttling import Throttling
 from bulkstate.rates import Rate
+
+MANY_DOUBTS: Final = 8
+"""So many chunks in a row that are answered in doubt, none of them well, may be throttled in other words."""
 
 LOST: Final = (Answer.UNANSWERED, Answer.UNREACHED)
 """How a call ends that a limit neither let through nor refused."""
@@ -53,6 +56,15 @@ class Follower(Protocol):
 
     def binds(self, now: float) -> str:
         """Which of the gateway's limits holds the next call back, in words; empty if nobody knows."""
+        ...
+
+
+class Waiting(Protocol):
+    """What a run has still to do."""
+
+    @property
+    def left(self) -> int:
+        """Chunks without an outcome."""
         ...
 
 
@@ -122,12 +134,18 @@ class Admission:
         if self.breaker.open:
             self.breaker.ended(now, sent_at)
 
-    def judge(self, now: float, sent_at: float, reply: Reply[bool], first: bool) -> None:
-        """What a delete's answer says about the gateway as a whole. `first`: it is the chunk's first attempt."""
+    def judge(self, now: float, sent_at: float, reply: Reply[bool], first: bool, waiting: Waiting) -> None:
+        """What a delete's answer says about the gateway as a whole. `first`: its chunk, no part of one that was in
+        doubt, never failed."""
         answer = reply.answer
-        if answer is not Answer.OK and answer in DOWN:  # an enumeration's hash costs more than all else here
-            self.breaker.failed(now, sent_at, _failure(answer, first), self._retry.granted(reply))
-        elif answer is not Answer.THROTTLED:
+        if answer is Answer.OK:  # before all else: an enumeration's hash costs more than the rest
+            self.breaker.answered()
+        elif answer in DOWN:
+            enough = min(FAILURES, waiting.left)
+            self.breaker.failed(now, sent_at, _failure(answer, first), self._retry.granted(reply), enough)
+        elif answer is Answer.UNDECIDED:
+            self.breaker.failed(now, sent_at, _failure(answer, first), self._retry.granted(reply), MANY_DOUBTS)
+        elif answer not in (Answer.THROTTLED, Answer.GATEWAY_REFUSED):
             self.breaker.answered()
 
     def trust(self) -> None:

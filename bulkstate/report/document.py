@@ -8,7 +8,7 @@ from typing import Final
 
 import orjson
 
-from bulkstate.model import ChunkCounts, Held, Remark, Report, StageReport, Use, Verification
+from bulkstate.model import Chain, ChunkCounts, Held, Remark, Report, StageReport, Use, Verification
 from bulkstate.policy.presence import presence
 from bulkstate.report.conclusion import Safe, StartAdvice, concluded, start_advice
 from bulkstate.report.failures import FailureKind, kinds
@@ -51,6 +51,16 @@ class _Failures:
     chunks: int
     pairs: int
     examples: tuple[_Example, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Blamed:
+    pipeline: str
+    stage: str
+    asset: str | None
+    point: str | None
+    code: int | None
+    pairs: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +113,7 @@ class _Document:
     started: str | None
     ended: str | None
     version: str
+    journal: Chain | None
     before: _Before
     run: str
     run_dir: str
@@ -123,6 +134,7 @@ class _Document:
     held: tuple[Held, ...]
     uses: tuple[Use, ...]
     remarks: tuple[Remark, ...]
+    blamed: tuple[_Blamed, ...]
 
 
 def to_json(report: Report) -> bytes:
@@ -142,6 +154,7 @@ def _document(report: Report) -> _Document:
         started=_time(report.origin.started),
         ended=None if report.ended.by is None else _time(report.ended.at),
         version=report.origin.version,
+        journal=report.origin.chain,
         before=_before(report),
         run=report.run,
         run_dir=report.run_dir,
@@ -162,6 +175,10 @@ def _document(report: Report) -> _Document:
         held=tuple(replace(held, share=round(held.share, 4)) for held in report.held),
         uses=report.uses,
         remarks=report.remarks,
+        blamed=tuple(
+            _Blamed(each.stage.pipeline, each.stage.name, each.asset, each.point, each.code, each.pairs)
+            for each in report.blamed
+        ),
     )
 
 

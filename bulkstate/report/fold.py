@@ -29,6 +29,7 @@ from bulkstate.model import (
 )
 from bulkstate.pairs.chunks import Chunks
 from bulkstate.pairs.overlap import without
+from bulkstate.report.blame import blamed
 
 
 class RunRecord(Protocol):
@@ -142,6 +143,7 @@ def fold(record: RunRecord) -> Report:
         tally.add(session, outcome)
     result, reason = record.ending
     stages = tuple(_stages(chunks, tally))
+    failures = tuple(_failures(chunks, tally))
     return Report(
         run=record.name,
         run_dir=str(record.directory),
@@ -157,7 +159,8 @@ def fold(record: RunRecord) -> Report:
         throttled=sum(tally.throttled),
         seconds=tally.seconds,
         verified=record.verification,
-        failures=tuple(_failures(chunks, tally)),
+        failures=failures,
+        blamed=blamed(chunks, failures),
         unlisted_pairs=plan.unlisted_pairs,
         held=tuple(_held(record.points())),
         uses=tuple(record.uses()),

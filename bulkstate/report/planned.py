@@ -119,7 +119,8 @@ def _lines(plan: Plan, forecast: Forecast | None) -> Iterator[Text]:
         yield Text("  nothing to delete: every table of the selection is empty")
         return
     proof = f" (proof: {plan.stages[0].lower_bound.proof})" if len(plan.stages) == 1 else ""
-    yield Text(f"  {_size(plan.pairs, plan.requests)}; at least {plan.lower_bound:,} are needed{proof}")
+    verb = "is" if plan.lower_bound == 1 else "are"
+    yield Text(f"  {_size(plan.pairs, plan.requests)}; at least {plan.lower_bound:,} {verb} needed{proof}")
     if not plan.reproducible:
         yield Text("  searched for within a time budget: not reproducible", "yellow")
     if plan.unlisted_pairs:

@@ -15,7 +15,7 @@ from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from bulkstate.model import ChunkCounts, Held, Report, RunResult, StageReport, Use, Verdict, Verification
+from bulkstate.model import Blamed, ChunkCounts, Held, Report, RunResult, StageReport, Use, Verdict, Verification
 from bulkstate.policy.bottleneck import By, Holding
 from bulkstate.policy.presence import presence
 from bulkstate.report.conclusion import concluded, share_at_most
@@ -24,6 +24,7 @@ from bulkstate.report.remarks import remark_lines
 from bulkstate.text import printable
 
 _KINDS_SHOWN: Final = 8
+_BLAMED_SHOWN: Final = 10
 _LEAST_SHARE: Final = 0.05
 _USES_SHOWN: Final = 20
 
@@ -70,6 +71,8 @@ def _paragraphs(report: Report) -> Iterator[_Paragraph]:
     yield _heading(report)
     yield list(_stages(report.stages))
     yield from map(_kind, found[:_KINDS_SHOWN])
+    if report.blamed:
+        yield list(_blamed(report.blamed))
     if unlisted := list(_unlisted(report, found)):
         yield unlisted
     if report.remarks:
@@ -93,11 +96,16 @@ def _heading(report: Report) -> _Paragraph:
         * bool(report.unlisted_pairs),
         _pace(report),
         "; ".join(_held(report.held)),
-        f"run {printable(report.run)}, plan {printable(report.plan[:8])}",
+        ", ".join(filter(None, (f"run {printable(report.run)}, plan {printable(report.plan[:8])}", _chain(report)))),
     )
     mark, style = _MARKS[report.result]
     heading = Text(f"{mark} {concluded(report).sentence}", style)
     return [heading, *(_indented(line) for line in lines if line)]
+
+
+def _chain(report: Report) -> str:
+    """What shows that the journal is the one that was written."""
+    return "" if report.origin.chain is None else str(report.origin.chain)
 
 
 def _where(report: Report) -> str:
@@ -196,6 +204,17 @@ def _examples(kind: FailureKind) -> Iterator[str]:
         yield f"chunk {failure.chunk} (request {printable(request)})" if request else f"chunk {failure.chunk}"
     if kind.chunks > len(kind.examples):
         yield "…"
+
+
+def _blamed(blamed: Sequence[Blamed]) -> Iterator[Text]:
+    """The IDs that can't be deleted."""
+    yield Text("To blame", "bold yellow")
+    for each in blamed[:_BLAMED_SHOWN]:
+        ids = [f"{noun} {printable(id_)}" for noun, id_ in (("asset", each.asset), ("point", each.point)) if id_]
+        code = "" if each.code is None else f", code {each.code}"
+        yield Text(f"  {' with '.join(ids)}: {counted(each.pairs, 'pair')} of {printable(str(each.stage))}{code}")
+    if (more := len(blamed) - _BLAMED_SHOWN) > 0:
+        yield Text(f"  and {counted(more, 'other')}: the JSON report names them all")
 
 
 def _unlisted(report: Report, found: Sequence[FailureKind]) -> Iterator[Text]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +26,7 @@ from bulkstate.policy.pacing import Forecast, forecast
 from bulkstate.policy.spot_checks import Room, SpotCheck, spot_checks
 from bulkstate.runs.memory import known_limits
 from bulkstate.runs.provenance import approval_digest, place_of, remember
-from bulkstate.selection import Fingerprint, PairSource, Source, fingerprints, read_pairs, select, strangers
+from bulkstate.selection import Fingerprint, Inputs, PairSource, read_pairs, select, strangers
 
 log = structlog.get_logger()
 
@@ -57,16 +57,18 @@ class Prepared:
         return approval_digest(self.plan, self.configuration, self.witnesses, self.inputs, self.spot_checks)
 
 
-def prepare(settings: Settings, budget: float | None = None) -> Prepared:
-    """Select and plan, and hold the plan against the guards. InputError, GuardExceeded.
+def prepare(settings: Settings, budget: float | None = None, folder: Path = Path()) -> Prepared:
+    """Select and plan, and hold the plan against the guards. InputError, KeepUnmatched, GuardExceeded.
+
+    What is read is remembered by its path from `folder`, the configuration's.
 
     With a budget, in seconds, the search for fewer requests takes about so long, whatever the effort in the settings.
     """
     _check_report_file(settings.report.json)
-    # Before the files are read: should one change in between, the plan is stale, rather than of something else.
-    inputs = fingerprints(_sources(settings))
-    relations = select(settings.delete)
-    witnesses = _witness_pairs(settings.verify.witness, relations)
+    with Inputs() as inputs:
+        relations = select(settings.delete, inputs)
+        witnesses = _witness_pairs(settings.verify.witness, relations, inputs)
+        fingerprints = inputs.fingerprints(folder)
     targets = [relation.keeping(witnesses) for relation in relations]
     plan = _planned(settings, targets, budget)
     plan = replace(plan, remarks=_remarks(settings.verify.witness, witnesses, relations))
@@ -74,14 +76,13 @@ def prepare(settings: Settings, budget: float | None = None) -> Prepared:
     for remark in plan.remarks:
         log.info(remark.kind.replace("_", " "), entry=remark.entry, count=remark.count, of=remark.of)
     outside = tuple((stage.stage, pair) for pair in witnesses for stage in plan.stages)
-    return Prepared(
-        settings, plan, outside, config.to_document(settings), inputs, _spot_checks(settings, targets, plan)
-    )
+    checks = _spot_checks(settings, targets, plan)
+    return Prepared(settings, plan, outside, config.to_document(settings), fingerprints, checks)
 
 
 def _spot_checks(settings: Settings, targets: Sequence[Relation], plan: Plan) -> Sequence[SpotCheck]:
     """What is looked at before the first delete: the same pairs for the same plan, on every machine."""
-    if not settings.verify.before:
+    if not settings.verify.before or not targets:
         return ()
     room = Room(settings.limits.pairs_per_request, settings.limits.bytes_per_request)
     chance = np.random.default_rng(int(plan.digest, 16))
@@ -94,10 +95,10 @@ def _check_report_file(file: Path | None) -> None:
         raise InputError(Problem("can't be written: its folder is missing or read-only", str(file), "report.json"))
 
 
-def save(settings: Settings, path: Path, budget: float | None = None) -> Prepared:
+def save(settings: Settings, path: Path, budget: float | None = None, folder: Path = Path()) -> Prepared:
     """Prepare, and put what came of it into the file at `path`, to be restored. Raises what `prepare` does."""
     refuse_to_overwrite(path)
-    made = prepare(settings, budget)
+    made = prepare(settings, budget, folder)
     spots, witnesses = tuple(made.spot_checks), tuple(made.witnesses)
     write(SavedPlan(made.plan, made.configuration, witnesses, made.inputs, time.time(), __version__, spots), path)
     remember(f"the plan {path}", made.approval)
@@ -110,16 +111,9 @@ def restore(saved: SavedPlan, settings: Settings) -> Prepared:
     return Prepared(settings, saved.plan, saved.witnesses, saved.configuration, saved.inputs, saved.spot_checks)
 
 
-def _sources(settings: Settings) -> Iterator[Source]:
-    for entry in settings.delete:
-        yield from entry.sources
-    if settings.verify.witness is not None:
-        yield settings.verify.witness
-
-
-def _witness_pairs(source: PairSource | None, targets: Sequence[Relation]) -> Sequence[Pair]:
+def _witness_pairs(source: PairSource | None, targets: Sequence[Relation], inputs: Inputs) -> Sequence[Pair]:
     """The pairs of a witness file. InputError if one of them is to be deleted itself."""
-    pairs = read_pairs(source) if source else ()
+    pairs = read_pairs(source, inputs) if source else ()
     selected = [pair for pair in pairs for target in targets if target.holds(pair)]
     if source and selected:
         message = f"{selected[0].asset}, {selected[0].point} is selected for deletion: a witness stands outside"

@@ -1,6 +1,7 @@
 """Files, patterns and lists in place become relations: what is selected, stage by stage."""
 
-from bulkstate.selection.fingerprints import Fingerprint, fingerprints
+from bulkstate.selection.fingerprints import Fingerprint, Standing
+from bulkstate.selection.inputs import Inputs
 from bulkstate.selection.remarks import strangers
 from bulkstate.selection.select import read_pairs, select
 from bulkstate.selection.sources import ASSET_ID, POINT_ID, STDIN, BlockSource, Entry, IdList, PairSource, Source
@@ -13,9 +14,10 @@ __all__ = [
     "Entry",
     "Fingerprint",
     "IdList",
+    "Inputs",
     "PairSource",
     "Source",
-    "fingerprints",
+    "Standing",
     "read_pairs",
     "select",
     "strangers",

@@ -14,12 +14,16 @@ COMPRESSED: Final = (".gz", ".zst")
 
 @dataclass(frozen=True, slots=True)
 class NamedFile:
-    """A file, and the place in the configuration that names it (see `IdList`). `name` is what messages call it."""
+    """A file, and the place in the configuration that names it (see `IdList`). `name` is what messages call it.
+
+    One that stands `inside` a directory is there because the directory is named.
+    """
 
     path: Path
     where: str
     field: str
     name: str
+    inside: bool = False
 
     @classmethod
     def of(cls, path: Path, where: str, field: str) -> NamedFile:
@@ -74,7 +78,7 @@ class NamedFile:
         if partition := next((name for name in names if "=" in name and (self.path / name).is_dir()), ""):
             hint = "write its tables into one folder, or name each partition's folder as a source of its own"
             raise self.error(f"is partitioned as Hive does ({partition}/), and that isn't read", hint)
-        return [replace(self, path=self.path / name, name=f"{self.name}/{name}") for name in names]
+        return [replace(self, path=self.path / name, name=f"{self.name}/{name}", inside=True) for name in names]
 
 
 def _why(error: OSError | ValueError) -> str:

@@ -1,62 +1,102 @@
-"""What input files held, in short, so that a plan made of them can tell that they have changed."""
+"""What input files held, in short, so that a plan made of them can tell, wherever it is, whether they are the same."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
 from bulkstate.errors import InputError
 from bulkstate.selection.files import NamedFile
-from bulkstate.selection.sources import STDIN, BlockSource, IdList, PairSource, Source
+from bulkstate.selection.sources import STDIN
 
 _PIECE: Final = 1 << 20
 
 
+class Standing(StrEnum):
+    """What became of an input."""
+
+    SAME = "same"
+    CHANGED = "changed"
+    NOT_THERE = "not there"
+
+
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """A file that was read: its absolute path, its size in bytes, and their SHA-256 in hex.
+    """A file that was read: its path from the configuration's folder, its size in bytes, and their SHA-256 in hex.
 
-    A directory stands for its files, by what `sha256sum *` says of them.
+    A directory stands for its files, by what `sha256sum *` says of them. `STDIN` stands for standard input.
     """
 
     path: Path
     size: int
     sha256: str
 
-    def still_fits(self) -> bool:
-        """Is the file there, and as it was?"""
+    def standing(self, folder: Path) -> Standing:
+        """Is the file there, from this folder, and as it was? Standard input is nowhere, and nor is an absolute path:
+        it is the place where a plan was made, which isn't looked at."""
+        there = folder / self.path
+        if self.path == STDIN or self.path.is_absolute() or not os.path.lexists(there):
+            return Standing.NOT_THERE
         try:
-            return _taken(NamedFile.of(self.path, "", "")) == self
+            size, digest = _content(NamedFile.of(there, "", "").members())
         except InputError:
-            return False
+            return Standing.CHANGED
+        return Standing.SAME if (size, digest) == (self.size, self.sha256) else Standing.CHANGED
 
 
-def fingerprints(sources: Iterable[Source]) -> tuple[Fingerprint, ...]:
-    """One for each file or directory that the sources name. Standard input can't be read again, and has none.
+class Seen:
+    """The files that were handed out for reading, each hashed before, so that none can change while it is read."""
 
-    InputError if a file can't be read.
-    """
-    named = {source.file: source for each in sources for source in _parts(each) if source.file not in (None, STDIN)}
-    files = (NamedFile.of(path.absolute(), each.where, each.field) for path, each in named.items() if path is not None)
-    return tuple(map(_taken, files))
+    def __init__(self) -> None:
+        self._seen: dict[Path, tuple[Fingerprint, NamedFile, tuple[_Status, ...]]] = {}
+
+    def note(self, file: NamedFile, members: list[NamedFile], path: Path | None = None) -> None:
+        """Hash a file, or what it consists of; `path` is where it comes from, if not where it is. InputError."""
+        path = path or file.path
+        if path not in self._seen:
+            statuses = _statuses(members)
+            self._seen[path] = Fingerprint(path, *_content(members)), file, statuses
+
+    def fingerprints(self, folder: Path) -> tuple[Fingerprint, ...]:
+        """One for each file, by its path from `folder`. InputError if one isn't any more what was hashed."""
+        for _, file, statuses in self._seen.values():
+            if _statuses(file.members()) != statuses:
+                raise file.error("changed while it was read", "start again when nobody writes it any more")
+        return tuple(Fingerprint(_from(folder, each.path), each.size, each.sha256) for each, *_ in self._seen.values())
 
 
-def _parts(source: Source) -> tuple[IdList | PairSource, ...]:
-    return (source.assets, source.points) if isinstance(source, BlockSource) else (source,)
+_Status = tuple[int, int, int, int]
 
 
-def _taken(file: NamedFile) -> Fingerprint:
-    members = [_of_one(member) for member in file.members()]
-    if [member.path for member in members] == [file.path]:
-        return members[0]
-    listed = "".join(f"{member.sha256}  {member.path.name}\n" for member in members)
-    return Fingerprint(file.path, sum(member.size for member in members), sha256(listed.encode()).hexdigest())
+def _statuses(members: Iterable[NamedFile]) -> tuple[_Status, ...]:
+    """What the file system says of files, which any change of their content would change. InputError."""
+    found = []
+    for member in members:
+        with member.open() as content:
+            status = os.fstat(content.fileno())
+        found.append((status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+    return tuple(found)
 
 
-def _of_one(file: NamedFile) -> Fingerprint:
+def _from(folder: Path, path: Path) -> Path:
+    return path if path == STDIN else Path(os.path.relpath(path, folder))
+
+
+def _content(members: list[NamedFile]) -> tuple[int, str]:
+    """The size and the SHA-256 of a file, or of the files of a directory together."""
+    found = [(member.path.name, *_of_one(member)) for member in members]
+    size = sum(each for _, each, _ in found)
+    if len(found) == 1 and not members[0].inside:
+        return size, found[0][2]
+    return size, sha256("".join(f"{digest}  {name}\n" for name, _, digest in found).encode()).hexdigest()
+
+
+def _of_one(file: NamedFile) -> tuple[int, str]:
     with file.open() as content:
         digest, size = sha256(), 0
         try:
@@ -65,4 +105,4 @@ def _of_one(file: NamedFile) -> Fingerprint:
                 size += len(piece)
         except OSError as error:
             raise file.error(f"can't be read: {error.strerror}") from None
-    return Fingerprint(file.path, size, digest.hexdigest())
+    return size, digest.hexdigest()

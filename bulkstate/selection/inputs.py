@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import BinaryIO, Final
 
 from bulkstate.selection.files import NamedFile
+from bulkstate.selection.fingerprints import Fingerprint, Seen
 from bulkstate.selection.sources import STDIN, IdList, PairSource
 from bulkstate.selection.text import blocks
 
@@ -18,10 +19,14 @@ _MAGIC: Final = {b"\x1f\x8b": ".gz", b"\x28\xb5\x2f\xfd": ".zst", b"PAR1": ".par
 
 
 class Inputs(AbstractContextManager["Inputs"]):
-    """Finds the files of sources. Standard input can be read once, so it is copied; leaving deletes the copy."""
+    """Finds the files of sources, and remembers what they held.
+
+    Standard input can be read once, so it is copied; leaving deletes the copy.
+    """
 
     def __init__(self) -> None:
         self._copies = ExitStack()
+        self._seen = Seen()
         self._stdin_of: NamedFile | None = None
 
     def __exit__(self, *_: object) -> None:
@@ -42,10 +47,21 @@ class Inputs(AbstractContextManager["Inputs"]):
             return []
         return self._files(NamedFile.of(source.file, source.where, source.field), source.asset_column, ".csv")
 
+    def fingerprints(self, folder: Path) -> tuple[Fingerprint, ...]:
+        """What was read, once all is read: each file once, by its path from `folder`.
+
+        InputError if a file isn't any more what it was before it was read.
+        """
+        return self._seen.fingerprints(folder)
+
     def _files(self, file: NamedFile, column: str, otherwise: str) -> list[NamedFile]:
-        if file.path != STDIN:
-            return file.members()
-        return [self._stdin(replace(file, name="standard input"), column, otherwise)]
+        if file.path == STDIN:
+            copy = self._stdin(replace(file, name="standard input"), column, otherwise)
+            self._seen.note(copy, [copy], STDIN)
+            return [copy]
+        members = file.members()
+        self._seen.note(file, members)
+        return members
 
     def _stdin(self, file: NamedFile, column: str, otherwise: str) -> NamedFile:
         if self._stdin_of is not None:

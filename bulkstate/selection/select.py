@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import chain, repeat
 from operator import itemgetter
@@ -94,24 +95,26 @@ class _Target:
         return (*self.where, *self.keep)
 
 
-def select(entries: Iterable[Entry]) -> tuple[Relation, ...]:
+def select(entries: Iterable[Entry], inputs: Inputs | None = None) -> tuple[Relation, ...]:
     """What the entries select and keep: one relation for each stage of each pipeline, sorted by stage; none for a stage
     of which all tables are empty, and may be.
 
     Entries for the same stage are merged: what one of them keeps is kept, and unlisted pairs may be deleted only where
     all of them say so. A source of several stages is read once. InputError, with the mistakes of all sources at once,
-    if an ID can't be sent, a file can't be read, or a selection comes out empty; KeepUnmatched.
+    if an ID can't be sent, a file can't be read, or a selection comes out empty; KeepUnmatched. `inputs` remembers what
+    was read.
     """
     targets = _targets(entries)
-    found = _read_all(dict.fromkeys(source for target in targets.values() for source in target.sources))
+    with Inputs() if inputs is None else nullcontext(inputs) as remembered:
+        found = _read_all(dict.fromkeys(chain.from_iterable(each.sources for each in targets.values())), remembered)
     _refuse_strange_stages(targets, found)
     return tuple(relation for relation in _relations(targets, found) if relation.assets)
 
 
-def read_pairs(source: PairSource) -> tuple[Pair, ...]:
+def read_pairs(source: PairSource, inputs: Inputs | None = None) -> tuple[Pair, ...]:
     """The different pairs of a file, sorted: for reading back, so at most `MOST_WITNESSES`. InputError as `select`."""
-    with Inputs() as inputs:
-        found = _read_pairs(source, inputs)
+    with Inputs() if inputs is None else nullcontext(inputs) as remembered:
+        found = _read_pairs(source, remembered)
     if (rows := len(found.assets.codes)) > MOST_WITNESSES:
         message = f"{source.name}: holds {rows:,} pairs, and each is read back: at most {MOST_WITNESSES:,}"
         raise InputError(Problem(message, source.where, source.field))
@@ -139,15 +142,14 @@ def _target(entries: Sequence[Entry]) -> _Target:
     return _Target(tuple(where), tuple(keep), Unlisted.KEEP if strict else Unlisted.MAY_DELETE, must_match)
 
 
-def _read_all(sources: Iterable[Source]) -> dict[Source, _Found]:
+def _read_all(sources: Iterable[Source], inputs: Inputs) -> dict[Source, _Found]:
     found: dict[Source, _Found] = {}
     problems: list[Problem] = []
-    with Inputs() as inputs:
-        for source in sources:
-            try:
-                found[source] = _read(source, inputs)
-            except InputError as error:
-                problems += error.problems
+    for source in sources:
+        try:
+            found[source] = _read(source, inputs)
+        except InputError as error:
+            problems += error.problems
     if problems:
         raise InputError(*problems)
     return found

@@ -74,13 +74,35 @@ def test_a_plan_whose_input_has_changed_is_stale(bulkstate: Bulkstate, gateway: 
     assert gateway.deleted_pairs() == PAIRS
 
 
-def test_a_plan_made_of_standard_input_is_never_stale(bulkstate: Bulkstate, gateway: Gateway) -> None:
+def test_a_plan_made_of_standard_input_cannot_be_checked(bulkstate: Bulkstate, gateway: Gateway) -> None:
     bulkstate.configure(gateway.url)
     path = bulkstate.folder / "config.yaml"
     path.write_text(path.read_text().replace('assets: ["A{01..20}"], points: ["P{1..5}"]', 'pairs: "-"'))
     command, options = [COMMAND, "plan", "config.yaml", "-o", "p.plan"], {"cwd": bulkstate.folder, "text": True}
     subprocess.run(command, input=TABLE, env=bulkstate.environment(), check=True, capture_output=True, **options)
-    assert bulkstate("apply", "p.plan", "--yes").exit_code == 0
+    refused(bulkstate, gateway, 4, "not checked: standard input, of which the plan was made")
+    assert bulkstate("apply", "p.plan", "--yes", "--even-if-stale").exit_code == 0
+    assert gateway.deleted_pairs() == PAIRS
+
+
+def test_a_plan_travels_and_nobody_looks_where_it_was_made(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    planned(bulkstate, gateway)
+    there = bulkstate.folder / "elsewhere"
+    there.mkdir()
+    (bulkstate.folder / "p.plan").rename(there / "p.plan")
+    done = bulkstate("apply", "elsewhere/p.plan", "--yes")
+    assert done.exit_code == 4
+    assert "not checked: pairs.csv" in done.err
+    assert "--inputs DIR" in done.err
+    inputs = bulkstate.folder / "inputs"
+    inputs.mkdir()
+    (inputs / "pairs.csv").write_text(f"{TABLE}A99,P1\n")
+    (bulkstate.folder / "pairs.csv").unlink()
+    done = bulkstate("apply", "elsewhere/p.plan", "--yes", "--inputs", "inputs")
+    assert (done.exit_code, "the plan is stale: pairs.csv" in done.err) == (4, True)
+    assert gateway.calls == []
+    (inputs / "pairs.csv").write_text(TABLE)
+    assert bulkstate("apply", "elsewhere/p.plan", "--yes", "--inputs", "inputs").exit_code == 0
     assert gateway.deleted_pairs() == PAIRS
 
 
@@ -102,7 +124,7 @@ def test_a_plan_of_another_format(bulkstate: Bulkstate, gateway: Gateway) -> Non
     planned(bulkstate, gateway)
     with closing(sqlite3.connect(bulkstate.folder / "p.plan", isolation_level=None)) as connection:
         connection.execute("PRAGMA user_version = 99")
-    refused(bulkstate, gateway, 2, "format version 99")
+    refused(bulkstate, gateway, 2, "version 99")
 
 
 @pytest.mark.parametrize("content", [b"", b"version: 1\n", b"SQLite format 3\0" + bytes(200)])

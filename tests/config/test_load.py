@@ -78,6 +78,15 @@ def test_auto_is_what_is_meant_where_nothing_is_said(tmp_path: Path) -> None:
     assert (settings.limits.concurrency, settings.limits.share.part) == ("auto", 0.8)
 
 
+def test_keys_that_begin_with_x_are_a_place_for_anchors(tmp_path: Path) -> None:
+    text = GOOD.replace("version: 1\n", "version: 1\nx-both: &both [A1, A2]\n").replace(
+        '["WTG{0001..2000}", A1]', "*both"
+    )
+    (entry,) = loaded(tmp_path, text.replace("limits:\n", "limits:\n  x-why: asked for in March\n")).delete
+    assert isinstance(entry.where[0], BlockSource)
+    assert entry.where[0].assets.values == ("A1", "A2")
+
+
 def test_sources_say_how_they_are_read(tmp_path: Path) -> None:
     text = GOOD[: GOOD.index("    where:")] + (
         "    columns: {asset: device}\n"

@@ -49,7 +49,6 @@ WRONG = [
         "version: 2",
         "config.yaml:1: version: expected 1, the only version that this program reads, found '2'",
     ),
-    ("version: 1\n", "", "config.yaml:1: version: is missing (The version of this tree: 1)"),
     (
         "    stages: [LastRecordAppender_01, LatestRecordMerger_02]\n",
         "",
@@ -264,6 +263,12 @@ WRONG = [
         "{assets: [a], points: [p], empty: allow}",
         "config.yaml:10: delete[0].where[0].empty: is for pairs: a block without an asset or a point is a mistake",
     ),
+    ("version: 1\n", "", "config.yaml:1: version: is missing (write `version: 1`)"),
+    (
+        "limits:\n",
+        "limits:\n  <<: {rate: 1/s}\n",
+        "config.yaml:13: limits.<<: merging mappings isn't possible (repeat (`*name`) each value that is the same)",
+    ),
     (
         "    stages",
         "    keep_unmatched: allow\n    stages",
@@ -353,7 +358,7 @@ def test_more_mistakes_than_anybody_reads(tmp_path: Path) -> None:
 BROKEN = [
     (b"", "config.yaml: is empty"),
     (b"# nothing but this\n", "config.yaml: is empty"),
-    (b"---\n", "config.yaml:2: version: is missing (The version of this tree: 1)"),
+    (b"---\n", "config.yaml:2: version: is missing (write `version: 1`)"),
     (b"a: 1\n---\nb: 2\n", "config.yaml:2: holds a second document"),
     (b"version: 1\n\0", "config.yaml: is binary, not YAML"),
     (b"version: 1\nb: \xff\n", "config.yaml:2: isn't UTF-8 text"),

@@ -213,13 +213,23 @@ def test_what_cannot_be_stored_leaves_nothing_behind(tmp_path: Path) -> None:
 def test_a_plan_is_stale_once_an_input_has_changed(tmp_path: Path) -> None:
     table = tmp_path / "pairs.csv"
     table.write_text("asset_id,point_id\n")
-    mark = Fingerprint(table, 18, sha256(table.read_bytes()).hexdigest())
+    mark = Fingerprint(Path("pairs.csv"), 18, sha256(table.read_bytes()).hexdigest())
     saved = SavedPlan(grid(7, 5, 3, 2), "", (), (mark,), 0.0, "")
-    refuse_stale(saved)
+    refuse_stale(saved, tmp_path)
     table.write_text("asset_id,point_id\na,b\n")
-    with pytest.raises(PlanStale, match=r"pairs\.csv changed since it was made \(1970-01-01 00:00:00 UTC\)") as caught:
-        refuse_stale(saved)
-    assert caught.value.exit_code == 4
+    for vouched in (False, True):
+        message = r"pairs\.csv changed since it was made \(1970-01-01 00:00:00 UTC\)"
+        with pytest.raises(PlanStale, match=message) as caught:
+            refuse_stale(saved, tmp_path, vouched=vouched)
+        assert caught.value.exit_code == 4
+
+
+@pytest.mark.parametrize("path", ["gone.csv", "-", "/etc/hostname"])
+def test_an_input_that_is_not_there_has_to_be_vouched_for(tmp_path: Path, path: str) -> None:
+    saved = SavedPlan(grid(7, 5, 3, 2), "", (), (Fingerprint(Path(path), 18, ""),), 0.0, "")
+    with pytest.raises(PlanStale, match="not checked: "):
+        refuse_stale(saved, tmp_path)
+    refuse_stale(saved, tmp_path, vouched=True)
 
 
 @pytest.mark.slow

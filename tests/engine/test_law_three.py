@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from bulkstate.errors import BulkstateError, CredentialsLost, GatewayRefused, PipelineNotPaused, StatusUnread
 from bulkstate.model import Answer, Outcome, PipelineStatus, Verdict
+from bulkstate.policy.retry import FAILED
 
 from . import scripts
 from .gateway import Call, Say, World
@@ -76,24 +77,40 @@ def agrees(last: Outcome, calls: list[Call], settings: Settings) -> bool:
 @given(worlds, scripts.settings)
 def test_each_chunk_ends_in_one_way_and_its_record_says_which(world: World, settings: Settings) -> None:
     ending, session, records = lived(world, settings)
+    in_vain = made_in_vain(world)
 
     for number in range(PLAN.requests):
         story, calls = records.get(number, []), of_chunk(world.calls, number)
         assert is_one_story(story) if story else ending is not None and not calls
         assert not story or agrees(story[-1], calls, settings), (story, calls)
-        assert_counted(story, calls, settings)
+        assert_counted(story, calls, in_vain, settings)
     assert_told_all(session, world, records)
     assert_ended_for_a_reason(ending, world)
     assert_refused_stages_are_left(world)
 
 
-def assert_counted(story: list[Outcome], calls: list[Call], settings: Settings) -> None:
-    """A 429 is no attempt, and renewed credentials are good for one more."""
+def assert_counted(story: list[Outcome], calls: list[Call], in_vain: list[Call], settings: Settings) -> None:
+    """A 429 is no attempt, nor is what never left or was made while nothing passed; renewed credentials are good for
+    one more. Where one attempt is all, nobody else need have failed for it to be made in vain."""
     throttled = sum(call.answer is Answer.THROTTLED for call in calls)
     renewed = any(call.answer is Answer.CREDENTIALS for call in calls)
-    assert len(calls) - throttled <= settings.retry.attempts + renewed
+    spared = sum(call.answer is Answer.UNREACHED or call in in_vain for call in calls)
+    assert len(calls) - throttled - spared <= max(2, settings.retry.attempts) + renewed
     assert sum(outcome.attempts for outcome in story) == len(calls) - throttled
     assert sum(outcome.throttled for outcome in story) == throttled
+
+
+def made_in_vain(world: World) -> list[Call]:
+    """Deletes that failed when others had, and none had been answered well since."""
+    found, failed = [], 0
+    for call in sorted(world.deletes(), key=lambda call: call.answered_at):
+        if call.answer not in FAILED:
+            failed = failed if call.answer in (Answer.THROTTLED, Answer.GATEWAY_REFUSED) else 0
+            continue
+        failed += 1
+        if failed > 1:
+            found.append(call)
+    return found
 
 
 def assert_told_all(session: Session, world: World, records: dict[int, list[Outcome]]) -> None:
@@ -107,7 +124,9 @@ def assert_ended_for_a_reason(ending: BulkstateError | None, world: World) -> No
     found_running = not all(look.paused for look in looks_of(world))
     match ending:
         case None:
-            assert Answer.GATEWAY_REFUSED not in answers
+            welcome_at = min((call.answered_at for call in world.deletes() if call.answer is Answer.OK), default=inf)
+            refused = [call for call in world.deletes() if call.answer is Answer.GATEWAY_REFUSED]
+            assert all(call.answered_at >= welcome_at for call in refused)
             assert not found_running
         case CredentialsLost():
             assert Answer.CREDENTIALS in answers

@@ -10,9 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkstate.errors import GatewayDown
+from bulkstate.gateway.wire import Code
 from bulkstate.model import Answer, Verdict
+from bulkstate.policy.answers import FEW, FEW_SHARE
 from bulkstate.policy.breaker import FAILURES
 from bulkstate.policy.retry import ANYWAY, DOWN, RESERVE, RetryPolicy
+from bulkstate.policy.turns import MANY_DOUBTS
 from bulkstate.rates import Rate
 
 from .gateway import Say, World
@@ -110,13 +113,89 @@ def test_chunks_that_each_fail_once_are_no_outage(rate: int, workers: int) -> No
     assert max(call.at for call in world.calls) <= 2 * PLAN.requests * max(1 / rate, 0.05 / workers) + 3.0
 
 
-@pytest.mark.parametrize("chunks", [FAILURES - 1, 3])
-def test_a_small_job_that_fails_is_over_as_soon_as_its_attempts_are(chunks: int) -> None:
-    world = World(a_plan(chunks), say=Say(Answer.UNAVAILABLE))
-    settings = Settings(retry=RetryPolicy(attempts=3, first_delay=1.0))
+@given(
+    st.sampled_from([1, 2, 3, 10, FAILURES - 1]),
+    st.builds(Say, st.sampled_from([*sorted(DOWN), Answer.THROTTLED]), st.sampled_from([0.001, 0.1, 5.0])),
+    st.floats(0.0, 1.0),
+    st.sampled_from([5.0, 90.0, 170.0]),
+    st.sampled_from([1, 4, 16]),
+    st.sampled_from([2, 8]),
+)
+def test_a_small_run_outlives_an_outage_too(
+    chunks: int, outage: Say, begins: float, lasts: float, workers: int, attempts: int
+) -> None:
+    """What is left of it counts, however little. Attempts made while all fail use up none."""
+    world = World(a_plan(chunks), down=[(begins, begins + lasts)], outage=outage)
+    world.fill()
+    settings = Settings(workers, RetryPolicy(attempts), windows=(Rate(4, 1.0),))
+    with a_folder() as folder:
+        ending, _ = virtually(first, world, Path(folder, "run"), settings)
+        verdicts = {outcome.verdict for outcome in last_records(Path(folder, "run")).values()}
+    assert ending is None
+    assert verdicts == {Verdict.DELETED}
+    assert not world.planned_left
+
+
+def test_a_small_run_that_always_fails_ends_with_the_outage() -> None:
+    world = World(a_plan(3), say=Say(Answer.UNAVAILABLE))
+    with a_folder() as folder:
+        ending, _ = virtually(first, world, Path(folder, "run"), Settings())
+        outcomes = last_records(Path(folder, "run"))
+    assert isinstance(ending, GatewayDown)
+    assert {outcome.verdict for outcome in outcomes.values()} == {Verdict.NOT_SENT}
+
+
+@pytest.mark.parametrize("chunks", [1, FEW - 1])
+def test_the_last_few_that_always_fail_wait_a_tenth_of_that_and_then_use_up_their_attempts(chunks: int) -> None:
+    others = 40
+    world = World(a_plan(others + chunks), {n: [Say(Answer.UNAVAILABLE)] * 999 for n in range(others, others + chunks)})
+    with a_folder() as folder:
+        ending, _ = virtually(first, world, Path(folder, "run"), SETTINGS)
+        outcomes = last_records(Path(folder, "run"))
+    assert ending is None
+    assert {number for number, each in outcomes.items() if each.verdict is Verdict.EXHAUSTED} == {
+        others,
+        others + chunks - 1,
+    }
+    assert max(call.at for call in world.calls) < FEW_SHARE * POLICY.outage + 2 * 8 * POLICY.max_delay
+
+
+def test_what_never_left_is_never_given_up() -> None:
+    """Where others are answered meanwhile."""
+    world = World(a_plan(30), {3: [Say(Answer.UNREACHED, 0.001)] * 40}, say=Say(Answer.OK, 2.0, 0, True))
+    with a_folder() as folder:
+        ending, _ = virtually(first, world, Path(folder, "run"), Settings(workers=2))
+        outcomes = last_records(Path(folder, "run"))
+    assert ending is None
+    assert {outcome.verdict for outcome in outcomes.values()} == {Verdict.DELETED}
+
+
+# ── throttling in other words ─────────────────────────────────────────────────────────────────────────────────────
+
+IN_DOUBT = Say(Answer.UNDECIDED, 0.05, Code.OTHER, status=200)
+
+
+@given(st.sampled_from([30.0, 600.0, 1500.0]), st.floats(0.0, 4.0), st.sampled_from([4, 32]))
+def test_throttling_told_as_a_code_in_doubt_loses_nothing(lasts: float, begins: float, workers: int) -> None:
+    """Many chunks are in doubt, none passes: they wait, and but one of them is tried in parts."""
+    world = World(PLAN, down=[(begins, begins + lasts)], outage=IN_DOUBT)
+    world.fill()
+    settings = Settings(workers, RetryPolicy(split=True), windows=SETTINGS.windows, status_every=30.0)
     with a_folder() as folder:
         ending, _ = virtually(first, world, Path(folder, "run"), settings)
         outcomes = last_records(Path(folder, "run"))
     assert ending is None
-    assert {(each.verdict, each.attempts) for each in outcomes.values()} == {(Verdict.EXHAUSTED, 3)}
-    assert max(call.at for call in world.calls) < 10.0
+    assert {outcome.verdict for outcome in outcomes.values()} <= {Verdict.DELETED, Verdict.SPLIT}
+    assert not world.planned_left
+    failed = [call for call in world.deletes() if call.answer is Answer.UNDECIDED]
+    assert len(failed) <= 2 * MANY_DOUBTS + 3 * workers + 25 + lasts / POLICY.longest_delay
+
+
+def test_where_neither_chunks_nor_parts_ever_pass_the_run_ends() -> None:
+    world = World(PLAN, say=IN_DOUBT)
+    settings = Settings(16, RetryPolicy(split=True), windows=SETTINGS.windows)
+    with a_folder() as folder:
+        ending, _ = virtually(first, world, Path(folder, "run"), settings)
+        outcomes = last_records(Path(folder, "run"))
+    assert isinstance(ending, GatewayDown)
+    assert {outcome.verdict for outcome in outcomes.values()} <= {Verdict.NOT_SENT, Verdict.SPLIT}

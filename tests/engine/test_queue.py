@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +42,12 @@ class Gateway:
 
 
 def work_of(chunks: int, doubtful: bool = False, failing: bool = False) -> JobQueue:
-    return JobQueue(range(chunks), a_plan(chunks).chunk, RetryBudget(RetryPolicy()), Gateway(doubtful, failing))
+    return JobQueue(range(chunks), jobs_of(chunks), RetryBudget(RetryPolicy()), Gateway(doubtful, failing))
+
+
+def jobs_of(chunks: int) -> Callable[[int], Job]:
+    plan = a_plan(max(chunks, 1))
+    return lambda number: Job(plan.chunk(number))
 
 
 def test_while_the_gateway_is_in_doubt_those_that_failed_and_those_that_never_did_take_turns() -> None:
@@ -69,7 +75,7 @@ def test_while_it_is_down_those_that_never_failed_come_from_all_over_the_plan() 
 def test_every_chunk_is_handed_out_once_however_often_it_fails(failing: list[bool], chunks: int) -> None:
     async def main() -> list[int]:
         gateway = Gateway()
-        work = JobQueue(range(chunks), a_plan(max(chunks, 1)).chunk, RetryBudget(RetryPolicy()), gateway)
+        work = JobQueue(range(chunks), jobs_of(chunks), RetryBudget(RetryPolicy()), gateway)
         numbers = []
         for gateway.failing in failing[:chunks]:
             numbers.append((await taken(work)).chunk.number)
@@ -84,7 +90,7 @@ def test_repeats_that_the_budget_cannot_afford_let_others_go_first_and_then_wait
         budget = RetryBudget(RetryPolicy(first_delay=1.0))
         for _ in range(int(RESERVE)):
             budget.repeats(0.0)
-        work = JobQueue(range(4), a_plan(4).chunk, budget, Gateway())
+        work = JobQueue(range(4), jobs_of(4), budget, Gateway())
         budget.repeats(anyio.current_time())
         for job in [await taken(work) for _ in range(3)]:
             work.put_back(job, anyio.current_time())

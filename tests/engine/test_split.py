@@ -19,7 +19,7 @@ from bulkstate.engine.pipelines import StatusWatch
 from bulkstate.engine.reads import Reads
 from bulkstate.errors import Interrupted
 from bulkstate.gateway import wire
-from bulkstate.model import Answer, Attempt, Chunk, Outcome, Pair, PipelinePage, Plan, Reply, Verdict
+from bulkstate.model import Answer, Attempt, Blamed, Chunk, Outcome, Pair, PipelinePage, Plan, Reply, Verdict
 from bulkstate.policy.pacing import Pacer
 from bulkstate.policy.retry import RetryPolicy
 from bulkstate.rates import Rate
@@ -122,6 +122,7 @@ class Told:
     last: dict[int, tuple[Outcome, frozenset[Pair]]]
     planned: frozenset[Pair]
     failures: frozenset[Pair]
+    blamed: tuple[Blamed, ...]
 
     def pairs(self, verdict: Verdict) -> list[Pair]:
         return [pair for outcome, pairs in self.last.values() if outcome.verdict is verdict for pair in pairs]
@@ -132,12 +133,12 @@ def told(directory: Path) -> Told:
         chunks = record.chunks()
         last = {outcome.chunk: (outcome, pairs_of(chunks.chunk(outcome.chunk))) for _, outcome in record.records()}
         planned = frozenset(pair for chunk in record.plan.chunks() for pair in pairs_of(chunk))
-        assert fold(record).pairs_deleted == len(
-            [p for o, ps in last.values() if o.verdict is Verdict.DELETED for p in ps]
-        )
+        report = fold(record)
+        assert report.pairs_deleted == len([p for o, ps in last.values() if o.verdict is Verdict.DELETED for p in ps])
         write_failures(record, directory / "failed.csv")
     failures = DictReader((directory / "failed.csv").read_text().splitlines())
-    return Told(last, planned, frozenset(Pair(row["asset_id"], row["point_id"]) for row in failures))
+    left = frozenset(Pair(row["asset_id"], row["point_id"]) for row in failures)
+    return Told(last, planned, left, report.blamed)
 
 
 def lived(gateway: Capped, plan: Plan, stops: list[float], policy: RetryPolicy = POLICY) -> Told:
@@ -203,3 +204,51 @@ def test_a_gateway_that_finds_everything_too_large_is_not_asked_pair_by_pair() -
 def test_with_splitting_off_a_chunk_that_is_too_large_is_refused() -> None:
     found = lived(Capped(pairs=60), grid(10, 10, 10, 10), [], replace(POLICY, split=False))
     assert len(found.pairs(Verdict.REFUSED)) == 100
+
+
+def of_assets(plan: Plan, *assets: str) -> frozenset[Pair]:
+    return frozenset(pair for chunk in plan.chunks() for pair in pairs_of(chunk) if pair.asset in assets)
+
+
+@pytest.mark.parametrize("chunk_assets", [100, 400])
+def test_a_poisoned_asset_costs_few_requests_and_no_healthy_pair(chunk_assets: int) -> None:
+    plan = grid(400, 60, chunk_assets, 60)
+    asset = plan.chunk(0).assets[37]
+    gateway = Capped(bad=of_assets(plan, asset))
+    found = lived(gateway, plan, [])
+    assert sorted(found.pairs(Verdict.EXHAUSTED)) == sorted(gateway.bad)
+    assert sorted(found.pairs(Verdict.DELETED)) == sorted(found.planned - gateway.bad)
+    assert len(gateway.calls) - plan.requests <= 60
+    assert [(each.asset, each.point, each.pairs) for each in found.blamed] == [(asset, None, 60)]
+
+
+def test_one_in_every_chunk_of_a_fleet_is_no_outage_and_costs_as_little_each() -> None:
+    """Though at first no chunk passes."""
+    plan = grid(1000, 20, 50, 20)
+    assets = [plan.chunk(number).assets[number] for number in range(20)]
+    gateway = Capped(bad=of_assets(plan, *assets))
+    found = lived(gateway, plan, [], replace(POLICY, attempts=8))
+    assert sorted(found.pairs(Verdict.EXHAUSTED)) == sorted(gateway.bad)
+    assert sorted(found.pairs(Verdict.DELETED)) == sorted(found.planned - gateway.bad)
+    assert len(gateway.calls) - plan.requests <= 60 * 20
+
+
+def test_what_is_to_blame_is_set_apart_in_later_chunks() -> None:
+    plan = grid(60, 200, 60, 20)
+    asset = plan.chunk(0).assets[20]
+    gateway = Capped(bad=of_assets(plan, asset))
+    found = lived(gateway, plan, [])
+    assert sorted(found.pairs(Verdict.EXHAUSTED)) == sorted(gateway.bad)
+    assert len(gateway.calls) - plan.requests <= 60 + 10 * (plan.requests - 1)
+
+
+@given(stops, st.integers(1, 4), st.data())
+def test_a_search_that_is_stopped_goes_on(stops: list[float], workers: int, data: st.DataObject) -> None:
+    plan = grid(40, 12, 20, 12)
+    planned = sorted({pair for chunk in plan.chunks() for pair in pairs_of(chunk)})
+    bad = data.draw(st.frozensets(st.sampled_from(planned), max_size=2))
+    gateway = Capped(bad=bad | of_assets(plan, plan.chunk(0).assets[data.draw(st.integers(0, 19))]))
+    found = lived(gateway, plan, stops)
+    assert sorted(found.pairs(Verdict.EXHAUSTED)) == sorted(gateway.bad)
+    assert sorted(found.pairs(Verdict.DELETED)) == sorted(found.planned - gateway.bad)
+    assert_parts_answer(found)

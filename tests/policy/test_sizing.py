@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bulkstate.gateway import wire
 from bulkstate.model import Answer, Chunk, Reply, Stage, Verdict
 from bulkstate.policy.retry import Again, RetryPolicy, Settle, Split, Tries, decide
-from bulkstate.policy.sizing import MOST_FRUITLESS, Bound, Sizing
+from bulkstate.policy.sizing import Bound, Sizing
 
 STAGE = Stage("pipeline", "LastRecordAppender_01")
 TOO_MANY: Reply[bool] = Reply(Answer.TOO_LARGE, 200, 61105)
@@ -66,15 +66,6 @@ def test_where_not_even_a_single_pair_is_taken_no_cut_helps() -> None:
     sizing = Sizing().heard(TOO_MANY, 8, 100).heard(TOO_MANY, 1, 60)
     assert not sizing.divides(Answer.TOO_LARGE)
     assert Sizing().heard(Reply(Answer.OK), 4, 90).heard(TOO_LONG, 1, 160).divides(Answer.TOO_LARGE)
-
-
-def test_a_search_for_bad_pairs_ends_where_nothing_is_deleted_any_more() -> None:
-    sizing = Sizing()
-    for _ in range(MOST_FRUITLESS + 1):
-        assert sizing.divides(Answer.UNDECIDED)
-        sizing = sizing.heard(DOUBT, 10, 100)
-    assert not sizing.divides(Answer.UNDECIDED)
-    assert sizing.heard(Reply(Answer.OK), 10, 100).divides(Answer.UNDECIDED)
 
 
 def tries(*replies: Reply[bool]) -> Tries:

@@ -23,6 +23,7 @@ from bulkstate.disk.journal.tables import CHAINED, FORMAT, existing, reading, ta
 from bulkstate.gateway.wire import Code
 from bulkstate.model import (
     Answer,
+    Chain,
     Ended,
     Grant,
     LookedAt,
@@ -311,19 +312,24 @@ class Record:
     @property
     def origin(self) -> Origin:
         """Where the run came from."""
-        facts, sessions = self.facts, self.sessions
+        facts, sessions, head = self.facts, self.sessions, self.head
         return Origin(
             facts.gateway,
             facts.organisation,
             tuple(dict.fromkeys(_VARIABLE.findall(facts.configuration))),
             sessions[0].started_at if sessions else None,
             facts.version,
+            Chain(self.format) if head is None else Chain(self.format, head.count, head.link),
         )
 
     def doubts(self) -> str:
         """Why a run that went to its end isn't a full success, in words; empty if it is."""
         left = len(self.undeleted())
-        undeleted = f"{left:,} of {left + len(self.deleted()):,} chunks are not deleted" if left else ""
+        chunks = left + len(self.deleted())
+        said = (
+            f"{left:,} of {chunks:,} {'chunk' if chunks == 1 else 'chunks'} {'is' if left == 1 else 'are'} not deleted"
+        )
+        undeleted = said if left else ""
         found = self.verification.doubts if self.verification else ""
         return "; ".join(text for text in (undeleted, found) if text)
 
