@@ -30,7 +30,7 @@ from machine import machine
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from bulkstate.model import Plan
+    from bulkstate.model import Effort, Plan
     from bulkstate.pairs.relation import Relation
     from bulkstate.selection import Source
 
@@ -186,7 +186,6 @@ def selected(source: Source) -> Relation:
 def planned(select: Callable[[], Relation], effort: str) -> dict[str, object]:
     """Select and plan, with the API's limit and 1 MiB a body; then check the plan."""
     from bulkstate.planner import plan
-    from bulkstate.planner.effort import Effort
 
     began = time.perf_counter()
     relation = select()

@@ -35,6 +35,7 @@ from bulkstate.errors import (
     StatusUnread,
     Stopped,
     StoppedByHand,
+    TooManyFailed,
 )
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ __all__ = [
     "StatusUnread",
     "Stopped",
     "StoppedByHand",
+    "TooManyFailed",
     "__version__",
     "load",
 ]

@@ -20,6 +20,7 @@
     │   ├── GatewayDown         every delete has failed for as long as `retry.outage` allows
     │   ├── PipelineNotPaused   a pipeline runs, or is gone, while its state was being deleted
     │   ├── StatusUnread        the gateway doesn't say any more whether the pipelines are paused
+    │   ├── TooManyFailed       more requests have failed than `safety.max_failed` allows
     │   ├── StoppedByHand       somebody asked for it, with `bulkstate ctl`
     │   ├── JournalNotWritable  an outcome could not be put on disk
     │   └── JournalDamaged      what was recorded isn't what was written
@@ -193,6 +194,12 @@ class StoppedByHand(Stopped):
     """Somebody asked the run to stop, with `bulkstate ctl`."""
 
     reason_code = "stopped_by_hand"
+
+
+class TooManyFailed(Stopped):
+    """More requests have failed than the configuration's `safety` allows."""
+
+    reason_code = "too_many_failed"
 
 
 class StatusUnread(Stopped):

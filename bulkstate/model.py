@@ -64,17 +64,33 @@ class Rectangle:
         return len(self.assets) * len(self.points)
 
 
+class Argument(StrEnum):
+    """Why pairs need so many requests."""
+
+    PAIRS = "pairs_per_request"
+    """No request holds more of them than `load`, the most pairs of a request."""
+    WEIGHTS = "weights"
+    """No request holds more than `load` of their weights."""
+    DIFFERENT_ASSETS = "different_assets"
+    """The assets' points are all different. An asset's points are the union of those of the requests it is in: k
+    requests make at most 2^k - 1 different ones, and if no asset's lie inside another's, at most C(k, k/2)."""
+    DIFFERENT_POINTS = "different_points"
+    """As `DIFFERENT_ASSETS`, with the sides changed."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
     """Target pairs that need requests of their own: no request holds some of them and some of other evidence.
 
-    They are the target pairs inside `blocks`. Each weighs 1, or what `weights` says of its block; no request holds more
-    than `load`, so that they need ceil(weight / load) requests.
+    They are the target pairs inside `blocks`, and `argument` says how many requests they need. By pairs or weights:
+    ceil(weight / `load`), where each weighs 1, or what `weights` says of its block. By different assets or points: what
+    makes so many; there is one block, and `load` is 1.
     """
 
     blocks: tuple[Rectangle, ...]
     load: int
     weights: tuple[int, ...] = ()
+    argument: Argument = Argument.PAIRS
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +202,14 @@ class Remark:
     examples: tuple[str, ...] = ()
 
 
+class Effort(StrEnum):
+    """How hard fewer requests are looked for, in steps: the same effort makes the same plan on every machine."""
+
+    QUICK = "quick"
+    NORMAL = "normal"
+    THOROUGH = "thorough"
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """Everything that is going to be sent: chunks 0 to `requests` - 1, in stage order.
@@ -200,6 +224,7 @@ class Plan:
     body_bytes: int
     reproducible: bool = True
     remarks: tuple[Remark, ...] = ()
+    effort: Effort | None = None
 
     @cached_property
     def _ends(self) -> tuple[int, ...]:

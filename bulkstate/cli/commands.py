@@ -93,15 +93,18 @@ def run(
     context: typer.Context,
     config_file: Config,
     yes: Yes = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Plan and look, show what would be asked, and delete nothing.")
+    ] = False,
     run_dir: NewRunDir = None,
     state: StateFile = None,
     json: Json = False,
 ) -> None:
-    """Plan, check, delete, verify, report."""
+    """Plan, check, look, delete, read back, report."""
     with _at_work(context, json):
         from bulkstate.cli import running
 
-        running.run(config_file, yes, run_dir, state, json)
+        running.run(config_file, yes, dry_run, run_dir, state, json)
 
 
 def _duration(text: str) -> float:
@@ -140,6 +143,20 @@ def plan(
         from bulkstate.cli import planning
 
         planning.plan(config_file, output, old_file, explain, budget, state, json)
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="A saved plan.", show_default=False)],
+    state: StateFile = None,
+    json: Json = False,
+) -> None:
+    """Show what an approver needs to know of a saved plan: where, as whom, what, how much. Calls nobody."""
+    with _at_work(context, json):
+        from bulkstate.cli import planning
+
+        planning.show(plan_file, state, json)
 
 
 @app.command()
@@ -251,7 +268,7 @@ def verify(
 
 @app.command()
 def check(context: typer.Context, config_file: Config, json: Json = False) -> None:
-    """Try the credentials and look at the pipelines. Sends no delete."""
+    """Ask about a configuration: credentials, pipelines, stages, state there is. Sends no delete."""
     with _at_work(context, json):
         from bulkstate.cli import running
 

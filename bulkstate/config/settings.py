@@ -16,10 +16,22 @@ from bulkstate.config.selected import ENTRIES, PairsOf, agreed_on_unlisted
 from bulkstate.errors import Problem
 from bulkstate.forms.place import Place
 from bulkstate.forms.sections import Found, Made, Maybe, OneOrMore, Section
-from bulkstate.forms.single import AutoOr, Choice, Duration, FilePath, Flag, JsonObject, RateOf, ShareOf, Size, Whole
-from bulkstate.forms.values import A_FIFTH, AUTO, WHOLE, Auto, Share
+from bulkstate.forms.single import (
+    AutoOr,
+    Choice,
+    Duration,
+    FilePath,
+    Flag,
+    JsonObject,
+    RateOf,
+    ShareOf,
+    Size,
+    Version,
+    Whole,
+)
+from bulkstate.forms.values import A_FIFTH, A_TENTH, AUTO, WHOLE, Auto, Share
 from bulkstate.gateway.wire import PAIRS_PER_REQUEST
-from bulkstate.planner.effort import Effort
+from bulkstate.model import Effort
 from bulkstate.policy.retry import RetryPolicy
 from bulkstate.policy.sampling import Sample, parse_sample
 from bulkstate.rates import Rate
@@ -79,6 +91,22 @@ class StateRequired:
     def schema(self) -> JsonObject:
         """The words, or a share."""
         return {"anyOf": [{"enum": ["any", "none"]}, ShareOf().schema()]}
+
+
+@dataclass(frozen=True, slots=True)
+class FailuresAllowed:
+    """A number, or a share."""
+
+    _number: ClassVar = Whole(0, 10**12, "a number of requests, or a share such as 10%")
+
+    def read(self, at: Place) -> int | Share:
+        """The number, or the share."""
+        text = at.resolved(at.scalar(self._number.what).text)
+        return ShareOf().read(at) if text.endswith("%") else self._number.read(at)
+
+    def schema(self) -> JsonObject:
+        """A share, or a number."""
+        return {"anyOf": [ShareOf().schema(), self._number.schema()]}
 
 
 class UnknownStage(StrEnum):
@@ -145,10 +173,15 @@ class _RetryKeys:
     split: Annotated[bool, Flag(), "Send in parts what is too large, or in doubt after two answers alike."] = True
     budget: Annotated[Share, ShareOf(), "Most retries that fail again, as a share of calls: more wait."] = A_FIFTH
     outage: Annotated[float, Duration(0.001, 30 * 86_400), "Stop once every delete has failed for so long."] = 1800.0
+    resolve: Annotated[bool, Flag(), "Read back what was never answered, and settle it by that."] = True
+    resolve_after: Annotated[
+        float | None, Maybe(Duration(0.0, 86_400)), "How long after the last attempt; null: as long as a call may take."
+    ] = None
 
     def policy(self) -> RetryPolicy:
         delays = self.first_delay, self.max_delay
-        return RetryPolicy(self.attempts, *delays, self.split, self.budget.part, self.outage)
+        resolving = self.resolve, self.resolve_after
+        return RetryPolicy(self.attempts, *delays, self.split, self.budget.part, self.outage, *resolving)
 
 
 def _delays_in_order(found: Found) -> Iterator[Problem]:
@@ -157,7 +190,7 @@ def _delays_in_order(found: Found) -> Iterator[Problem]:
         yield found.problem("max_delay", "is shorter than first_delay")
 
 
-_RETRY: Final = Made(Section(_RetryKeys, (_delays_in_order,), unbuilt=("resolve",)), _RetryKeys.policy)
+_RETRY: Final = Made(Section(_RetryKeys, (_delays_in_order,)), _RetryKeys.policy)
 _USUAL_RETRY: Final = _RetryKeys().policy()
 
 
@@ -177,9 +210,14 @@ class Safety:
     unknown_stage: Annotated[
         UnknownStage, Choice(UnknownStage), "What to do about a stage that the gateway doesn't know: refuse, or skip."
     ] = UnknownStage.REFUSE
+    max_failed: Annotated[
+        int | Share | None,
+        Maybe(FailuresAllowed()),
+        "Stop once more of the plan's requests fail: a number, or a share of those settled (100 at least).",
+    ] = A_TENTH
 
 
-SAFETY: Final = Section(Safety, unbuilt=("max_failed", "deadline", "canary", "pause", "restart", "on_unpause"))
+SAFETY: Final = Section(Safety, unbuilt=("deadline", "canary", "pause", "restart", "on_unpause"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,25 +247,10 @@ REPORT: Final = Section(ReportFiles, unbuilt=("junit", "markdown", "html", "csv"
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
-    """The only version of the tree that there is."""
-
-    def read(self, at: Place) -> int:
-        """It."""
-        if at.written != str(VERSION):
-            raise at.expected(f"{VERSION}, the only version that this program reads")
-        return VERSION
-
-    def schema(self) -> JsonObject:
-        """A constant."""
-        return {"const": VERSION}
-
-
-@dataclass(frozen=True, slots=True)
 class Settings:
     """The whole tree. `delete` is empty where a run goes on: its plan is in its run directory."""
 
-    version: Annotated[int, Version(), "The version of this tree: 1."]
+    version: Annotated[int, Version(VERSION), "The version of this tree: 1."]
     gateway: Annotated[Gateway | Embedded, GATEWAY, "Which gateway is called, and as whom."]
     delete: Annotated[tuple[Entry, ...], ENTRIES, "What is deleted."]
     limits: Annotated[

@@ -20,6 +20,9 @@ from bulkstate.model import Use
 from bulkstate.rates import Rate, parse_rate
 
 PAUSE: Final = "PAUSE"
+VERSION: Final = 1
+"""Of both files. What an earlier bulkstate wrote had none: it was a list of what was asked."""
+
 _FILE: Final = "control.json"
 _STATUS: Final = "status.json"
 
@@ -94,12 +97,17 @@ def _alone(directory: Path) -> FileLock:
 
 
 def _keep(directory: Path, asked: Iterable[Use]) -> None:
-    small_file.write(directory / _FILE, orjson.dumps([asdict(use) for use in asked]), _SHARED)
+    document = {"version": VERSION, "asked": [asdict(use) for use in asked]}
+    small_file.write(directory / _FILE, orjson.dumps(document), _SHARED)
 
 
 def _known(directory: Path) -> tuple[Use, ...]:
     try:
         return uses(directory)
+    except small_file.Newer as error:
+        raise Refused(
+            f"{directory / _FILE}: {error}", hint="ask with the bulkstate that the run was started with"
+        ) from None
     except (OSError, ValueError):
         return ()
 
@@ -107,13 +115,17 @@ def _known(directory: Path) -> tuple[Use, ...]:
 def uses(directory: Path) -> tuple[Use, ...]:
     """Everything that was asked of this session, in order. OSError; ValueError if the file holds something else."""
     content = small_file.read(directory / _FILE)
-    return () if content is None else tuple(map(_use, _list(orjson.loads(content))))
+    return () if content is None else tuple(map(_use, _asked(orjson.loads(content))))
 
 
-def _list(document: object) -> Sequence[object]:
-    if not isinstance(document, list):
-        raise ValueError("it isn't a list of what was asked")
-    return document
+def _asked(document: object) -> Sequence[object]:
+    match document:
+        case list(asked):
+            return asked
+        case {"version": int(version), "asked": list(asked)}:
+            small_file.check_version(version, VERSION)
+            return asked
+    raise ValueError("it isn't a list of what was asked")
 
 
 def _use(row: object) -> Use:
@@ -148,15 +160,16 @@ def forget(directory: Path, since: float) -> None:
 
 def tell(directory: Path, status: Status) -> None:
     """Say how the run stands. OSError."""
-    small_file.write(directory / _STATUS, orjson.dumps(asdict(status)), _SHARED)
+    small_file.write(directory / _STATUS, orjson.dumps({"version": VERSION, **asdict(status)}), _SHARED)
 
 
 def told(directory: Path) -> Status | None:
     """What the run last said of itself; None if it said nothing, or nothing that can be read."""
     try:
         document = orjson.loads(small_file.read(directory / _STATUS) or b"null")
+        small_file.check_version(document.pop("version", VERSION), VERSION)
         status = Status(**document)
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, AttributeError):
         return None
     sound = all(isinstance(getattr(status, each.name), _KINDS[str(each.type)]) for each in fields(Status))
     return status if sound else None

@@ -140,8 +140,7 @@ class StateFile:
 def _memories(document: object) -> tuple[Memory, ...]:
     match document:
         case {"version": int(version), "gateways": list(rows)}:
-            if version != VERSION:
-                raise ValueError(f"it is of version {version}, and this bulkstate knows version {VERSION}")
+            small_file.check_version(version, VERSION)
             return tuple(map(_memory, rows))
     raise ValueError("it isn't a state file")
 

@@ -18,24 +18,36 @@ import orjson
 from numpy.typing import NDArray
 
 from bulkstate.disk.database import check_rows
-from bulkstate.model import Evidence, IndexArray, LowerBound, Plan, Rectangle, Remark, RemarkKind, Stage, StagePlan
+from bulkstate.model import (
+    Argument,
+    Effort,
+    Evidence,
+    IndexArray,
+    LowerBound,
+    Plan,
+    Rectangle,
+    Remark,
+    RemarkKind,
+    Stage,
+    StagePlan,
+)
 
-_PLAN: Final = """CREATE TABLE plan (
-        digest TEXT NOT NULL,
-        body_bytes INTEGER NOT NULL,
-        reproducible INTEGER NOT NULL    -- 0 if the search was bound by time
-    )"""
 _DICTIONARY: Final = """CREATE TABLE dictionary (
         id INTEGER PRIMARY KEY,
         ids TEXT NOT NULL                -- a JSON list, in the order that positions count
     )"""
 
 SCHEMA: Final = (
-    _PLAN,
+    """CREATE TABLE plan (
+        digest TEXT NOT NULL,
+        body_bytes INTEGER NOT NULL,
+        reproducible INTEGER NOT NULL,   -- 0 if the search was bound by time
+        effort TEXT NOT NULL             -- how hard fewer requests were looked for
+    )""",
     _DICTIONARY,
     """CREATE TABLE evidence (
         id INTEGER PRIMARY KEY,
-        parts TEXT NOT NULL              -- JSON: [load, how many blocks, their weights] of each
+        parts TEXT NOT NULL              -- JSON: [load, how many blocks, their weights, argument] of each
     )""",
     """CREATE TABLE stage (
         id INTEGER PRIMARY KEY,          -- from 0, in the plan's order
@@ -71,7 +83,11 @@ SCHEMA: Final = (
 """Statements that make the tables, to be run once in an empty file."""
 
 EARLIER_SCHEMA: Final = (
-    _PLAN,
+    """CREATE TABLE plan (
+        digest TEXT NOT NULL,
+        body_bytes INTEGER NOT NULL,
+        reproducible INTEGER NOT NULL    -- 0 if the search was bound by time
+    )""",
     _DICTIONARY,
     """CREATE TABLE stage (
         id INTEGER PRIMARY KEY,          -- from 0, in the plan's order
@@ -117,7 +133,8 @@ class _Side:
 def write(connection: sqlite3.Connection, plan: Plan) -> None:
     """Put `plan` into the empty tables of `SCHEMA`, within the connection's transaction."""
     shared = _Shared()
-    connection.execute("INSERT INTO plan VALUES (?, ?, ?)", (plan.digest, plan.body_bytes, plan.reproducible))
+    facts = (plan.digest, plan.body_bytes, plan.reproducible, plan.effort or "")
+    connection.execute("INSERT INTO plan VALUES (?, ?, ?, ?)", facts)
     for number, stage in enumerate(plan.stages):
         bound = stage.lower_bound
         names, counts = (stage.stage.pipeline, stage.stage.name), (stage.pairs, stage.kept_pairs, bound.requests)
@@ -156,7 +173,7 @@ class _Shared:
 
     def evidence(self, evidence: Sequence[Evidence]) -> int:
         """The number of a stage's evidence."""
-        parts = orjson.dumps([[each.load, len(each.blocks), each.weights] for each in evidence]).decode()
+        parts = orjson.dumps([[each.load, len(each.blocks), each.weights, each.argument] for each in evidence]).decode()
         return self._evidence.setdefault(parts, len(self._evidence))
 
     def write(self, connection: sqlite3.Connection) -> None:
@@ -194,15 +211,15 @@ def read(connection: sqlite3.Connection) -> Plan:
     earlier = not connection.execute("SELECT EXISTS (SELECT * FROM sqlite_master WHERE name = 'remark')").fetchone()[0]
     tables = _EARLIER_TABLES if earlier else _TABLES
     check_rows(connection, *tables)
-    found = connection.execute("SELECT digest, body_bytes, reproducible FROM plan").fetchone()
+    found = connection.execute("SELECT * FROM plan").fetchone()
     if found is None:
         raise ValueError("it holds no plan")
-    plan_digest, body_bytes, reproducible = found
+    plan_digest, body_bytes, reproducible, *effort = found
     sides = _Sides(connection, _EARLIER_SIDES if earlier else _SIDES)
     rows = connection.execute(_EARLIER_STAGES if earlier else _STAGES).fetchall()
     stages = tuple(_read_stage(row, sides) for row in rows)
     remarks = () if earlier else _remarks(connection)
-    return Plan(stages, plan_digest, body_bytes, bool(reproducible), remarks)
+    return Plan(stages, plan_digest, body_bytes, bool(reproducible), remarks, *map(Effort, filter(None, effort)))
 
 
 _TABLES: Final = "plan", "dictionary", "evidence", "stage", "side", "stage_side", "remark"
@@ -295,8 +312,9 @@ def _evidence(parts: object, blocks: tuple[Rectangle, ...]) -> tuple[Evidence, .
 
 def _piece_of_evidence(part: object, blocks: Iterator[Rectangle]) -> Evidence:
     match part:
-        case [int(load), int(count), list(weights)] if load >= 0 and all(isinstance(each, int) for each in weights):
-            return Evidence(tuple(islice(blocks, count)), load, tuple(weights))
+        case [int(load), int(count), list(weights), *rest] if load >= 0 and all(isinstance(w, int) for w in weights):
+            argument = Argument(str(rest[0])) if rest else Argument.WEIGHTS if weights else Argument.PAIRS
+            return Evidence(tuple(islice(blocks, count)), load, tuple(weights), argument)
     raise ValueError("its evidence isn't such")
 
 

@@ -11,6 +11,16 @@ LARGEST: Final = 1 << 20
 """A small file is no larger than this, in bytes."""
 
 
+class Newer(ValueError):
+    """A file is of a format that this program doesn't know."""
+
+
+def check_version(version: object, known: int) -> None:
+    """Newer unless a file's version is the one that is known."""
+    if version != known:
+        raise Newer(f"it is of version {version}, and this bulkstate knows version {known}")
+
+
 def write(path: Path, content: bytes, mode: int = 0o600) -> None:
     """Put a file in the place of another, if there is one, or of a link, which isn't followed. Unless `mode` says
     otherwise its owner alone may read it. OSError."""

@@ -63,7 +63,7 @@ from bulkstate.errors import Problem
 from bulkstate.forms import documents
 from bulkstate.forms.place import Place
 from bulkstate.forms.sections import Found, ListOf, Made, OneOrMore, Section
-from bulkstate.forms.single import AnyText, Choice, Flag, JsonObject, Size, Whole
+from bulkstate.forms.single import AnyText, Choice, Flag, JsonObject, Size, Version, Whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +305,7 @@ class _FaultsKeys:
         "What goes wrong, and when.",
     ]
     seed: Annotated[int, _COUNT, "The same calls get the same faults."] = 0
+    version: Annotated[int, Version(1), "The version of this tree, 1."] = 1
 
     def faults(self) -> Faults:
         return Faults(self.rules, self.seed)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from bulkstate import __version__
 from bulkstate.emulator.streaming import MOVES
 from bulkstate.gateway.wire import PAIRS_PER_REQUEST, PIPELINE, PIPELINES, STAGE_STATE, TOKEN_GET, TOKEN_REFRESH
 
@@ -23,7 +22,7 @@ def document() -> JsonObject:
         "openapi": "3.1.0",
         "info": {
             "title": "EnOS stream pipelines, emulated",
-            "version": __version__,
+            "version": "1",
             "description": "Delete Stage State and what belongs to it, over a real store. Refusals are in `code`.",
         },
         "paths": {

@@ -32,7 +32,7 @@ from bulkstate.errors import InputError, Problem
 from bulkstate.forms import documents
 from bulkstate.forms.place import Place
 from bulkstate.forms.sections import Either, Found, ListOf, Made, Section
-from bulkstate.forms.single import AnyText, Choice, FilePath, Flag, JsonObject, RateOf, Size, Whole
+from bulkstate.forms.single import AnyText, Choice, FilePath, Flag, JsonObject, RateOf, Size, Version, Whole
 from bulkstate.gateway.wire import PAIRS_PER_REQUEST
 from bulkstate.model import Pair, PipelineStatus
 from bulkstate.pairs.patterns import unfold
@@ -298,6 +298,7 @@ class _WorldKeys:
     app_secret: Annotated[str | None, AnyText("a secret"), "Its secret, good for nothing else."] = None
     limits: Annotated[GatewayLimits, Section(GatewayLimits), "What the gateway refuses."] = GatewayLimits()
     token: Annotated[TokenPolicy, Section(TokenPolicy), "How long tokens are good for."] = TokenPolicy()
+    version: Annotated[int, Version(1), "The version of this tree, 1."] = 1
 
     def world(self) -> World:
         credentials = Application(self.app_key, self.app_secret) if self.app_key and self.app_secret else None

@@ -6,6 +6,8 @@ out. It knows no HTTP and no SQL, and runs on any of anyio's event loops, virtua
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -18,7 +20,16 @@ from bulkstate.engine.outbox import Outbox
 from bulkstate.engine.pipelines import StatusWatch
 from bulkstate.engine.ports import Journal, Observer
 from bulkstate.engine.queue import Job, JobQueue
-from bulkstate.errors import BulkstateError, CredentialsLost, GatewayDown, GatewayRefused, JournalNotWritable, Stopped
+from bulkstate.engine.resolver import MOST_TIMES, REMAINS, RESOLVED, Found, Resolver
+from bulkstate.errors import (
+    BulkstateError,
+    CredentialsLost,
+    GatewayDown,
+    GatewayRefused,
+    JournalNotWritable,
+    Stopped,
+    TooManyFailed,
+)
 from bulkstate.gateway.api import StageStateApi
 from bulkstate.gateway.response_order import ResponseOrder
 from bulkstate.model import Answer, Attempt, Outcome, Reply, Stage, Verdict, describe
@@ -26,6 +37,7 @@ from bulkstate.pairs.chunks import Chunks
 from bulkstate.policy.answers import Answers, GiveUp, Look, NextStep, Wait
 from bulkstate.policy.bottleneck import Moment
 from bulkstate.policy.concurrency import ConcurrencyPilot
+from bulkstate.policy.guards import FailureGuard
 from bulkstate.policy.retry import Again, Renew, RetryPolicy, Settle, Split, StopRun, StopStage, Tries, Yield
 from bulkstate.policy.sizing import Sizing
 
@@ -40,11 +52,15 @@ LISTENING_SECONDS: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How the engine works: `workers` calls under way at the most, or, with a `pilot`, as many as it finds."""
+    """How the engine works: `workers` calls under way at the most, or, with a `pilot`, as many as it finds.
+
+    `max_failed` of the plan's chunks may fail, or such a share of those settled.
+    """
 
     workers: int
     retry: RetryPolicy
     pilot: ConcurrencyPilot | None = None
+    max_failed: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +68,7 @@ class Equipment:
     """What the engine is given to work with.
 
     `random` gives uniform numbers in [0, 1), `wall` UNIX seconds, `clock` the event loop's. `order` says which deletes
-    that were answered well may have got another's answer.
+    that were answered well may have got another's answer, `resolver` which that weren't answered are deleted.
     """
 
     api: StageStateApi
@@ -64,6 +80,7 @@ class Equipment:
     wall: Callable[[], float]
     clock: Callable[[], float] = anyio.current_time
     order: ResponseOrder = field(default_factory=ResponseOrder)
+    resolver: Resolver | None = None
 
 
 class Engine:
@@ -83,8 +100,13 @@ class Engine:
         self._wall = equipment.wall
         self._clock = equipment.clock
         self._order = equipment.order
+        self._resolver = equipment.resolver
         self._chunks = chunks
         self._answers = Answers(pace.retry, self._admission, pace.workers, sizing, pace.pilot)
+        self._failures = FailureGuard(pace.max_failed)
+        left_parts = Counter(map(chunks.origin, numbers[bisect_left(numbers, chunks.plan.requests) :]))
+        for chunk, parts in left_parts.items():
+            self._failures.was_cut(chunk, parts)
         self._queue = JobQueue(numbers, self._begin, self._answers.budget, self._admission)
         self._queue.allow(self._answers.workers)
         self._outbox = Outbox(equipment.journal, self._recorded, self._unrecorded)
@@ -154,6 +176,11 @@ class Engine:
     def untried(self) -> bool:
         """There are chunks that were never sent."""
         return self._queue.untried
+
+    @property
+    def others(self) -> bool:
+        """There are such, or chunks that are on their way just now, beside the one that is asked for."""
+        return self._queue.untried or self._queue.under_way > 1
 
     # ── workers ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -227,6 +254,9 @@ class Engine:
             job.step = None
             await self._follow(job, job.last, decided)
             return
+        if job.unknown and self._resolver is not None:
+            await self._resolve(job, self._resolver)
+            return
         if reason := self._refused_stages.get(chunk.stage):
             await self._settle(job, job.if_left, reason)
             return
@@ -250,8 +280,8 @@ class Engine:
 
     async def _follow(self, job: Job, attempt: Attempt[bool], step: NextStep) -> None:
         match step:
-            case Settle(Verdict.EXHAUSTED, why):
-                await self._settle(job, job.tries.given_up, f"{why}; {attempt.reply.message}" if why else "")
+            case Settle(Verdict.EXHAUSTED | Verdict.UNKNOWN, why):
+                await self._give_up(job, f"{why}; {attempt.reply.message}" if why else "")
             case Settle(verdict):
                 await self._settle(job, verdict)
             case Yield():
@@ -293,6 +323,29 @@ class Engine:
         else:
             self._gate.wake()
 
+    async def _give_up(self, job: Job, why: str) -> None:
+        """A chunk is tried no more. If it may be deleted all the same, it is read back when that can be seen."""
+        if self._resolver is not None and job.tries.unanswered:
+            job.unknown = True
+            self._queue.put_back(job, self._clock() + self._resolver.after)
+        else:
+            await self._settle(job, job.tries.given_up, why)
+
+    async def _resolve(self, job: Job, resolver: Resolver) -> None:
+        """Settle by what is found of it what may be deleted; or send it once more, or not for ever."""
+        found = await resolver.look(job.chunk)
+        job.unknown = False
+        if found is Found.NOTHING:
+            await self._settle(job, Verdict.UNKNOWN)
+        elif found is Found.DELETED:
+            await self._settle(job, Verdict.DELETED, RESOLVED)
+        elif job.resolved == MOST_TIMES:
+            await self._settle(job, Verdict.EXHAUSTED, REMAINS)
+        else:
+            job.resolved += 1
+            job.tries = replace(job.tries, unanswered=False, attempts=max(0, job.tries.attempts - 1))
+            self._queue.put_first(job)
+
     # ── outcomes ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _settle(self, job: Job, verdict: Verdict, message: str = "") -> None:
@@ -302,8 +355,17 @@ class Engine:
             self._status.deleted(now, outcome)
         await self._outbox.put(outcome)
         self._answers.settled(job.chunk.number, verdict is Verdict.DELETED)
+        if verdict is not Verdict.NOT_SENT:
+            self._mind_failures(outcome)
         self._expect(-1)
         self._queue.put_down()
+
+    def _mind_failures(self, outcome: Outcome) -> None:
+        """Stop if more fails than may."""
+        failed = "" if outcome.verdict is Verdict.DELETED else _reason(outcome)
+        self._failures.settled(self._chunks.origin(outcome.chunk), failed)
+        if self._failures.is_exceeded:
+            self.stop(TooManyFailed(str(self._failures), hint="see what failed, then `bulkstate resume`"))
 
     async def _split(self, job: Job, step: Split) -> None:
         """Go on with parts of a job's chunk, once its record names them. Numbers reach the journal in their order."""
@@ -314,6 +376,7 @@ class Engine:
             await self._outbox.put(replace(split, parts=parts))
         self._answers.settled(number, passed=False)
         self._answers.was_cut(number, [part.number for part in parts])
+        self._failures.was_cut(self._chunks.origin(number), len(parts))
         self._expect(len(parts) - 1)
         tries = Tries(unanswered=job.tries.unanswered, level=job.tries.level + step.doubted)
         self._queue.divide([Job(self._chunks.chunk(part.number), tries) for part in parts])
@@ -351,6 +414,13 @@ class Engine:
         """Nothing that ended the run before is as grave as this."""
         self._ending = None
         self.stop(reason)
+
+
+def _reason(outcome: Outcome) -> str:
+    """Why a chunk failed, in a word: the API's code, else HTTP's status."""
+    if outcome.code is not None:
+        return f"code {outcome.code}"
+    return "no answer" if outcome.status is None else f"HTTP {outcome.status}"
 
 
 def _given_up(seconds: float, reply: Reply[bool]) -> GatewayDown:

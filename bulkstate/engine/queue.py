@@ -23,8 +23,8 @@ ANY_NUMBER: Final = 1 << 30
 
 @dataclass(slots=True)
 class Job:
-    """One chunk on its way to an outcome: by another attempt, or by the `step` that was decided. Times are loop
-    seconds."""
+    """One chunk on its way to an outcome: by another attempt, by the `step` that was decided, or by being read back, if
+    it is `unknown` whether it is deleted; `resolved` so often before. Times are loop seconds."""
 
     chunk: Chunk
     tries: Tries = field(default_factory=Tries)
@@ -33,6 +33,8 @@ class Job:
     first_sent_at: float | None = None
     last: Attempt[bool] | None = None
     step: Settle | Split | None = None
+    unknown: bool = False
+    resolved: int = 0
 
     def note(self, attempt: Attempt[bool], tries: Tries) -> None:
         """Add an attempt that was made, and what the chunk has been through with it."""

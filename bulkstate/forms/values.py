@@ -66,6 +66,7 @@ class Share:
 WHOLE: Final = Share(100)
 """All of it."""
 
+A_TENTH: Final = Share(10)
 A_FIFTH: Final = Share(20)
 
 

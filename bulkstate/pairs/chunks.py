@@ -20,6 +20,7 @@ class Chunks:
     def __init__(self, plan: Plan, parts: Iterable[Part] = ()) -> None:
         self.plan = plan
         self._parts: list[tuple[StagePlan, Rectangle]] = []
+        self._origins: list[int] = []
         for part in parts:
             self.add(part)
 
@@ -36,6 +37,7 @@ class Chunks:
         assets = whole.assets[part.assets.start : part.assets.end]
         points = whole.points[part.points.start : part.points.end]
         self._parts.append((stage, Rectangle(assets, points)))
+        self._origins.append(self.origin(part.parent))
 
     def split(self, number: int, cuts: Iterable[Cut]) -> tuple[Part, ...]:
         """Make parts of chunk `number`, and take them up."""
@@ -50,6 +52,10 @@ class Chunks:
             return self._parts[number - self.plan.requests]
         stage, position = self.plan.place(number)
         return stage, stage.rectangles[position]
+
+    def origin(self, number: int) -> int:
+        """The plan's chunk that chunk `number` is, or is a part of."""
+        return number if number < self.plan.requests else self._origins[number - self.plan.requests]
 
     def pairs(self, number: int) -> int:
         """How many pairs chunk `number` holds."""

@@ -18,19 +18,20 @@ def digest(stages: Iterable[StagePlan]) -> str:
     and every part has a fixed length, so that different chunks never give the same bytes.
     """
     total = sha256(FORMAT)
+    known: dict[tuple[int, int, int], list[bytes]] = {}
     for stage in stages:
-        total.update(_stage_bytes(stage))
+        shared = id(stage.assets), id(stage.points), id(stage.rectangles)
+        if shared not in known:
+            known[shared] = _sides(stage)
+        head = _hash(stage.stage.pipeline) + _hash(stage.stage.name)
+        total.update(b"".join(part for sides in known[shared] for part in (head, sides)))
     return total.hexdigest()
 
 
-def _stage_bytes(stage: StagePlan) -> bytes:
-    head = _hash(stage.stage.pipeline) + _hash(stage.stage.name)
+def _sides(stage: StagePlan) -> list[bytes]:
+    """The hashes of each chunk's assets and points. Stages of one selection share their rectangles."""
     assets, points = _Sides(stage.assets), _Sides(stage.points)
-    return b"".join(
-        part
-        for rectangle in stage.rectangles
-        for part in (head, assets.hash(rectangle.assets), points.hash(rectangle.points))
-    )
+    return [assets.hash(rectangle.assets) + points.hash(rectangle.points) for rectangle in stage.rectangles]
 
 
 class _Sides:

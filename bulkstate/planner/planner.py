@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from bulkstate.errors import InputError, Problem
-from bulkstate.model import LowerBound, Plan, Rectangle, StagePlan
+from bulkstate.model import Effort, LowerBound, Plan, Rectangle, StagePlan
 from bulkstate.pairs.digest import digest
 from bulkstate.pairs.overlap import without
 from bulkstate.pairs.relation import Classes, Relation, Unlisted, equal_rows
-from bulkstate.planner.effort import Effort
+from bulkstate.planner.effort import STEPS
 from bulkstate.planner.exactness import refuse_inexact
 from bulkstate.planner.limits import Limits, Weights, weigh
 from bulkstate.planner.merged import merged
@@ -63,7 +63,7 @@ def plan(
         planned.append((relation, stage))
         body_bytes += sum(map(weights.of, stage.rectangles))
     stages = tuple(stage for _, stage in planned)
-    return Plan(stages, digest(stages), body_bytes, reproducible=expired is None)
+    return Plan(stages, digest(stages), body_bytes, reproducible=expired is None, effort=effort)
 
 
 def _known(
@@ -113,7 +113,7 @@ def _requests(
         )
     unlisted = Unlisted.KEEP if _some_pair_is_too_long(weights, limits) else relation.unlisted
     found = plan_classes(
-        merged(relation, classes.rectangles, unlisted), weights, limits, search.effort.steps, search.expired
+        merged(relation, classes.rectangles, unlisted), weights, limits, STEPS[search.effort], search.expired
     )
     return found.requests, lower_bound(found.bound, found.classes, limits.pairs)
 

@@ -7,17 +7,18 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from bulkstate.model import Evidence, IndexArray, LowerBound, Rectangle
-from bulkstate.planner.cover.bound import Bound
+from bulkstate.model import Argument, Evidence, IndexArray, LowerBound, Rectangle
+from bulkstate.planner.cover.bound import Bound, Group, Part, Region, Unlike
 from bulkstate.planner.cover.graph import Cell
 from bulkstate.planner.cover.incidence import Classes, Partition
+from bulkstate.planner.cover.small import Weighted
 
 
 def lower_bound(bound: Bound, classes: Classes, cap: int) -> LowerBound:
     """The bound on classes, in words and spelt out; `cap` is the most pairs of a request."""
-    if bound.proof == "volume":
+    if len(bound.parts) == 1 and isinstance(bound.parts[0], Region):
         return by_volume(classes.pairs(), cap, classes.rows.label.size, classes.columns.label.size)
-    evidence = tuple(_evidence(bound, classes, cap))
+    evidence = tuple(_evidence(part, classes, cap) for part in bound.parts)
     return LowerBound(bound.requests, _words(bound, evidence, cap), evidence)
 
 
@@ -29,22 +30,45 @@ def by_volume(pairs: int, cap: int, assets: int, points: int) -> LowerBound:
 
 
 def _words(bound: Bound, evidence: tuple[Evidence, ...], cap: int) -> str:
-    if bound.weighted:
+    arguments = {each.argument for each in evidence}
+    if Argument.WEIGHTS in arguments:
         return "pairs with weights, of which no request holds more than its share"
+    if arguments != {Argument.PAIRS}:
+        return _unlike(evidence, cap)
     if len(evidence) == bound.requests:
         return f"{bound.requests:,} pairs of which no two fit in one request" if bound.requests > 1 else "a pair"
     return f"{len(evidence):,} groups of pairs: no request holds pairs of two, nor more than {cap:,} of one"
 
 
-def _evidence(bound: Bound, classes: Classes, cap: int) -> Iterator[Evidence]:
-    for group in bound.groups:
-        yield Evidence(tuple(_enough(group, classes, cap)), cap)
-    everybody = np.arange(classes.rows.label.size, dtype=np.int32)
-    for region in bound.regions:
-        yield Evidence((Rectangle(everybody, _members(classes.columns, region.columns)),), cap)
-    for one in bound.weighted:
-        cells = tuple(_corner(cell, classes, 1) for cell, _ in one.cells)
-        yield Evidence(cells, one.load, tuple(weight for _, weight in one.cells))
+def _unlike(evidence: tuple[Evidence, ...], cap: int) -> str:
+    if len(evidence) == 1:
+        (rectangle,), by_assets = evidence[0].blocks, evidence[0].argument is Argument.DIFFERENT_ASSETS
+        count, what = (len(rectangle.assets), "assets") if by_assets else (len(rectangle.points), "points")
+        return f"{count:,} {what} that are all different, which fewer requests can't make"
+    return (
+        f"{len(evidence):,} groups of pairs: no request holds pairs of two; their assets or points are so different"
+        f" that fewer requests can't make them, or no request holds more than {cap:,} of one"
+    )
+
+
+def _evidence(part: Part, classes: Classes, cap: int) -> Evidence:
+    match part:
+        case Group(cells):
+            return Evidence(tuple(_enough(cells, classes, cap)), cap)
+        case Region(rows, columns):
+            return Evidence((Rectangle(_members(classes.rows, rows), _members(classes.columns, columns)),), cap)
+        case Unlike(rows, columns, _, by_columns):
+            argument = Argument.DIFFERENT_POINTS if by_columns else Argument.DIFFERENT_ASSETS
+            return Evidence((_representatives(classes, rows, columns),), 1, argument=argument)
+        case Weighted(weighted, load):
+            corners = tuple(_corner(cell, classes, 1) for cell, _ in weighted)
+            return Evidence(corners, load, tuple(weight for _, weight in weighted), Argument.WEIGHTS)
+
+
+def _representatives(classes: Classes, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Rectangle:
+    """An asset of each class of rows, and a point of each class of columns."""
+    assets, points = classes.rows.firsts()[rows], classes.columns.firsts()[columns]
+    return Rectangle(np.sort(assets).astype(np.int32), np.sort(points).astype(np.int32))
 
 
 def _enough(group: tuple[Cell, ...], classes: Classes, cap: int) -> Iterator[Rectangle]:

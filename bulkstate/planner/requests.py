@@ -15,13 +15,14 @@ from itertools import pairwise
 import numpy as np
 
 from bulkstate.model import Rectangle
+from bulkstate.planner.cover.apart import by_clusters
 from bulkstate.planner.cover.bits import from_array, to_list
-from bulkstate.planner.cover.bound import Bound, Sizes, by_fooling, lower_bound
+from bulkstate.planner.cover.bound import Bound, Region, Sizes, by_fooling, by_kernel
 from bulkstate.planner.cover.effort import Steps
 from bulkstate.planner.cover.fooling import fooling_set
 from bulkstate.planner.cover.incidence import Classes, Incidence
-from bulkstate.planner.cover.large import cover_large
-from bulkstate.planner.cover.lines import LineCover, Piece, line_covers
+from bulkstate.planner.cover.large import clusters_of, cover_large
+from bulkstate.planner.cover.lines import Piece, line_covers, turned
 from bulkstate.planner.cover.merging import Piece as Request
 from bulkstate.planner.cover.merging import Squeeze
 from bulkstate.planner.cover.packed import Packed, as_bit_sets, pack
@@ -33,10 +34,10 @@ from bulkstate.planner.tiling import tile
 from bulkstate.planner.trimming import trimmed
 
 _CELLS = 400_000  # class cells up to which a kernel is looked for
-_BITS = 1 << 30  # row classes × column classes up to which all of them are held as flags
 _KERNEL = 4_000  # cells that plain containment leaves: the compatibility graph is quadratic in them
 _PAIRS = 100_000  # pairs, and requests, up to which requests are improved pair by pair
 _REQUESTS = 3_000
+_ALONE = 0.1  # share of cells in rows that nobody is like from which on columns are clustered, too
 _HOPELESS = 1.25  # covers with so many times the requests of the best are given up: pruning won't save them
 
 
@@ -55,7 +56,7 @@ def plan_classes(
     """The fewest requests found for a relation; the same for the same input, limits and effort unless `expired` cuts
     the search short."""
     if not classes.target.cells:
-        return Found((), Bound(0, "volume", ()), classes)
+        return Found((), Bound(()), classes)
     desk = _Desk(classes, weights, limits)
     _offer_lines(desk)
     if not desk.settled():
@@ -75,8 +76,9 @@ class _Desk:
         self.weights = weights
         self.limits = limits
         self.sizes = Sizes(classes.rows.sizes(), classes.columns.sizes(), limits.pairs)
+        self.packed = pack(classes.target, classes.forbidden)
         self.requests: tuple[Rectangle, ...] = ()
-        self.bound = Bound(-(-classes.pairs() // limits.pairs), "volume", ())
+        self.bound = Bound((_everything(classes, limits.pairs),))
 
     def settled(self) -> bool:
         """Whether nothing better can be offered."""
@@ -105,34 +107,38 @@ class _Desk:
         return tuple(part for one in whole for part in tile(one, self.weights, self.limits).rectangles)
 
 
+def _everything(classes: Classes, cap: int) -> Region:
+    everybody = np.arange(classes.target.height), np.arange(classes.target.width)
+    return Region(*everybody, -(-classes.pairs() // cap))
+
+
 def _cost(requests: tuple[Rectangle, ...]) -> tuple[int, int]:
     return len(requests), sum(one.assets.size + one.points.size for one in requests)
 
 
 def _offer_lines(desk: _Desk) -> None:
     """Line covers, the most promising first, as long as they can have fewer requests than the best so far."""
-    covers = [(_at_least(cover, desk), cover) for cover in line_covers(desk.classes)]
-    for least, cover in sorted(covers, key=lambda one: one[0]):
+    sizes = desk.sizes
+    covers = line_covers(desk.classes.target, desk.classes.forbidden)
+    promising = sorted(((cover.least(sizes.rows, sizes.columns, sizes.pairs), cover) for cover in covers), key=_first)
+    for least, cover in promising:
         if not desk.requests or least <= len(desk.requests):
             desk.offer_pieces(cover.pieces())
 
 
-def _at_least(cover: LineCover, desk: _Desk) -> int:
-    """How many requests the cover takes if only pairs bind."""
-    rows, columns = cover.sums(desk.sizes.rows, desk.sizes.columns)
-    return int((-(-rows * columns // desk.limits.pairs)).sum())
+def _first(pair: tuple[int, object]) -> int:
+    return pair[0]
 
 
 def _offer_by_flags(desk: _Desk, effort: Steps, expired: Callable[[], bool]) -> None:
     """A fooling set over all cells, and vertex greedy."""
-    classes = desk.classes
-    if classes.target.height * classes.target.width > _BITS:
+    packed = desk.packed
+    if packed is None:
         return
-    packed = pack(classes)
-    if _words(packed, packed.lines) <= effort.words:
+    if packed.words(packed.lines) <= effort.words:
         desk.prove(by_fooling(fooling_set(packed, expired), desk.sizes))
     most = int(_HOPELESS * len(desk.requests)) + 1
-    if desk.settled() or _words(packed, min(most, packed.lines)) > effort.words:
+    if desk.settled() or packed.words(min(most, packed.lines)) > effort.words:
         return
     for cover in vertex_greedy(packed, most, expired):
         _offer_overlapping(desk, packed, cover)
@@ -140,39 +146,82 @@ def _offer_by_flags(desk: _Desk, effort: Steps, expired: Callable[[], bool]) -> 
             return
 
 
-def _words(packed: Packed, rectangles: int) -> int:
-    """How many words are looked at for so many rectangles."""
-    return rectangles * packed.target.size
-
-
 def _offer_overlapping(desk: _Desk, packed: Packed, cover: list[Piece]) -> None:
     """Offer rectangles that overlap: what is over the cap only has to hold what the others leave."""
     desk.offer_pieces(cover)
     sizes = desk.sizes
-    if max(int(sizes.rows[r].sum()) * int(sizes.columns[c].sum()) for r, c in cover) <= desk.limits.pairs:
+    if max(map(sizes.area, cover)) <= sizes.pairs:
         return
     target = as_bit_sets(packed.target)
-    if not packed.transposed:
+    if packed.transposed:
+        less = trimmed(target, map(turned, cover), sizes.transposed())
+        desk.offer_pieces(map(turned, less))
+    else:
         desk.offer_pieces(trimmed(target, cover, sizes))
-        return
-    turned = [(columns, rows) for rows, columns in cover]
-    less = trimmed(target, turned, Sizes(sizes.columns, sizes.rows, sizes.pairs))
-    desk.offer_pieces((rows, columns) for columns, rows in less)
 
 
 def _search(desk: _Desk, effort: Steps, expired: Callable[[], bool]) -> None:
-    """The kernel, if it is small; clusters of similar rows, if it isn't."""
-    classes = desk.classes
-    if classes.target.cells <= _CELLS and classes.target.height * classes.target.width <= _BITS:
-        matrix = matrix_of(classes)
-        if len(undominated_cells(matrix)) <= _KERNEL:
-            cover = cover_matrix(matrix, effort, expired)
-            desk.prove(lower_bound(matrix, desk.sizes, cover))
-            _offer_overlapping(desk, pack(classes), [_places(one) for one in cover.rectangles])
-            return
-    found = cover_large(classes, desk.limits.pairs, effort, expired)
-    desk.prove(found.bound)
-    desk.offer_pieces(found.pieces)
+    """The kernel, if it is small, and clusters of similar rows, or columns, as blocks with holes, if it isn't.
+
+    Where different lines prove more than cells of which no two fit, the relation is more of a crown: blocks come first.
+    """
+    before = desk.bound.requests
+    clusters = _Clustered(desk, transposed=False)
+    clusters.prove(expired)
+    if desk.bound.requests > before:
+        clusters.offer(effort, expired)
+    if desk.settled() or _offer_kernel(desk, effort, expired):
+        return
+    if not clusters.offered:
+        clusters.offer(effort, expired)
+    if not desk.settled() and clusters.alone > _ALONE:
+        across = _Clustered(desk, transposed=True)
+        across.prove(expired)
+        across.offer(effort, expired)
+
+
+def _offer_kernel(desk: _Desk, effort: Steps, expired: Callable[[], bool]) -> bool:
+    """A cover of the kernel, if that is small. Returns whether it is."""
+    classes, packed = desk.classes, desk.packed
+    if packed is None or classes.target.cells > _CELLS:
+        return False
+    matrix = matrix_of(classes)
+    if len(undominated_cells(matrix)) > _KERNEL:
+        return False
+    cover = cover_matrix(matrix, effort, expired)
+    desk.prove(by_kernel(matrix, desk.sizes, cover))
+    _offer_overlapping(desk, packed, [_places(one) for one in cover.rectangles])
+    return True
+
+
+class _Clustered:
+    """Clusters of similar rows of a relation, or of similar columns if it is `transposed`."""
+
+    def __init__(self, desk: _Desk, *, transposed: bool) -> None:
+        self._desk = desk
+        self._transposed = transposed
+        self._classes = desk.classes.transposed() if transposed else desk.classes
+        self._sizes = desk.sizes.transposed() if transposed else desk.sizes
+        self._clusters = clusters_of(self._classes)
+        self.offered = False
+
+    @property
+    def alone(self) -> float:
+        """The share of cells in rows that no other is like."""
+        return float(self._classes.target.lengths()[self._clusters.alone].sum()) / self._classes.target.cells
+
+    def prove(self, expired: Callable[[], bool]) -> None:
+        """What all rows need as one part, and what the clusters need as parts."""
+        if self._classes.forbidden is None:
+            for parts in ((np.flatnonzero(self._classes.target.lengths()),), self._clusters.all()):
+                bound = by_clusters(self._classes, parts, self._sizes, expired)
+                self._desk.prove(bound.transposed() if self._transposed else bound)
+
+    def offer(self, effort: Steps, expired: Callable[[], bool]) -> None:
+        """Blocks with holes, and what is best for the others."""
+        self.offered = True
+        pieces = cover_large(self._classes, self._clusters, self._sizes.pairs, effort, expired)
+        self._desk.offer_pieces(map(turned, pieces) if self._transposed else pieces)
 
 
 def _places(rectangle: Biclique) -> Piece:

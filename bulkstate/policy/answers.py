@@ -25,6 +25,10 @@ FEW_SHARE: Final = 0.1
 """Fewer chunks than that may fail for reasons of their own: where none else is left, they wait for this share of the
 time that an outage may last."""
 
+LARGE: Final = 16_384
+SILENCES: Final = 2
+"""A body of so many bytes may be what makes a gateway close the connection so often, if smaller ones are answered."""
+
 REFUSALS: Final = 3
 """So many answers in a row that refuse the caller are meant. Fewer may be a firewall's slip, or a deployment."""
 
@@ -66,6 +70,11 @@ class Load(Protocol):
     @property
     def untried(self) -> bool:
         """There are chunks that were never sent."""
+        ...
+
+    @property
+    def others(self) -> bool:
+        """There are such, or chunks that are on their way just now."""
         ...
 
 
@@ -125,6 +134,8 @@ class Answers:
         reply = attempt.reply
         if reply.answer is Answer.GATEWAY_REFUSED and not self._is_meant(now, attempt.sent_at):
             return again(self._retry, tries, reply, jitter)
+        if self._breaks_connections(attempt, tries, chunk):
+            return Split(self._sizing.cut(chunk))
         divisible = chunk.pairs if self._sizing.divides(reply.answer) else 1
         decision = decide(self._retry, tries, reply, jitter, divisible)
         if reply.answer is Answer.UNDECIDED and not isinstance(decision, Again):
@@ -135,7 +146,7 @@ class Answers:
 
     def _is_anybodys_fault(self, load: Load) -> bool:
         """Nothing passes: before a chunk is given up, others show whether it is only this one."""
-        return self._breaker.open or (self._breaker.doubtful and load.untried and self._retry.attempts > 1)
+        return self._breaker.open or (self._breaker.doubtful and load.others and self._retry.attempts > 1)
 
     def _doubt(self, chunk: Chunk, decision: Decision, delay: float) -> Decision | Wait:
         """It would be cut, or given up. But where every chunk is in doubt, that may be how the gateway throttles: then
@@ -147,6 +158,16 @@ class Answers:
             self._cutting.failed(chunk)
             return Wait()
         return self._cutting.begin(chunk) if isinstance(decision, Split) else decision
+
+    def _breaks_connections(self, attempt: Attempt[bool], tries: Tries, chunk: Chunk) -> bool:
+        """Whether a body may be too large for a gateway that says so by closing the connection: no body that large was
+        ever taken, while smaller ones are. Where nothing passes that is to be seen: so its halves are tried."""
+        size, taken = attempt.body_bytes, self._sizing.bytes.taken
+        if tries.silences < SILENCES or size < LARGE or size <= taken or chunk.pairs == 1 or not self._retry.split:
+            return False
+        if taken and not self._breaker.open:
+            self._sizing = self._sizing.broke(size)
+        return bool(taken) or self._breaker.open
 
     def _is_meant(self, now: float, sent_at: float) -> bool:
         """Whether an answer that refuses the caller is to be believed: at once if no delete was ever answered well,

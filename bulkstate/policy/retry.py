@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
-from bulkstate.model import Answer, Cut, Reply, Verdict
+from bulkstate.model import Absence, Answer, Cut, Reply, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,8 @@ class RetryPolicy:
     """How often and how patiently a call is repeated. Delays are in seconds; `attempts` include the first.
 
     `split`: what is too large, or in doubt again and again, is sent in parts. `budget`: repeats that fail again may be
-    this share of all calls. `outage`: the run ends when every call has failed for so many seconds.
+    this share of all calls. `outage`: the run ends when every call has failed for so many seconds. `resolve`: what
+    would be unknown is read back, `resolve_after` so many seconds; None: as long as a call may take.
     """
 
     attempts: int = 8
@@ -26,6 +27,8 @@ class RetryPolicy:
     split: bool = False
     budget: float = 0.2
     outage: float = 1800.0
+    resolve: bool = False
+    resolve_after: float | None = None
 
     def delay(self, attempts: int, jitter: float) -> float:
         """Seconds to wait after so many attempts (at least 1); `jitter` is uniform in [0, 1)."""
@@ -50,7 +53,8 @@ class Tries:
     `unanswered`: some attempt may have arrived and was never answered. `renewed`: it was the credentials that the
     attempt before was refused for, and they have been renewed since. `doubts`: so many of the latest answers in a row
     were undecided, all with the same `doubt`, a status and a code. `level`: so many of the chunks that this one is a
-    part of, of a part of, were cut because they were in doubt.
+    part of, of a part of, were cut because they were in doubt. `silences`: so many of the latest attempts in a row
+    ended with a connection that was closed before a byte came back.
     """
 
     attempts: int = 0
@@ -59,6 +63,7 @@ class Tries:
     doubts: int = 0
     doubt: tuple[int | None, int | None] | None = None
     level: int = 0
+    silences: int = 0
 
     def after(self, reply: Reply[object], counts: bool = True) -> Tries:
         """The same with one more attempt, which `counts` or doesn't. Whatever shows that the credentials were accepted
@@ -69,7 +74,8 @@ class Tries:
         renewed = self.renewed and reply.answer is Answer.CREDENTIALS
         doubt = (reply.status, reply.code) if reply.answer is Answer.UNDECIDED else None
         doubts = 0 if doubt is None else self.doubts + 1 if doubt == self.doubt else 1
-        return Tries(self.attempts + counts, unanswered, renewed, doubts, doubt, self.level)
+        silences = self.silences + 1 if reply.absence is Absence.SILENT else 0
+        return Tries(self.attempts + counts, unanswered, renewed, doubts, doubt, self.level, silences)
 
     @property
     def given_up(self) -> Verdict:

@@ -70,6 +70,10 @@ class Sizing:
                 return replace(self, bytes=self.bytes.turned_down(body_bytes, pairs == 1))
         return self
 
+    def broke(self, body_bytes: int) -> Sizing:
+        """A body of that size seems to be more than the gateway lets in: it closes the connection instead."""
+        return replace(self, bytes=self.bytes.turned_down(body_bytes, False))
+
     def divides(self, answer: Answer) -> bool:
         """Whether it helps to send a chunk in parts after that answer."""
         return answer is not Answer.TOO_LARGE or not (self.pairs.hopeless or self.bytes.hopeless)

@@ -158,7 +158,7 @@ def _what(code: ReasonCode | None, report: Report) -> str:
         case None:
             return _unfinished(report)
         case ReasonCode.DELETED if not report.chunks.planned:
-            return "Nothing to delete: nothing was selected, and nothing was sent."
+            return "Done: there was nothing to delete, and nothing was sent."
         case ReasonCode.DELETED:
             return f"Deleted: {everything}; every request was read back whole, none holds state."
         case ReasonCode.DELETED_SAMPLED:

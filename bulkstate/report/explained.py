@@ -56,7 +56,7 @@ def _stage(plan: StagePlan) -> _Stage:
 def _part(evidence: Evidence, plan: StagePlan) -> _Part:
     weights = evidence.weights or (1,) * len(evidence.blocks)
     blocks = [_block(block, weight, plan) for block, weight in zip(evidence.blocks, weights, strict=True)]
-    return _Part(evidence.load, "weights" if evidence.weights else "pairs_per_request", blocks)
+    return _Part(evidence.load, evidence.argument, blocks)
 
 
 def _block(block: Rectangle, weight: int, plan: StagePlan) -> _Block:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import compress
-from typing import Final
 
 import numpy as np
 import orjson
@@ -14,15 +13,13 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from bulkstate.model import IndexArray, LowerBound, Plan, Remark, StagePlan
+from bulkstate.model import IndexArray, Plan, Remark, StagePlan
 from bulkstate.planner.difference import Comparison
 from bulkstate.policy.pacing import Forecast
+from bulkstate.report.briefing import Briefing
 from bulkstate.report.differences import document as difference_document
 from bulkstate.report.remarks import remark_lines
 from bulkstate.report.text import counted, duration
-from bulkstate.text import printable
-
-STAGES_SHOWN: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +33,33 @@ class _Stage:
 
 
 @dataclass(frozen=True, slots=True)
+class _Where:
+    gateway: str
+    organisation: str
+    credentials: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pipeline:
+    id: str
+    name: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    looked_at: int
+    with_state: int
+    assets: int
+    assets_without: int
+    examples_without: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Document:
     """The fields, in the order in which they are written: named in docs/architecture.md."""
 
     plan: str
-    target: str
-    approval: str
     reproducible: bool
     requests: int
     lower_bound: int
@@ -58,23 +76,33 @@ class _Document:
 
 
 def plan_to_json(
-    plan: Plan, forecast: Forecast | None, comparison: Comparison | None = None, target: str = "", approval: str = ""
+    plan: Plan, forecast: Forecast | None, comparison: Comparison | None = None, briefing: Briefing | None = None
 ) -> bytes:
-    """The plan as one JSON document, UTF-8, ending in a newline; with `diff` if it was compared with an older one.
-
-    `target` and `approval` are the digests of what is deleted, whatever the cover, and of all that is agreed to.
-    """
-    fields = asdict(_document(plan, forecast, target, approval))
+    """The plan as one JSON document, UTF-8, ending in a newline; with `where` and `guards` if there is a briefing, what
+    was seen of pipelines and state if somebody looked, and with `diff` if it was compared with an older one."""
+    fields = asdict(_document(plan, forecast))
+    if briefing is not None:
+        fields |= _surroundings(briefing)
     if comparison is not None:
         fields["diff"] = asdict(difference_document(comparison))
     return orjson.dumps(fields, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
-def _document(plan: Plan, forecast: Forecast | None, target: str, approval: str) -> _Document:
+def _surroundings(briefing: Briefing) -> dict[str, object]:
+    place = _Where(briefing.gateway, briefing.organisation, briefing.credentials)
+    digests = {"target": briefing.target, "approval": briefing.approval}
+    fields: dict[str, object] = {**digests, "where": asdict(place), "guards": [*map(asdict, briefing.guards)]}
+    if briefing.pipelines:
+        fields["pipelines"] = [_Pipeline(each.id, each.name, each.now) for each in briefing.pipelines]
+    if briefing.found.looked_at or briefing.found.unread:
+        found = briefing.found
+        fields["before"] = _Before(found.looked_at, found.with_state, found.assets, found.assets_without, found.without)
+    return fields
+
+
+def _document(plan: Plan, forecast: Forecast | None) -> _Document:
     return _Document(
         plan=plan.digest,
-        target=target,
-        approval=approval,
         reproducible=plan.reproducible,
         requests=plan.requests,
         lower_bound=plan.lower_bound,
@@ -130,11 +158,6 @@ def _lines(plan: Plan, forecast: Forecast | None) -> Iterator[Text]:
     if plan.kept_pairs:
         yield Text(f"  {counted(plan.kept_pairs, 'pair')} kept, though selected")
     yield Text(f"  {_time(forecast)}; {size} to send")
-    for stage in plan.stages[:STAGES_SHOWN]:
-        proof = _proof(stage.lower_bound) if len(plan.stages) > 1 else ""
-        yield Text(f"  {printable(str(stage.stage))}: {_size(stage.pairs, len(stage.rectangles))}{proof}")
-    if len(plan.stages) > STAGES_SHOWN:
-        yield Text(f"  … and {len(plan.stages) - STAGES_SHOWN:,} more stages")
     yield from (Text(f"  {line}", "yellow") for line in remark_lines(plan.remarks))
 
 
@@ -142,10 +165,6 @@ def _time(forecast: Forecast | None) -> str:
     if forecast is None:
         return "nobody knows yet how fast the gateway lets it be sent"
     return f"about {duration(forecast.seconds)} at the limits that are known, of which {forecast.binding} binds"
-
-
-def _proof(bound: LowerBound) -> str:
-    return f"; at least {bound.requests:,} (proof: {bound.proof})"
 
 
 def _size(pairs: int, requests: int) -> str:

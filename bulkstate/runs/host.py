@@ -21,12 +21,14 @@ from bulkstate.runs.stopping import Stopping
 @dataclass(frozen=True, slots=True)
 class Question:
     """What somebody is asked to agree to: the plan, what was seen of its pipelines, how much of it has state, and which
-    stages are left out, because the gateway doesn't know them."""
+    stages are left out, because the gateway doesn't know them. `target` and `approval` are digests of it."""
 
     plan: Plan
     pipelines: Sequence[PipelineSeen] = ()
     found: Presence = NOTHING_LOOKED_AT
     left_out: Sequence[Stage] = ()
+    target: str = ""
+    approval: str = ""
 
 
 Agree: TypeAlias = Callable[[Question], Awaitable[None]]

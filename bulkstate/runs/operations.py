@@ -28,8 +28,9 @@ from bulkstate.disk.control import Status
 from bulkstate.disk.journal import Ending, Input, Journal, RunFacts, existing, make_run_directory
 from bulkstate.disk.locks import lock_run
 from bulkstate.engine.engine import Engine, Equipment, Pace
-from bulkstate.engine.pipelines import Finding, StatusWatch, findings, first_look, require
+from bulkstate.engine.pipelines import StatusWatch, findings, require
 from bulkstate.engine.reads import ReadFailed
+from bulkstate.engine.resolver import Resolver
 from bulkstate.errors import (
     BulkstateError,
     CheckFailed,
@@ -40,13 +41,14 @@ from bulkstate.errors import (
     Refused,
     Stopped,
 )
+from bulkstate.forms.values import Share
 from bulkstate.model import ChunkCounts, Pipeline, Plan, Report, RunResult, Verdict
 from bulkstate.policy.auto.pilot import Pilot
 from bulkstate.policy.concurrency import FEW, ConcurrencyPilot, at_first
 from bulkstate.report import fold, to_json
 from bulkstate.runs import provenance
 from bulkstate.runs.audience import Aside, watching, within
-from bulkstate.runs.connection import connect
+from bulkstate.runs.connection import Connection
 from bulkstate.runs.course import Course
 from bulkstate.runs.host import Host, Question
 from bulkstate.runs.look import Looked, ask_stages, leave_out, look
@@ -81,14 +83,6 @@ def run_directory(plan: Plan) -> Path:
 
 
 # ── what can be done ──────────────────────────────────────────────────────────────────────────────────────────────
-
-
-async def check(settings: Settings, host: Host) -> tuple[Finding, ...]:
-    """Try the credentials and look at the pipelines of a configuration. Sends no delete."""
-    pipelines = {entry.pipeline for entry in settings.delete}
-    with host.stopping.cancels():
-        async with connect(settings, host.environ, None) as connection:
-            return await first_look(connection.reads, pipelines, settings.safety.require_paused)
 
 
 async def nothing_to_delete(prepared: Prepared) -> Finished:
@@ -126,10 +120,15 @@ async def start(prepared: Prepared, directory: Path, host: Host) -> Finished:
             await _require_ready(session)
             looked = await look(session, prepared.spot_checks)
             await keep_witnesses(session, prepared.witnesses)
-            await host.agree(Question(prepared.plan, journal.pipelines_seen(), looked.found, tuple(looked.unknown)))
+            await host.agree(_question(prepared, journal, looked))
             journal.agree(time.time())
             provenance.remember(f"the run in {directory}", provenance.run_stored(journal, directory).seal)
             return await _carry_out(session, range(prepared.plan.requests), looked)
+
+
+def _question(prepared: Prepared, journal: Journal, looked: Looked) -> Question:
+    seen = journal.pipelines_seen()
+    return Question(prepared.plan, seen, looked.found, tuple(looked.unknown), prepared.target, prepared.approval)
 
 
 async def resume(directory: Path, again: frozenset[Verdict], host: Host) -> Finished:
@@ -263,7 +262,7 @@ async def _delete(session: Session, numbers: Sequence[int]) -> None:
     host, gate, clock = session.host, connection.gate, connection.clock
     every = settings.safety.status_every if settings.safety.require_paused else None
     workers, pilot = _workers(settings.limits.concurrency, connection.pilot)
-    pace = Pace(workers, settings.retry, pilot)
+    pace = Pace(workers, settings.retry, pilot, _max_failed(settings))
     status = StatusWatch(connection.reads, session.pipelines, every)
     chunks = journal.chunks()
     async with Aside("the status file") as status_file, watching(host.audience, chunks, numbers) as observer:
@@ -273,7 +272,16 @@ async def _delete(session: Session, numbers: Sequence[int]) -> None:
 
         course = Course(observer, journal, tell, gate, time.time, clock)
         equipment = Equipment(
-            connection.client, gate, status, journal, course, random, time.time, clock, connection.order
+            connection.client,
+            gate,
+            status,
+            journal,
+            course,
+            random,
+            time.time,
+            clock,
+            connection.order,
+            _resolver(settings, connection),
         )
         engine = Engine(equipment, pace, chunks, numbers, journal.sizing(chunks))
         with host.stopping.drains(engine), session.by_hand.sets(engine):
@@ -283,6 +291,19 @@ async def _delete(session: Session, numbers: Sequence[int]) -> None:
                 await course.close(engine)
     if ending is not None:
         raise ending
+
+
+def _max_failed(settings: Settings) -> float | None:
+    """How many requests may fail; below 1, what share of them."""
+    most = settings.safety.max_failed
+    return most.part if isinstance(most, Share) else most
+
+
+def _resolver(settings: Settings, connection: Connection) -> Resolver | None:
+    """What reads back requests that were never answered, if that is wanted."""
+    retry = settings.retry
+    after = settings.gateway.timeout if retry.resolve_after is None else retry.resolve_after
+    return Resolver(connection.reads, after) if retry.resolve else None
 
 
 def _workers(concurrency: int | Auto, pilot: Pilot | None) -> tuple[int, ConcurrencyPilot | None]:

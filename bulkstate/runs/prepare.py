@@ -17,10 +17,9 @@ from bulkstate import __version__, config
 from bulkstate.config import Settings
 from bulkstate.disk.saved_plan import SavedPlan, refuse_to_overwrite, write
 from bulkstate.errors import GuardExceeded, InputError, Problem
-from bulkstate.model import Pair, Plan, Remark, Stage
+from bulkstate.model import Effort, Pair, Plan, Remark, Stage
 from bulkstate.pairs.relation import Relation
 from bulkstate.pairs.target import target_digest
-from bulkstate.planner.effort import Effort
 from bulkstate.planner.planner import plan as plan_requests
 from bulkstate.policy.pacing import Forecast, forecast
 from bulkstate.policy.spot_checks import Room, SpotCheck, spot_checks

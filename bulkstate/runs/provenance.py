@@ -23,10 +23,10 @@ from bulkstate.disk.journal import Record
 from bulkstate.disk.saved_plan import SavedPlan
 from bulkstate.errors import DigestDiffers, InputError, NotAllowed, Problem
 from bulkstate.gateway.address import mistake_in, one_spelling
-from bulkstate.gateway.credentials import Bearer
 from bulkstate.model import Pair, Plan, Stage
 from bulkstate.pairs.target import target_digest
 from bulkstate.policy.spot_checks import SpotCheck
+from bulkstate.runs.briefing import credentials_of
 from bulkstate.selection import Fingerprint
 from bulkstate.text import printable
 
@@ -74,15 +74,6 @@ def place_of(settings: Settings) -> tuple[str, str]:
     return (one_spelling(gateway.url), gateway.org_id) if isinstance(gateway, Gateway) else ("embedded", "")
 
 
-def variables_of(settings: Settings) -> tuple[str, ...]:
-    """The environment variables whose values are sent to the gateway."""
-    gateway = settings.gateway
-    if isinstance(gateway, Embedded):
-        return ()
-    auth = gateway.auth
-    return (auth.token.name,) if isinstance(auth, Bearer) else (auth.app_key.name, auth.app_secret.name)
-
-
 def run_stored(record: Record, directory: Path) -> Stored:
     """A run as its journal has it."""
     facts = record.facts
@@ -95,7 +86,7 @@ def run_stored(record: Record, directory: Path) -> Stored:
 def plan_stored(saved: SavedPlan, path: Path) -> Stored:
     """A plan as its file has it."""
     what = f"the plan {path}"
-    place = place_of(_read(what, saved.configuration))
+    place = place_of(settings_in(what, saved.configuration))
     approval = approval_digest(saved.plan, saved.configuration, saved.witnesses, saved.inputs, saved.spot_checks)
     return Stored(what, saved.configuration, approval, place, target_digest(*place, saved.plan.stages))
 
@@ -132,7 +123,7 @@ def announce(settings: Settings) -> None:
     """Say where calls go, and as whom, before there are any."""
     if isinstance(settings.gateway, Gateway):
         gateway, organisation = place_of(settings)
-        variables = ", ".join(variables_of(settings))
+        variables = ", ".join(credentials_of(settings))
         log.info("calls go to", gateway=gateway, organisation=organisation, credentials=variables)
 
 
@@ -142,7 +133,7 @@ def settings_of(stored: Stored, voucher: Voucher) -> Settings:
     NotAllowed where somebody would have to vouch for them, DigestDiffers where a digest is neither the target's nor the
     approval's; InputError if they can't be read, or a secret's variable isn't set.
     """
-    found = _read(stored.what, stored.configuration)
+    found = settings_in(stored.what, stored.configuration)
     if voucher.digest not in ("", stored.target, stored.seal):
         message = f"{stored.what} has another digest: its target is {stored.target}, its approval {stored.seal}"
         raise DigestDiffers(message, hint="nothing was sent: ask whoever approved it which plan they meant")
@@ -182,7 +173,7 @@ def _allowed(found: Settings, environ: Mapping[str, str]) -> bool:
     """Whether the environment allows the gateway and every variable by name."""
     gateways = {one_spelling(each) for each in _listed(environ, ALLOW_GATEWAYS) if not mistake_in(each)}
     variables = set(_listed(environ, ALLOW_VARIABLES))
-    return place_of(found)[0] in gateways and variables.issuperset(variables_of(found))
+    return place_of(found)[0] in gateways and variables.issuperset(credentials_of(found))
 
 
 def _listed(environ: Mapping[str, str], name: str) -> Iterator[str]:
@@ -190,7 +181,7 @@ def _listed(environ: Mapping[str, str], name: str) -> Iterator[str]:
 
 
 def _not_allowed(stored: Stored, found: Settings) -> str:
-    names = " and ".join(variables_of(found))
+    names = " and ".join(credentials_of(found))
     return f"{stored.what} wasn't made here, or was changed since: it would send {names} to {_told(place_of(found))}"
 
 
@@ -200,7 +191,7 @@ def _told(place: tuple[str, str]) -> str:
 
 
 def _how(found: Settings) -> str:
-    gateways, variables = shlex.quote(printable(place_of(found)[0])), ",".join(variables_of(found))
+    gateways, variables = shlex.quote(printable(place_of(found)[0])), ",".join(credentials_of(found))
     return f"say --config CONFIG, a file of yours; or set {ALLOW_GATEWAYS}={gateways} {ALLOW_VARIABLES}={variables}"
 
 
@@ -227,12 +218,12 @@ class _Names(Mapping[str, str]):
         return True
 
 
-def _read(what: str, document: str) -> Settings:
+def settings_in(what: str, document: str) -> Settings:
     """The settings as they stand, without a look at the environment: a document that is kept refers to it for
     credentials alone, and whatever else does would have it sent somewhere."""
     names = _Names()
     settings = config.from_document(document, names, what)
-    foreign = sorted(names.asked.difference(variables_of(settings)))
+    foreign = sorted(names.asked.difference(credentials_of(settings)))
     if foreign:
         raise InputError(Problem(f"refers to {foreign[0]} where no secret belongs", what))
     return settings

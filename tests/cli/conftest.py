@@ -31,6 +31,9 @@ verify: {verify}
 {more}
 """
 
+ENOUGH = "max_pairs: 1_000_000"
+"""What `--yes` wants to hear where nobody sits at a terminal."""
+
 NOTHING_READ = "{before: none, sample: none}"
 """For tests that count calls."""
 
@@ -64,6 +67,8 @@ class Bulkstate:
     def configure(
         self, url: str, *, rate: str = "1000/s", concurrency: int = 4, verify: str = NOTHING_READ, more: str = ""
     ) -> None:
+        more = more.replace("safety: {", f"safety: {{{ENOUGH}, ", 1) if "max_pairs" not in more else more
+        more = more if "safety:" in more else f"safety: {{{ENOUGH}}}\n{more}"
         text = CONFIGURATION.format(url=url, rate=rate, concurrency=concurrency, verify=verify, more=more)
         (self.folder / "config.yaml").write_text(text, encoding="utf-8")
 

@@ -117,7 +117,7 @@ def test_an_unknown_stage_is_refused_before_any_stage_loses_state(bulkstate: Bul
     assert "61107" in done.document["conclusion"]
     assert gateway.deletes() == []
 
-    path.write_text(path.read_text() + "safety: {unknown_stage: skip}\n")
+    path.write_text(path.read_text().replace("safety: {", "safety: {unknown_stage: skip, "))
     done = bulkstate("run", "config.yaml", "--yes", "--run-dir", "s", "--json")
     assert done.exit_code == 3, done.err
     assert gateway.deleted_pairs() == PAIRS

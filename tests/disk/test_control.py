@@ -104,3 +104,18 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "control.json").write_bytes(b" " * (small_file.LARGEST + 1))
     with pytest.raises(ValueError, match="larger"):
         control.uses(tmp_path)
+
+
+def test_what_a_newer_bulkstate_wrote_is_refused_by_name(tmp_path: Path) -> None:
+    newer = b'{"version": 2, "asked": [], "at": 1.0}'
+    for name in ("control.json", "status.json"):
+        (tmp_path / name).write_bytes(newer)
+    with pytest.raises(Refused, match="it is of version 2, and this bulkstate knows version 1"):
+        control.ask(tmp_path, Use(1.0, Command.STOP))
+    assert (tmp_path / "control.json").read_bytes() == newer
+    assert control.told(tmp_path) is None
+
+
+def test_what_an_earlier_bulkstate_asked_is_still_asked(tmp_path: Path) -> None:
+    (tmp_path / "control.json").write_bytes(b'[{"at": 1.0, "command": "stop", "value": ""}]')
+    assert control.uses(tmp_path) == (Use(1.0, Command.STOP),)

@@ -39,7 +39,7 @@ def test_round_trip(plan: Plan) -> None:
 def spelt_out(plan: StagePlan) -> tuple[object, ...]:
     """What a stage's plan holds besides its chunks."""
     bound = plan.lower_bound
-    evidence = [(each.load, each.weights, *map(sides, each.blocks)) for each in bound.evidence]
+    evidence = [(each.load, each.weights, each.argument, *map(sides, each.blocks)) for each in bound.evidence]
     return bound.requests, bound.proof, evidence, list(map(sides, plan.unlisted))
 
 

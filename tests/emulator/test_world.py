@@ -166,3 +166,11 @@ def test_what_a_world_writes_bare_or_grouped(tmp_path: Path) -> None:
 def test_nothing_in_a_world_comes_from_the_environment(tmp_path: Path) -> None:
     (tmp_path / "world.yaml").write_text('pipelines: []\norganisation: "${HOME}"\n')
     assert load_world(tmp_path / "world.yaml").organisation == "${HOME}"
+
+
+def test_a_world_of_a_newer_version_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "world.yaml").write_text("version: 1\npipelines: []\n")
+    assert load_world(tmp_path / "world.yaml") == World()
+    (tmp_path / "world.yaml").write_text("version: 2\npipelines: []\n")
+    with pytest.raises(InputError, match="version: expected 1, the only version that this program reads"):
+        load_world(tmp_path / "world.yaml")

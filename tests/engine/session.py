@@ -19,6 +19,7 @@ from bulkstate.engine.engine import Engine, Equipment, Pace
 from bulkstate.engine.gate import Gate
 from bulkstate.engine.pipelines import StatusWatch
 from bulkstate.engine.reads import Reads
+from bulkstate.engine.resolver import Resolver
 from bulkstate.errors import BulkstateError
 from bulkstate.model import Attempt, LowerBound, Outcome, Plan, Rectangle, Stage, StagePlan, Verdict
 from bulkstate.pairs.digest import digest
@@ -95,6 +96,7 @@ class Settings:
     windows: tuple[Rate, ...] = (Rate(1000, 1.0),)
     status_every: float | None = None
     seed: int = 0
+    max_failed: float | None = None
 
     @property
     def longest(self) -> float:
@@ -127,10 +129,12 @@ def assemble(
     gate = Gate(Pacer(settings.windows, history), wall, follower=follower, retry=settings.retry)
     api = ScriptedApi(world, gate)
     random = Random(settings.seed).random
-    status = StatusWatch(Reads(api, gate, settings.retry, random), pipelines_of(world.plan), settings.status_every)
     witness = Witness()
-    equipment = Equipment(api, gate, status, journal, witness, random, wall)
-    pace = Pace(settings.workers, settings.retry)
+    reads = Reads(api, gate, settings.retry, random)
+    resolver = Resolver(reads, settings.retry.resolve_after or 30.0) if settings.retry.resolve else None
+    status = StatusWatch(reads, pipelines_of(world.plan), settings.status_every)
+    equipment = Equipment(api, gate, status, journal, witness, random, wall, resolver=resolver)
+    pace = Pace(settings.workers, settings.retry, max_failed=settings.max_failed)
     wanted = range(world.plan.requests) if numbers is None else numbers
     return Session(Engine(equipment, pace, journal.chunks(), wanted, journal.sizing(journal.chunks())), gate, witness)
 

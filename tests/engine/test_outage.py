@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkstate.errors import GatewayDown
+from bulkstate.errors import GatewayDown, TooManyFailed
 from bulkstate.gateway.wire import Code
 from bulkstate.model import Answer, Verdict
 from bulkstate.policy.answers import FEW, FEW_SHARE
@@ -168,6 +169,23 @@ def test_what_never_left_is_never_given_up() -> None:
         outcomes = last_records(Path(folder, "run"))
     assert ending is None
     assert {outcome.verdict for outcome in outcomes.values()} == {Verdict.DELETED}
+
+
+@pytest.mark.parametrize(("most", "stops"), [(3, True), (4, False), (0.02, True), (0.05, False), (None, False)])
+def test_a_run_stops_where_more_fails_than_may_and_can_be_resumed(most: float | None, stops: bool) -> None:
+    refused = {key: [Say(Answer.REFUSED, code=Code.MISSING_PARAMETER)] for key in range(0, 120, 30)}
+    world = World(PLAN, refused)
+    world.fill()
+    with a_folder() as folder:
+        directory = Path(folder, "run")
+        ending, _ = virtually(first, world, directory, replace(SETTINGS, max_failed=most))
+        outcomes = last_records(directory)
+    assert isinstance(ending, TooManyFailed) == stops
+    if isinstance(ending, TooManyFailed):
+        assert "requests failed" in ending.message
+        assert "most with code 61102" in ending.message
+    else:
+        assert {number for number, each in outcomes.items() if each.verdict is Verdict.REFUSED} == set(refused)
 
 
 # ── throttling in other words ─────────────────────────────────────────────────────────────────────────────────────

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, count, permutations
+from math import comb
 from typing import Any
 
 import orjson
@@ -10,10 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkstate.model import Plan
+from bulkstate.model import Effort, Plan
 from bulkstate.pairs.relation import Unlisted
 from bulkstate.planner import plan
-from bulkstate.planner.effort import Effort
 from bulkstate.report.explained import explanation_to_json
 from tests.planner.test_law_one import Selection, relation, selections
 
@@ -25,6 +25,7 @@ Pairs = set[tuple[str, str]]
 
 def at_least(stage: dict[str, Any], target: Pairs, allowed: Pairs, pairs_per_request: int) -> int:
     """How many requests the evidence proves are needed. AssertionError where it proves nothing."""
+    evidence = stage["evidence"]
     weights = [
         {
             (a, p): b["weight"]
@@ -32,16 +33,31 @@ def at_least(stage: dict[str, Any], target: Pairs, allowed: Pairs, pairs_per_req
             for a, p in target
             if a in (b["assets"] or [a]) and p in (b["points"] or [p])
         }
-        for part in stage["evidence"]
+        for part in evidence
     ]
     for one, other in combinations(weights, 2):
         assert not any({(a, q), (b, p)} <= allowed for a, p in one for b, q in other), "one request could hold both"
-    for part, weighed in zip(stage["evidence"], weights, strict=True):
-        by_pairs = set(weighed.values()) == {1} and part["load"] >= pairs_per_request
-        assert by_pairs or heaviest(weighed, allowed) <= part["load"], "a request could hold more"
     return sum(
-        -(-sum(weighed.values()) // part["load"]) for part, weighed in zip(stage["evidence"], weights, strict=True)
+        needed(part, weighed, allowed, pairs_per_request) for part, weighed in zip(evidence, weights, strict=True)
     )
+
+
+def needed(part: dict[str, Any], weighed: dict[tuple[str, str], int], allowed: Pairs, pairs_per_request: int) -> int:
+    """How many requests one part needs."""
+    if part["by"].startswith("different"):
+        return makers([pair if part["by"] == "different_assets" else pair[::-1] for pair in weighed])
+    by_pairs = set(weighed.values()) == {1} and part["load"] >= pairs_per_request
+    assert by_pairs or heaviest(weighed, allowed) <= part["load"], "a request could hold more"
+    return -(-sum(weighed.values()) // part["load"])
+
+
+def makers(pairs: list[tuple[str, ...]]) -> int:
+    """How many requests make so many different lines: each is the union of what its requests hold of it."""
+    lines = [{place for other, place in pairs if other == line} for line in {line for line, _ in pairs}]
+    assert all(one != other for one, other in combinations(lines, 2)), "two are the same"
+    if any(one < other for one, other in permutations(lines, 2)):
+        return next(k for k in count() if 2**k - 1 >= len(lines))
+    return next(k for k in count(1) if comb(k, k // 2) >= len(lines))
 
 
 def heaviest(weighed: dict[tuple[str, str], int], allowed: Pairs) -> int:
@@ -74,21 +90,35 @@ def test_the_evidence_proves_the_bound(selection: Selection, cap: int, unlisted:
     assert at_least(stage, target, allowed, cap) == stage["lower_bound"] == made.lower_bound <= made.requests
 
 
-def test_a_crown_is_proven_by_weights() -> None:
-    ids = range(5)
-    crown = Selection([], [(f"a{a}", f"p{p}") for a in ids for p in ids if a != p], [])
-    stage = explained(plan([relation(crown)], pairs_per_request=100, bytes_per_request=10_000))
-    assert (stage["requests"], stage["lower_bound"]) == (4, 4)
-    assert stage["evidence"][0]["by"] == "weights"
-    assert at_least(stage, crown.target(), crown.target(), 100) == 4
+def test_some_relations_are_proven_by_weights_alone() -> None:
+    rows = ["1111..1", "1.1.11.", "111.1.1", "1......", "...1.11", ".1..111"]
+    uneven = Selection(
+        [], [(f"a{a}", f"p{p}") for a, row in enumerate(rows) for p, mark in enumerate(row) if mark == "1"], []
+    )
+    stage = explained(plan([relation(uneven)], pairs_per_request=100, bytes_per_request=10_000))
+    assert (stage["requests"], stage["lower_bound"]) == (6, 6)
+    assert stage["evidence"][-1]["by"] == "weights"
+    assert at_least(stage, uneven.target(), uneven.target(), 100) == 6
+
+
+@pytest.mark.parametrize(("side", "proven"), [(20, 6), (21, 7)])
+def test_a_larger_crown_is_proven_by_its_different_rows(side: int, proven: int) -> None:
+    crown = Selection([], [(f"a{a:02}", f"p{p:02}") for a in range(side) for p in range(side) if a != p], [])
+    stage = explained(plan([relation(crown)], pairs_per_request=100_000, bytes_per_request=10_000))
+    assert stage["evidence"][0]["by"] in {"different_assets", "different_points"}
+    assert at_least(stage, crown.target(), crown.target(), 100_000) == stage["lower_bound"] == proven
 
 
 def test_false_evidence_is_found_out() -> None:
     whole = Selection([(["a", "b1"], ["p", "q.q"])], [], [])
     both = [
-        {"load": 9, "blocks": [{"assets": [a], "points": [p], "weight": 1}]} for a, p in (("a", "p"), ("b1", "q.q"))
+        {"by": "pairs_per_request", "load": 9, "blocks": [{"assets": [a], "points": [p], "weight": 1}]}
+        for a, p in (("a", "p"), ("b1", "q.q"))
     ]
-    heavy = [{"load": 1, "blocks": [{"assets": None, "points": None, "weight": 1}]}]
+    heavy = [{"by": "weights", "load": 1, "blocks": [{"assets": None, "points": None, "weight": 1}]}]
     for evidence in (both, heavy):
         with pytest.raises(AssertionError, match="could hold"):
             at_least({"evidence": evidence}, whole.target(), whole.target(), 9)
+    same = {"by": "different_assets", "load": 1, "blocks": heavy[0]["blocks"]}
+    with pytest.raises(AssertionError, match="the same"):
+        at_least({"evidence": [same]}, whole.target(), whole.target(), 9)

@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkstate.model import Plan, Stage
+from bulkstate.model import Effort, Plan, Stage
 from bulkstate.pairs.relation import Relation, Unlisted
 from bulkstate.planner import plan
-from bulkstate.planner.effort import Effort
 
 TARGET, KEPT, FREE = "#", "x", "."
 

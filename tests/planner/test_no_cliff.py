@@ -10,10 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bulkstate.model import Plan, Stage
+from bulkstate.model import Effort, Plan, Stage
 from bulkstate.pairs.relation import Relation, Unlisted
 from bulkstate.planner import plan
-from bulkstate.planner.effort import Effort
 
 Flags = NDArray[np.bool_]
 

@@ -104,7 +104,7 @@ RESUME = "bulkstate resume 'runs/a b'"
             "deleted",
             replace(report(ChunkCounts(), 0), pairs_planned=0, stages=(), attempts=0),
             Ended(),
-            "Nothing to delete: nothing was selected, and nothing was sent.",
+            "Done: there was nothing to delete, and nothing was sent.",
             "",
         ),
         (

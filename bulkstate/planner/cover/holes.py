@@ -16,6 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bulkstate.planner.cover.crown import middle_layer
+from bulkstate.planner.cover.sperner import needed_by_apart
+
 Flags = NDArray[np.bool_]
 Reals = NDArray[
     np.floating
@@ -65,7 +68,7 @@ def cover_block(
     """
     search = _Search(block, cap, rng)
     while search.is_heavy():
-        search.take(search.best_climb(_PENALTIES))
+        search.take(search.rectangle(search.some_row()) if expired() else search.best_climb(_PENALTIES))
     peeled, left = search.found(), search.left
     useful = np.flatnonzero(left.any(axis=1))
     if not useful.size:
@@ -79,15 +82,24 @@ def _cover_light(
     target: Flags, allowed: Flags, steps: int, rng: np.random.Generator, expired: Callable[[], bool]
 ) -> Flags:
     """The columns of few rectangles that cover the target, whatever their area."""
-    height, width = target.shape
-    search = _Search(
-        Block(target, allowed, np.ones(height, np.float32), np.ones(width, np.float32)), target.size + 1, rng
-    )
-    while search.left.any():
-        search.take(search.best_climb((0.0,)))
-    walk = Walk(target, allowed, search.found().columns, rng)
+    columns = _begun(target, allowed, middle_layer(target.shape[1]), rng, expired)
+    if len(columns) > needed_by_apart(target.shape[1]):
+        columns = min(columns, _begun(target, allowed, columns[:0], rng, expired), key=len)
+    walk = Walk(target, allowed, columns, rng)
     walk.run(int(steps * min(1.0, 1e5 / target.size)), expired)
     return walk.best
+
+
+def _begun(target: Flags, allowed: Flags, codes: Flags, rng: np.random.Generator, expired: Callable[[], bool]) -> Flags:
+    """Rectangles by these columns, and by a climb after the other for what they leave."""
+    height, width = target.shape
+    unit = Block(target, allowed, np.ones(height, np.float32), np.ones(width, np.float32))
+    search = _Search(unit, target.size + 1, rng)
+    for code in codes:
+        search.take(search.rectangle(code))
+    while search.left.any():
+        search.take(search.rectangle(search.some_row()) if expired() else search.best_climb((0.0,)))
+    return search.found().columns
 
 
 def _trimmed(columns: Flags, target: Flags, allowed: Flags) -> Flags:
@@ -137,6 +149,11 @@ class _Search:
         self._worth[rows] = (self.left[rows] @ self._block.column_sizes) * self._block.row_sizes[rows]
         self._found.append(rectangle)
 
+    def some_row(self) -> Flags:
+        """All columns that are allowed on a row that has most left."""
+        row: Flags = self._block.allowed[int(self._worth.argmax())]
+        return row
+
     def found(self) -> Sets:
         """The rectangles taken so far."""
         height, width = self.left.shape
@@ -152,7 +169,7 @@ class _Search:
         sample = self._sample()
         climbs = [self._climb(seed, sample, penalty) for penalty in penalties]
         best = max(climbs, key=lambda one: one.fresh / one.requests)
-        return best if best.fresh else self._rectangle(self._block.allowed[seed])
+        return best if best.fresh else self.rectangle(self.some_row())
 
     def _climb(self, seed: int, sample: NDArray[np.int64], penalty: float) -> _Found:
         allowed = self._block.allowed[seed]
@@ -164,7 +181,7 @@ class _Search:
         gains = left_there * weights
         if penalty:
             gains -= (allowed_there & ~left_there) * weights * penalty
-        return self._rectangle(_flip_columns(gains, (~allowed_there).astype(gains.dtype), start))
+        return self.rectangle(_flip_columns(gains, (~allowed_there).astype(gains.dtype), start))
 
     def _sample(self) -> NDArray[np.int64]:
         rows = np.flatnonzero(self._worth)
@@ -172,7 +189,7 @@ class _Search:
             return rows
         return np.sort(self._rng.choice(rows, size=_SAMPLE, replace=False))
 
-    def _rectangle(self, columns: Flags) -> _Found:
+    def rectangle(self, columns: Flags) -> _Found:
         """The rows that are whole on the columns: as many as give most uncovered pairs a request, fullest first."""
         chosen = np.flatnonzero(columns)
         whole = self._worth > 0

@@ -57,6 +57,27 @@ class Incidence:
         within = np.arange(starts[-1]) - np.repeat(starts[:-1], lengths)
         return Incidence(starts, self.columns[np.repeat(self.starts[rows], lengths) + within], self.width)
 
+    def only(self, columns: Indices) -> Incidence:
+        """The cells in the chosen columns (ascending), which are numbered anew."""
+        place = np.full(self.width, -1, np.int32)
+        place[columns] = np.arange(columns.size, dtype=np.int32)
+        there = place[self.columns]
+        counts = np.concatenate([[0], np.cumsum(there >= 0)])
+        return Incidence(counts[self.starts], there[there >= 0], columns.size)
+
+
+def dense(cells: Incidence) -> NDArray[np.bool_]:
+    """The cells as a dense matrix of flags."""
+    flags = np.zeros((cells.height, cells.width), np.bool_)
+    flags[cells.row_numbers(), cells.columns] = True
+    return flags
+
+
+def of_dense(flags: NDArray[np.bool_]) -> Incidence:
+    """The cells of a dense matrix of flags."""
+    starts = np.concatenate([[0], np.cumsum(flags.sum(axis=1, dtype=np.int64))])
+    return Incidence(starts, np.nonzero(flags)[1].astype(np.int32), flags.shape[1])
+
 
 @dataclass(frozen=True)
 class Partition:
@@ -103,6 +124,11 @@ class Classes:
     forbidden: Incidence | None
     rows: Partition
     columns: Partition
+
+    def transposed(self) -> Classes:
+        """Columns as rows, and rows as columns."""
+        forbidden = None if self.forbidden is None else self.forbidden.transposed()
+        return Classes(self.target.transposed(), forbidden, self.columns, self.rows)
 
     def pairs(self) -> int:
         """The number of target pairs that the classes stand for."""

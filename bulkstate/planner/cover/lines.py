@@ -14,10 +14,16 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from bulkstate.planner.cover.incidence import Classes, Incidence, equal_lines
+from bulkstate.planner.cover.incidence import Incidence, equal_lines
 
 Piece: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Row classes × column classes: a rectangle of a cover."""
+
+
+def turned(piece: Piece) -> Piece:
+    """The rectangle in the transposed relation."""
+    return piece[1], piece[0]
+
 
 _CELLS = 60_000_000  # allowed cells that are spelt out at most
 
@@ -32,12 +38,12 @@ class LineCover:
     starts: NDArray[np.int64]
     transposed: bool
 
-    def sums(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """For each rectangle the sums, over its rows and over its columns, of what each class counts for."""
+    def least(self, rows: NDArray[np.int64], columns: NDArray[np.int64], cap: int) -> int:
+        """How many requests of at most `cap` pairs it takes at least; `rows` and `columns` are the classes' sizes."""
         along, over = (columns, rows) if self.transposed else (rows, columns)
         heads = np.add.reduceat(along[self.heads], self.starts[:-1])
         cells = np.add.reduceat(over[self.across.columns], self.across.starts[:-1])
-        return (cells, heads) if self.transposed else (heads, cells)
+        return int((-(-heads * cells // cap)).sum())
 
     def pieces(self) -> Iterator[Piece]:
         """The rectangles, one by one."""
@@ -46,15 +52,17 @@ class LineCover:
             yield (cells[c:d], heads[a:b]) if self.transposed else (heads[a:b], cells[c:d])
 
 
-def line_covers(classes: Classes) -> Iterator[LineCover]:
+def line_covers(target: Incidence, forbidden: Incidence | None) -> Iterator[LineCover]:
     """By rows and by columns, as they are selected and, where cells are free, as they are allowed."""
-    sides = ((classes.target, classes.forbidden, False),)
-    across = classes.target.transposed(), None if classes.forbidden is None else classes.forbidden.transposed(), True
-    for target, forbidden, transposed in (*sides, across):
-        lines = np.flatnonzero(target.lengths())
-        yield LineCover(target.take(lines), lines, np.arange(lines.size + 1), transposed)
-        if forbidden is not None:
-            yield from _free(target, forbidden, lines, transposed)
+    yield from _covers(target, forbidden, False)
+    yield from _covers(target.transposed(), None if forbidden is None else forbidden.transposed(), True)
+
+
+def _covers(target: Incidence, forbidden: Incidence | None, transposed: bool) -> Iterator[LineCover]:
+    lines = np.flatnonzero(target.lengths())
+    yield LineCover(target.take(lines), lines, np.arange(lines.size + 1), transposed)
+    if forbidden is not None:
+        yield from _free(target, forbidden, lines, transposed)
 
 
 def _free(target: Incidence, forbidden: Incidence, lines: NDArray[np.int64], transposed: bool) -> Iterator[LineCover]:

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bulkstate.planner.cover.incidence import Classes, Incidence
+from bulkstate.planner.cover.incidence import Incidence
 from bulkstate.planner.cover.lines import Piece
 
 Words = NDArray[np.uint64]
 """Flags of places, 64 to a word, along the last axis."""
 
 _WORD = 64
+_FLAGS = 1 << 30  # rows × columns at most: 128 MiB
 _AT_ONCE = 255  # lines whose flags are summed in one byte each
 
 
@@ -34,6 +35,10 @@ class Packed:
     def lines(self) -> int:
         """The number of lines."""
         return len(self.target)
+
+    def words(self, rectangles: int) -> int:
+        """How many words are looked at for so many rectangles."""
+        return rectangles * self.target.size
 
     def piece(self, lines: NDArray[np.int64], places: NDArray[np.int64]) -> Piece:
         """Lines × places as rows × columns."""
@@ -53,15 +58,17 @@ class Packed:
         return np.flatnonzero(flags[:, place // _WORD] >> np.uint64(place % _WORD) & np.uint64(1))
 
 
-def pack(classes: Classes) -> Packed:
-    """The relation between classes, packed."""
-    transposed = classes.target.height > classes.target.width
-    target = _packed(classes.target, transposed)
-    places = max(classes.target.height, classes.target.width)
-    if classes.forbidden is None:
-        return Packed(target, target, places, transposed)
+def pack(target: Incidence, forbidden: Incidence | None) -> Packed | None:
+    """The cells, packed; None if there would be too many flags."""
+    if target.height * target.width > _FLAGS:
+        return None
+    transposed = target.height > target.width
+    packed = _packed(target, transposed)
+    places = max(target.height, target.width)
+    if forbidden is None:
+        return Packed(packed, packed, places, transposed)
     everywhere = _words(np.ones((1, places), np.bool_))
-    return Packed(target, everywhere & ~_packed(classes.forbidden, transposed), places, transposed)
+    return Packed(packed, everywhere & ~_packed(forbidden, transposed), places, transposed)
 
 
 def as_bit_sets(flags: Words) -> list[int]:

@@ -36,6 +36,11 @@ class Weighted:
     cells: tuple[tuple[Cell, int], ...]
     load: int
 
+    @property
+    def needed(self) -> int:
+        """The rectangles that the cells need."""
+        return -(-sum(weight for _, weight in self.cells) // self.load)
+
 
 @dataclass(frozen=True)
 class Cover:
@@ -52,7 +57,7 @@ class Cover:
     @property
     def bound(self) -> int:
         """The number of rectangles that any cover needs."""
-        return len(self.fooling) + sum(-(-sum(w for _, w in one.cells) // one.load) for one in self.weighted)
+        return len(self.fooling) + sum(one.needed for one in self.weighted)
 
 
 def matrix_of(classes: Classes) -> Matrix:
