@@ -41,8 +41,8 @@ class Turns(Protocol):
         """Every delete fails, so that not even a connection may be tried before its turn."""
         ...
 
-    async def acquire(self) -> None:
-        """Wait for the next call's turn."""
+    async def acquire(self, deletes: bool = False) -> None:
+        """Wait for the next call's turn; if it `deletes`, also until it is known that it may."""
         ...
 
     def answered(self, attempt: Attempt[Any]) -> None:
