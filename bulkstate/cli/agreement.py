@@ -9,18 +9,21 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import anyio
 from rich.console import Console
 
 from bulkstate import config
+from bulkstate.cli.page import Page
+from bulkstate.cli.terminal import printing, write
 from bulkstate.engine.ports import Observer
 from bulkstate.errors import NotConfirmed
+from bulkstate.model import Plan
 from bulkstate.pairs.chunks import Chunks
 from bulkstate.policy.pacing import Forecast
-from bulkstate.report.briefing import show_briefing
-from bulkstate.report.planned import show_plan
+from bulkstate.report.briefing import Briefing, show_briefing
+from bulkstate.report.planned import plan_to_json, show_plan
 from bulkstate.report.progress import LineProgress, LiveProgress
 from bulkstate.runs.briefing import briefing
 from bulkstate.runs.host import Agree, Question
@@ -38,7 +41,7 @@ def agreement(
     Off a terminal `--yes` alone isn't enough: somebody has to have said how much is meant, or, by a digest, what.
     """
     if isinstance(settings.gateway, config.Embedded):
-        return _agreed
+        return _unasked
     if yes and not sys.stdin.isatty() and settings.safety.max_pairs is None and not digest:
         hint = "say how many pairs you mean: safety: {max_pairs: N}; or apply a saved plan by its --digest"
         raise NotConfirmed("--yes off a terminal needs safety.max_pairs in the configuration", hint=hint)
@@ -49,15 +52,41 @@ def agreement(
     return lambda question: _ask(question, settings, forecast_of(question.plan, settings, state), witnesses)
 
 
-async def _agreed(_question: Question) -> None:
-    return
+async def _agreed(_question: Question) -> str:
+    return "with --yes"
 
 
-async def _ask(asked: Question, settings: config.Settings, forecast: Forecast | None, witnesses: int) -> None:
-    console, plan = Console(stderr=True), asked.plan
-    known = briefing(plan, settings, witnesses)
-    show_briefing(plan, replace(known, **_seen(asked)), console)
+async def _unasked(_question: Question) -> str:
+    return "unasked: the gateway is the embedded one"
+
+
+def show_question(
+    asked: Question, settings: config.Settings, witnesses: int, state: Path | None, json: bool = False
+) -> None:
+    """What would be asked, on stdout."""
+    known, forecast = _known(asked, settings, witnesses), forecast_of(asked.plan, settings, state)
+    if json:
+        write(plan_to_json(asked.plan, forecast, briefing=known))
+        return
+    with printing():
+        _show(asked.plan, known, forecast, Page())
+
+
+def _known(asked: Question, settings: config.Settings, witnesses: int) -> Briefing:
+    known = briefing(asked.plan, settings, witnesses)
+    return replace(known, pipelines=asked.pipelines, found=asked.found, left_out=asked.left_out)
+
+
+def _show(plan: Plan, known: Briefing, forecast: Forecast | None, console: Console) -> None:
+    if plan.requests:
+        show_briefing(plan, known, console)
     show_plan(plan, forecast, console)
+
+
+async def _ask(asked: Question, settings: config.Settings, forecast: Forecast | None, witnesses: int) -> str:
+    console, plan = Console(stderr=True), asked.plan
+    known = _known(asked, settings, witnesses)
+    _show(plan, known, forecast, console)
     unlisted = f", and of {plan.unlisted_pairs:,} that nobody listed" if plan.unlisted_pairs else ""
     pairs = plan.pairs + plan.unlisted_pairs
     answers = f"[{pairs} to delete them]" if pairs > MANY else "[yes/no]"
@@ -66,10 +95,7 @@ async def _ask(asked: Question, settings: config.Settings, forecast: Forecast | 
     await anyio.wait_readable(sys.stdin)
     if not _means_yes(sys.stdin.readline().strip().lower(), pairs):
         raise NotConfirmed("not agreed to: nothing was deleted")
-
-
-def _seen(asked: Question) -> dict[str, Any]:
-    return {"pipelines": asked.pipelines, "found": asked.found, "left_out": asked.left_out}
+    return "at the terminal"
 
 
 def _means_yes(answer: str, pairs: int) -> bool:

@@ -16,15 +16,18 @@ import typer
 from bulkstate import __version__
 from bulkstate.cli.options import (
     ASKED_HELP,
+    LATEST,
     Asked,
     Config,
     Format,
     Json,
+    LatestRunDir,
     LogStyle,
     NewRunDir,
     RunDir,
     StateFile,
     Yes,
+    named,
 )
 from bulkstate.cli.signals import heard
 from bulkstate.cli.terminal import open_streams, speaking, write_json
@@ -92,15 +95,18 @@ def run(
     context: typer.Context,
     config_file: Config,
     yes: Yes = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Plan and look, show what would be asked, and delete nothing.")
+    ] = False,
     run_dir: NewRunDir = None,
     state: StateFile = None,
     json: Json = False,
 ) -> None:
-    """Plan, check, delete, verify, report."""
+    """Plan, check, look, delete, read back, report."""
     with _at_work(context, json):
         from bulkstate.cli import running
 
-        running.run(config_file, yes, run_dir, state, json)
+        running.run(config_file, yes, dry_run, run_dir, state, json)
 
 
 def _duration(text: str) -> float:
@@ -139,6 +145,20 @@ def plan(
         from bulkstate.cli import planning
 
         planning.plan(config_file, output, old_file, explain, budget, state, json)
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="A saved plan.", show_default=False)],
+    state: StateFile = None,
+    json: Json = False,
+) -> None:
+    """Show what an approver needs to know of a saved plan: where, as whom, what, how much. Calls nobody."""
+    with _at_work(context, json):
+        from bulkstate.cli import planning
+
+        planning.show(plan_file, state, json)
 
 
 @app.command()
@@ -184,7 +204,7 @@ def resume(
 @app.command()
 def report(
     context: typer.Context,
-    run_dir: RunDir,
+    run_dir: LatestRunDir = LATEST,
     form: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.TEXT,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="A file, instead of stdout.")] = None,
     failed: Annotated[
@@ -201,7 +221,22 @@ def report(
     with _at_work(context, json):
         from bulkstate.cli import reporting
 
-        reporting.report(run_dir, json, output, failed, failed_blocks)
+        reporting.report(named(run_dir), json, output, failed, failed_blocks)
+
+
+@app.command()
+def runs(
+    context: typer.Context,
+    folder: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="A folder of run directories.", show_default=False)
+    ] = LATEST.parent,
+    json: Json = False,
+) -> None:
+    """List the runs there are, each with its conclusion."""
+    with _at_work(context, json):
+        from bulkstate.cli import reporting
+
+        reporting.runs(folder, json)
 
 
 @app.command()
@@ -228,7 +263,7 @@ def _sample(text: str) -> str:
 @app.command()
 def verify(
     context: typer.Context,
-    run_dir: RunDir,
+    run_dir: LatestRunDir = LATEST,
     sample: Annotated[str, typer.Option(help="Requests to read back whole: a number, 5%, auto or all.")] = "auto",
     state: StateFile = None,
     json: Json = False,
@@ -238,12 +273,12 @@ def verify(
     with _at_work(context, json):
         from bulkstate.cli import running
 
-        running.verify(run_dir, wanted, state, json)
+        running.verify(named(run_dir), wanted, state, json)
 
 
 @app.command()
 def check(context: typer.Context, config_file: Config, json: Json = False) -> None:
-    """Try the credentials and look at the pipelines. Sends no delete."""
+    """Ask about a configuration: credentials, pipelines, stages, state there is. Sends no delete."""
     with _at_work(context, json):
         from bulkstate.cli import running
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import typer
 
 from bulkstate import config
+from bulkstate.cli.agreement import show_question
 from bulkstate.cli.page import Page
 from bulkstate.cli.terminal import printing, to_write, write
 from bulkstate.disk import saved_plan
@@ -18,6 +20,7 @@ from bulkstate.report.differences import show_comparison
 from bulkstate.report.explained import explanation_to_json
 from bulkstate.report.planned import plan_to_json, show_plan
 from bulkstate.runs.briefing import briefing
+from bulkstate.runs.host import Question
 from bulkstate.runs.prepare import forecast_of, prepare, save
 
 
@@ -52,3 +55,23 @@ def plan(
             show_comparison(comparison, Page())
     if output is not None:
         typer.echo(f" Saved. To carry it out: bulkstate apply {shlex.quote(str(output))}")
+
+
+def show(plan_file: Path, state: Path | None, json: bool) -> None:
+    """What an approver needs to know of a saved plan, wherever its secrets are."""
+    saved = saved_plan.read(plan_file)
+    settings = config.from_document(saved.configuration, _Unasked(), "the plan's settings")
+    show_question(Question(saved.plan), settings, len(saved.witnesses), state, json)
+
+
+class _Unasked(Mapping[str, str]):
+    """An environment that holds whatever is looked for: nobody is called, so that no secret is needed."""
+
+    def __getitem__(self, name: str) -> str:
+        return "unasked"
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 1  # an empty one would count as none

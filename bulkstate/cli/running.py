@@ -3,30 +3,56 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import typer
 
 from bulkstate import config
-from bulkstate.cli.agreement import agreement, audience
+from bulkstate.cli.agreement import agreement, audience, show_question
 from bulkstate.cli.signals import attend
 from bulkstate.cli.terminal import printing, tell, write_json
 from bulkstate.disk import saved_plan
 from bulkstate.disk.journal import RESUMED, RETRIED
+from bulkstate.engine.pipelines import Finding
+from bulkstate.errors import NotConfirmed
 from bulkstate.policy.sampling import parse_sample
+from bulkstate.runs import check as checking
 from bulkstate.runs import operations, prepare
-from bulkstate.runs.host import Host
+from bulkstate.runs.host import Host, Question
 from bulkstate.runs.operations import Finished
 from bulkstate.runs.stopping import Stopping
+from bulkstate.text import printable
 
 NOT_READY = 4
 """Exit code of `check` where a run would be refused."""
 
 
-def run(config_file: Path, yes: bool, run_dir: Path | None, state: Path | None, json: bool) -> None:
-    """Plan, check, delete, verify, report."""
+def run(config_file: Path, yes: bool, dry_run: bool, run_dir: Path | None, state: Path | None, json: bool) -> None:
+    """Plan, check, delete, verify, report; a dry run comes as far as the question."""
     prepared = prepare.prepare(config.load(config_file, os.environ), folder=config_file.parent)
-    _carry_out(prepared, yes, run_dir, state, json)
+    if dry_run:
+        _look_only(prepared, run_dir, state, json)
+    else:
+        _carry_out(prepared, yes, run_dir, state, json)
+
+
+def _look_only(prepared: prepare.Prepared, run_dir: Path | None, state: Path | None, json: bool) -> None:
+    """Everything up to the question, and what would be asked, on stdout."""
+    asked: list[Question] = []
+
+    async def note(question: Question) -> str:
+        asked.append(question)
+        raise NotConfirmed("it is a dry run")
+
+    async def work(stopping: Stopping) -> Finished:
+        directory = run_dir or operations.run_directory(prepared.plan)
+        return await operations.start(prepared, directory, Host(os.environ, stopping, note, state=state))
+
+    with suppress(NotConfirmed):
+        attend(work)
+    show_question(asked[0], prepared.settings, len(prepared.witnesses), state, json)
 
 
 def apply(
@@ -79,13 +105,25 @@ def verify(run_dir: Path, sample: str, state: Path | None, json: bool) -> None:
 
 
 def check(config_file: Path, json: bool) -> None:
-    """Try the credentials and look at the pipelines."""
+    """Find out what can be found out without a delete."""
     settings = config.load(config_file, os.environ)
-    findings = attend(lambda stopping: operations.check(settings, Host(os.environ, stopping)))
+    prepared = prepare.prepare(settings, folder=config_file.parent)
+    forecast = prepare.forecast_of(prepared.plan, settings)
+    findings = attend(lambda stopping: checking.check(prepared, forecast, Host(os.environ, stopping)))
     if json:
         write_json({"findings": findings})
     with printing():
-        for finding in () if json else findings:
-            typer.echo(f"{'✓' if finding.passed else '✗'} {finding.subject} {finding.detail}")
+        for line in () if json else _table(findings):
+            typer.echo(line)
     if not all(finding.passed for finding in findings):
         raise typer.Exit(NOT_READY)
+
+
+def _table(findings: Sequence[Finding]) -> Iterator[str]:
+    """A line a finding, and one for what to do about it."""
+    width = max(len(finding.subject) for finding in findings)
+    for finding in findings:
+        mark = "✓" if finding.passed else "✗"
+        yield f"{mark} {printable(finding.subject):<{width}}  {printable(finding.detail)}"
+        if finding.hint:
+            yield f"  {'':<{width}}  → {printable(finding.hint)}"

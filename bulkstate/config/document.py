@@ -10,7 +10,7 @@ from pathlib import Path
 from bulkstate.config.gateway import EMBEDDED, Embedded, Gateway
 from bulkstate.config.settings import CONTINUATION, Settings
 from bulkstate.forms import nodes
-from bulkstate.forms.place import Place, Source
+from bulkstate.forms.place import Document, Place
 from bulkstate.forms.values import SecretReference, Share, format_duration
 from bulkstate.gateway.credentials import Bearer
 from bulkstate.policy.retry import RetryPolicy
@@ -29,7 +29,7 @@ def from_document(text: str, environ: Mapping[str, str], name: str = "the run's 
     `name` says whose text it is. InputError if it can't be read, is of another version, or a variable is unset.
     """
     node = nodes.from_json(text, name)
-    return CONTINUATION.read(Place(Source(name, Path("/"), environ), "", 1, node))
+    return CONTINUATION.read(Place(Document(name, Path("/"), environ), "", 1, node))
 
 
 def _written(value: object) -> object:

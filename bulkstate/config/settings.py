@@ -122,8 +122,10 @@ class Planning:
     """How hard the planner tries."""
 
     effort: Annotated[
-        Effort, Choice(Effort), "How long to look for fewer requests, in steps: the same plan on every machine."
-    ] = Effort.NORMAL
+        Effort,
+        Choice(Effort),
+        "How long to look for fewer requests, in steps: the same plan on every machine; auto: as saves time.",
+    ] = Effort.AUTO
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any, Final
 import anyio
 
 from bulkstate.engine.ports import Ledger
+from bulkstate.gateway.api import NoTurn
 from bulkstate.model import Attempt, Grant
 from bulkstate.policy.pacing import Pacer
 from bulkstate.policy.retry import RetryPolicy
@@ -24,7 +25,7 @@ SHORTEST_SLEEP: Final = 0.001
 """uvloop rounds timers to whole milliseconds: a shorter sleep would spin."""
 
 
-class GateClosed(Exception):
+class GateClosed(NoTurn):
     """The run is ending: the call was not made."""
 
 

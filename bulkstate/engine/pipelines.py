@@ -35,11 +35,13 @@ def is_paused(pipeline: Pipeline | None) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at: `passed` is whether a run may start, `detail` says what was found."""
+    """One thing that was looked at: `passed` is whether a run may start, `detail` says what was found, and `hint` what
+    to do about it."""
 
     subject: str
     passed: bool
     detail: str
+    hint: str = ""
 
 
 async def first_look(reads: Reads, pipelines: Collection[str], require_paused: bool) -> tuple[Finding, ...]:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from bulkstate.errors import InputError, Problem
 from bulkstate.forms import nodes
-from bulkstate.forms.place import MOST_PROBLEMS, Place, Source
+from bulkstate.forms.place import MOST_PROBLEMS, Document, Place
 from bulkstate.forms.single import Form
 
 T = TypeVar("T")
@@ -20,7 +20,7 @@ def load(form: Form[T], path: Path, environ: Mapping[str, str] | None = None) ->
     name = str(path)
     node = nodes.from_yaml(nodes.read_text(path), name)
     try:
-        return form.read(Place(Source(name, path.parent, environ), "", node.line, node))
+        return form.read(Place(Document(name, path.parent, environ), "", node.line, node))
     except InputError as mistake:
         raise InputError(*_in_order(mistake.problems, name)) from None
 

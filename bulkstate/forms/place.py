@@ -24,7 +24,7 @@ _SHOWABLE: Final = re.compile(r"[\w.-]{1,60}")
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class Document:
     """A document: the name that its mistakes are told under, the folder that its paths start from, the environment.
 
     Without an environment `${` means nothing in it.
@@ -39,7 +39,7 @@ class Source:
 class Place:
     """One value, its field's path (`limits.rate[1]`) and the line that it, or its key, is on."""
 
-    source: Source
+    document: Document
     field: str
     line: int
     node: Node
@@ -47,7 +47,7 @@ class Place:
     @property
     def where(self) -> str:
         """The file and the line."""
-        return f"{self.source.name}:{self.line}"
+        return f"{self.document.name}:{self.line}"
 
     @property
     def written(self) -> str:
@@ -111,7 +111,7 @@ class Place:
 
     def resolved(self, text: str) -> str:
         """`text` with each `${NAME}` replaced from the environment, and `$${` by `${`; as it is without one."""
-        environ = self.source.environ
+        environ = self.document.environ
         if environ is None:
             return text
 
@@ -129,18 +129,18 @@ class Place:
     def items(self) -> Iterator[Place]:
         """What a list holds, in order; nothing if this isn't one."""
         for index, node in enumerate(self.node.items if isinstance(self.node, nodes.Sequence) else ()):
-            yield Place(self.source, f"{self.field}[{index}]", node.line, node)
+            yield Place(self.document, f"{self.field}[{index}]", node.line, node)
 
     def entries(self) -> Iterator[tuple[str, Place]]:
         """What a mapping holds, in order, keys that are there twice included; nothing if this isn't one."""
         for key, node in self.node.entries if isinstance(self.node, nodes.Mapping) else ():
             showable = isinstance(key, Scalar) and (_SHOWABLE.fullmatch(key.text) or key.text == MERGE)
             name = key.text if isinstance(key, Scalar) and showable else "?"
-            yield name, Place(self.source, self.child(name), key.line, node)
+            yield name, Place(self.document, self.child(name), key.line, node)
 
     def nothing(self, name: str) -> Place:
         """The place of a key that isn't there."""
-        return Place(self.source, self.child(name), self.line, Scalar(self.line, "", ScalarKind.NULL))
+        return Place(self.document, self.child(name), self.line, Scalar(self.line, "", ScalarKind.NULL))
 
     def child(self, name: str) -> str:
         """The path of a field inside this one."""

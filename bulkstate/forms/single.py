@@ -277,7 +277,7 @@ class Secret:
             raise at.mistake("a secret comes from the environment only", "write ${NAME}, with the variable's name")
         reference = SecretReference(found[1])
         try:
-            reference.reveal(at.source.environ or {})
+            reference.reveal(at.document.environ or {})
         except InputError as error:
             raise InputError(*(at.problem(problem.message) for problem in error.problems)) from None
         return reference
@@ -296,7 +296,7 @@ class FilePath:
         text = at.text("a path")
         if "\0" in text:
             raise at.mistake("isn't a path: it holds a zero byte")
-        return at.source.folder / text
+        return at.document.folder / text
 
     def schema(self) -> JsonObject:
         """Any string but the empty one."""

@@ -33,6 +33,10 @@ class StageStateApi(Protocol):
         ...
 
 
+class NoTurn(Exception):
+    """No turn comes any more: the run is ending, and the call was not made."""
+
+
 class Turns(Protocol):
     """Who says when a call may start, and is told how it ended. Times are loop seconds."""
 
@@ -42,7 +46,8 @@ class Turns(Protocol):
         ...
 
     async def acquire(self, deletes: bool = False) -> None:
-        """Wait for the next call's turn; if it `deletes`, also until it is known that it may."""
+        """Wait for the next call's turn; if it `deletes`, also until it is known that it may. NoTurn, or what ends the
+        run, if none comes any more."""
         ...
 
     def answered(self, attempt: Attempt[Any]) -> None:

@@ -17,8 +17,9 @@ from urllib.parse import urlsplit
 
 from aiohttp.connector import Connection
 
+from bulkstate.errors import BulkstateError
 from bulkstate.gateway import limit_headers, wire
-from bulkstate.gateway.api import Turns
+from bulkstate.gateway.api import NoTurn, Turns
 from bulkstate.gateway.credentials import Auth, Bearer, Credentials, FixedCredentials, TokenCredentials
 from bulkstate.gateway.response_order import ResponseOrder, Settled
 from bulkstate.gateway.transport import MEBIBYTE, Lost, Received, Transport
@@ -117,8 +118,8 @@ class Client:
             return attempt
         try:
             again = await self._once(request, call, chunk)
-        except Exception:  # no turn comes any more: the run is ending, and the call may have arrived
-            return attempt
+        except (NoTurn, BulkstateError):
+            return attempt  # the run is ending, and this call may have arrived
         return replace(again, reply=replace(again.reply, resent=True))
 
     async def _once(self, request: wire.Request, call: _Call[T], chunk: int | None) -> Attempt[T]:

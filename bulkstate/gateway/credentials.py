@@ -73,7 +73,13 @@ def _require_printable(name: str, secret: str) -> None:
     """A line end in a secret is a mistake that a shell makes easily; the message must not show the secret."""
     if not secret or not secret.isascii() or not secret.isprintable() or secret != secret.strip():
         problem = "is empty, or holds a space at an end, a line end or a character that isn't printable ASCII"
-        raise InputError(Problem(problem, field=f"gateway.auth.{name}", hint="check the environment variable"))
+        hint = "" if name == "prefix" else "check the environment variable"
+        raise InputError(Problem(problem, field=f"gateway.auth.{name}", hint=hint))
+
+
+def _require_prefix(prefix: str) -> None:
+    if prefix:
+        _require_printable("prefix", prefix)
 
 
 class Credentials(Protocol):
@@ -108,6 +114,7 @@ class FixedCredentials:
 
     def __init__(self, auth: Bearer[str]) -> None:
         _require_printable("bearer", auth.token)
+        _require_prefix(auth.prefix)
         self._headers = {"Authorization": _authorization(auth.prefix, auth.token)}
         self._secrets = _Secrets(auth.token)
 
@@ -157,6 +164,7 @@ class TokenCredentials:
     ) -> None:
         _require_printable("app_key", auth.app_key)
         _require_printable("app_secret", auth.app_secret)
+        _require_prefix(auth.prefix)
         self._auth = auth
         self._ask = ask
         self._clock = clock

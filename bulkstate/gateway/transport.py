@@ -282,7 +282,8 @@ class Line(ResponseHandler):
     def data_received(self, data: bytes) -> None:
         """Bytes came. Where nothing was asked, or an answer's head never ends, the connection is of no more use."""
         self.heard += len(data)
-        if not self._waiting and data and self.asked:
+        kept = self.asked and not self._waiting and self.transport is not None
+        if kept and data.strip(b"\r\n"):  # line ends between answers say nothing
             self.force_close()
             self._order.disturbed(self.number, self._loop.time())
         super().data_received(data)

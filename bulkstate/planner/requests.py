@@ -18,7 +18,7 @@ from bulkstate.model import Rectangle
 from bulkstate.planner.cover.apart import by_clusters
 from bulkstate.planner.cover.bits import from_array, to_list
 from bulkstate.planner.cover.bound import Bound, Region, Sizes, by_fooling, by_kernel
-from bulkstate.planner.cover.effort import Steps
+from bulkstate.planner.cover.effort import Steps, Work
 from bulkstate.planner.cover.fooling import fooling_set
 from bulkstate.planner.cover.incidence import Classes, Incidence
 from bulkstate.planner.cover.large import clusters_of, cover_large
@@ -48,6 +48,7 @@ class Found:
     requests: tuple[Rectangle, ...]
     bound: Bound
     classes: Classes
+    work: Work
 
 
 def plan_classes(
@@ -56,7 +57,7 @@ def plan_classes(
     """The fewest requests found for a relation; the same for the same input, limits and effort unless `expired` cuts
     the search short."""
     if not classes.target.cells:
-        return Found((), Bound(()), classes)
+        return Found((), Bound(()), classes, Work())
     desk = _Desk(classes, weights, limits)
     _offer_lines(desk)
     if not desk.settled():
@@ -65,7 +66,7 @@ def plan_classes(
         _search(desk, effort, expired)
     if not desk.settled():
         _squeeze(desk, effort, expired)
-    return Found(desk.requests, desk.bound, classes)
+    return Found(desk.requests, desk.bound, classes, desk.work)
 
 
 class _Desk:
@@ -77,6 +78,7 @@ class _Desk:
         self.limits = limits
         self.sizes = Sizes(classes.rows.sizes(), classes.columns.sizes(), limits.pairs)
         self.packed = pack(classes.target, classes.forbidden)
+        self.work = Work()
         self.requests: tuple[Rectangle, ...] = ()
         self.bound = Bound((_everything(classes, limits.pairs),))
 
@@ -186,8 +188,10 @@ def _offer_kernel(desk: _Desk, effort: Steps, expired: Callable[[], bool]) -> bo
     if packed is None or classes.target.cells > _CELLS:
         return False
     matrix = matrix_of(classes)
-    if len(undominated_cells(matrix)) > _KERNEL:
+    cells = len(undominated_cells(matrix))
+    if cells > _KERNEL:
         return False
+    desk.work += Work(kernel=cells)
     cover = cover_matrix(matrix, effort, expired)
     desk.prove(by_kernel(matrix, desk.sizes, cover))
     _offer_overlapping(desk, packed, [_places(one) for one in cover.rectangles])
@@ -220,6 +224,7 @@ class _Clustered:
     def offer(self, effort: Steps, expired: Callable[[], bool]) -> None:
         """Blocks with holes, and what is best for the others."""
         self.offered = True
+        self._desk.work += Work(blocks=len(self._clusters.together))
         pieces = cover_large(self._classes, self._clusters, self._sizes.pairs, effort, expired)
         self._desk.offer_pieces(map(turned, pieces) if self._transposed else pieces)
 
@@ -237,6 +242,7 @@ def _squeeze(desk: _Desk, effort: Steps, expired: Callable[[], bool]) -> None:
     pairs = classes.pairs()
     if not limits.pairs < pairs <= _PAIRS or len(desk.requests) > _REQUESTS:
         return
+    desk.work += Work(squeezed=pairs)
     height, width = classes.rows.label.size, classes.columns.label.size
     wanted = _bit_rows(classes, classes.target)
     everything = (1 << width) - 1

@@ -40,11 +40,28 @@ class _Where:
 
 
 @dataclass(frozen=True, slots=True)
+class _Pipeline:
+    id: str
+    name: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    looked_at: int
+    with_state: int
+    assets: int
+    assets_without: int
+    examples_without: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Document:
     """The fields, in the order in which they are written: named in docs/architecture.md."""
 
     plan: str
     reproducible: bool
+    effort: str | None
     requests: int
     lower_bound: int
     pairs: int
@@ -62,8 +79,8 @@ class _Document:
 def plan_to_json(
     plan: Plan, forecast: Forecast | None, comparison: Comparison | None = None, briefing: Briefing | None = None
 ) -> bytes:
-    """The plan as one JSON document, UTF-8, ending in a newline; with `where` and `guards` if there is a briefing, and
-    with `diff` if it was compared with an older one."""
+    """The plan as one JSON document, UTF-8, ending in a newline; with `where` and `guards` if there is a briefing, what
+    was seen of pipelines and state if somebody looked, and with `diff` if it was compared with an older one."""
     fields = asdict(_document(plan, forecast))
     if briefing is not None:
         fields |= _surroundings(briefing)
@@ -74,13 +91,20 @@ def plan_to_json(
 
 def _surroundings(briefing: Briefing) -> dict[str, object]:
     place = _Where(briefing.gateway, briefing.organisation, briefing.credentials)
-    return {"where": asdict(place), "guards": [asdict(guard) for guard in briefing.guards]}
+    fields: dict[str, object] = {"where": asdict(place), "guards": [asdict(guard) for guard in briefing.guards]}
+    if briefing.pipelines:
+        fields["pipelines"] = [_Pipeline(each.id, each.name, each.now) for each in briefing.pipelines]
+    if briefing.found.looked_at or briefing.found.unread:
+        found = briefing.found
+        fields["before"] = _Before(found.looked_at, found.with_state, found.assets, found.assets_without, found.without)
+    return fields
 
 
 def _document(plan: Plan, forecast: Forecast | None) -> _Document:
     return _Document(
         plan=plan.digest,
         reproducible=plan.reproducible,
+        effort=plan.effort,
         requests=plan.requests,
         lower_bound=plan.lower_bound,
         pairs=plan.pairs,
@@ -126,6 +150,8 @@ def _lines(plan: Plan, forecast: Forecast | None) -> Iterator[Text]:
     proof = f" (proof: {plan.stages[0].lower_bound.proof})" if len(plan.stages) == 1 else ""
     verb = "is" if plan.lower_bound == 1 else "are"
     yield Text(f"  {_size(plan.pairs, plan.requests)}; at least {plan.lower_bound:,} {verb} needed{proof}")
+    if plan.reproducible and plan.effort is not None and plan.lower_bound < plan.requests:
+        yield Text(f"  fewer were looked for with plan.effort {plan.effort}")
     if not plan.reproducible:
         yield Text("  searched for within a time budget: not reproducible", "yellow")
     if plan.unlisted_pairs:

@@ -14,24 +14,22 @@ from bulkstate.report.briefing import Briefing, Guard
 def briefing(plan: Plan, settings: Settings, witnesses: int = 0) -> Briefing:
     """What is known before anybody is called."""
     gateway = settings.gateway
-    embedded = isinstance(gateway, Embedded)
     return Briefing(
         gateway="the embedded gateway, which is made for the run" if isinstance(gateway, Embedded) else gateway.url,
         organisation="" if isinstance(gateway, Embedded) else gateway.org_id,
-        credentials=() if embedded else tuple(_credentials(settings)),
+        credentials=credentials_of(settings),
         guards=tuple(_guards(plan, settings)),
         read_back=_read_back(settings, witnesses),
     )
 
 
-def _credentials(settings: Settings) -> Iterator[str]:
+def credentials_of(settings: Settings) -> tuple[str, ...]:
     """The names of the environment variables that say who calls."""
     if isinstance(settings.gateway, Embedded):
-        return
+        return ()
     auth = settings.gateway.auth
     secrets = (auth.app_key, auth.app_secret) if isinstance(auth, AppKey) else (auth.token,)
-    for secret in secrets:
-        yield secret.name
+    return tuple(secret.name for secret in secrets)
 
 
 def _guards(plan: Plan, settings: Settings) -> Iterator[Guard]:

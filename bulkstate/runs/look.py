@@ -6,14 +6,15 @@ The same pairs are read again when all is over. What is found goes into the jour
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import structlog
 
 from bulkstate.config import Settings, Share, UnknownStage
 from bulkstate.engine.readback import read_all
-from bulkstate.engine.reads import ReadFailed
+from bulkstate.engine.reads import ReadFailed, Reads
 from bulkstate.errors import CheckFailed, NothingThere, StageUnknown
 from bulkstate.gateway.wire import Code
 from bulkstate.model import Chunk, LookedAt, Outcome, Pair, Stage, Verdict, describe
@@ -23,7 +24,7 @@ from bulkstate.runs.session import Session
 
 log = structlog.get_logger()
 
-_MEANINGS = {
+MEANINGS: Final[Mapping[int | None, str]] = {
     Code.WRONG_PIPELINE: "the pipeline is wrong, or not this organisation's",
     Code.UNSUPPORTED_STAGE: "the stage is unknown, or of a type whose state can't be deleted",
 }
@@ -43,11 +44,10 @@ async def look(session: Session, checks: Sequence[SpotCheck]) -> Looked:
     StageUnknown, unless such stages are to be left out; NothingThere; CheckFailed where a share is asked for, and the
     gateway doesn't say. Any other read that fails is said, and refuses nothing.
     """
-    answers = await _answers(session, checks)
-    looked_at = [each for place, check in enumerate(checks) for each in _looked_at(place, check, answers[place])]
+    looked_at, failures = await read_checks(session.connection.reads, checks)
     session.journal.keep_look(time.time(), looked_at)
-    looked = Looked(presence(looked_at), _unknown(checks, answers))
-    _say(looked, answers)
+    looked = Looked(presence(looked_at), _unknown(failures))
+    _say(looked, failures)
     _refuse_unknown_stages(looked, {check.stage for check in checks}, session.settings)
     _refuse_too_little(looked.found, session.settings)
     return looked
@@ -62,7 +62,8 @@ async def ask_stages(session: Session, numbers: Sequence[int]) -> Looked:
         if stage.stage not in first:
             first[stage.stage] = chunks.chunk(number)
     checks = [SpotCheck(stage, chunk.assets[:1], chunk.points[:1], ()) for stage, chunk in sorted(first.items())]
-    looked = Looked(unknown=_unknown(checks, await _answers(session, checks)))
+    _, failures = await read_checks(session.connection.reads, checks)
+    looked = Looked(unknown=_unknown(failures))
     _refuse_unknown_stages(looked, set(first), session.settings)
     return looked
 
@@ -90,11 +91,14 @@ def _skipped(number: int, failure: ReadFailed) -> Outcome:
     )
 
 
-async def _answers(session: Session, checks: Sequence[SpotCheck]) -> list[frozenset[Pair] | ReadFailed]:
+async def read_checks(reads: Reads, checks: Sequence[SpotCheck]) -> tuple[list[LookedAt], dict[SpotCheck, ReadFailed]]:
+    """What the checks find, and which of them the gateway doesn't answer well."""
     answers: dict[int, frozenset[Pair] | ReadFailed] = {}
     chunks = (Chunk(place, check.stage, check.assets, check.points) for place, check in enumerate(checks))
-    await read_all(session.connection.reads, chunks, answers.__setitem__)
-    return [answers[place] for place in range(len(checks))]
+    await read_all(reads, chunks, answers.__setitem__)
+    looked_at = [each for place, check in enumerate(checks) for each in _looked_at(place, check, answers[place])]
+    failures = ((check, answers[place]) for place, check in enumerate(checks))
+    return looked_at, {check: answer for check, answer in failures if isinstance(answer, ReadFailed)}
 
 
 def _looked_at(place: int, check: SpotCheck, answer: frozenset[Pair] | ReadFailed) -> list[LookedAt]:
@@ -110,18 +114,14 @@ def _looked_at(place: int, check: SpotCheck, answer: frozenset[Pair] | ReadFaile
     ]
 
 
-def _unknown(checks: Sequence[SpotCheck], answers: Sequence[frozenset[Pair] | ReadFailed]) -> dict[Stage, ReadFailed]:
-    return {
-        check.stage: answer
-        for check, answer in zip(checks, answers, strict=True)
-        if isinstance(answer, ReadFailed) and answer.reply.code in _MEANINGS
-    }
+def _unknown(failures: Mapping[SpotCheck, ReadFailed]) -> dict[Stage, ReadFailed]:
+    return {check.stage: failure for check, failure in failures.items() if failure.reply.code in MEANINGS}
 
 
-def _say(looked: Looked, answers: Sequence[frozenset[Pair] | ReadFailed]) -> None:
-    failures = [answer for answer in answers if isinstance(answer, ReadFailed) and answer.reply.code not in _MEANINGS]
-    if failures:
-        log.warning("not everything could be looked at", reads=len(failures), first=str(failures[0]))
+def _say(looked: Looked, failures: Mapping[SpotCheck, ReadFailed]) -> None:
+    unexplained = [failure for failure in failures.values() if failure.reply.code not in MEANINGS]
+    if unexplained:
+        log.warning("not everything could be looked at", reads=len(unexplained), first=str(unexplained[0]))
     if looked.found.looked_at:
         log.info(looked.found.words)
     for stage in looked.found.empty_stages:
@@ -142,7 +142,7 @@ def _refuse_unknown_stages(looked: Looked, stages: set[Stage], settings: Setting
 
 def _why(stage: Stage, failure: ReadFailed) -> str:
     code = Code(failure.reply.code or 0)
-    return f"stage {stage.name} of pipeline {stage.pipeline}: {_MEANINGS[code]} ({describe(failure.reply)})"
+    return f"stage {stage.name} of pipeline {stage.pipeline}: {MEANINGS[code]} ({describe(failure.reply)})"
 
 
 def _refuse_too_little(found: Presence, settings: Settings) -> None:

@@ -6,7 +6,9 @@ and the exit code says what became of the deletes.
 
 from __future__ import annotations
 
+import getpass
 import os
+import platform
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -28,7 +30,7 @@ from bulkstate.disk.control import Status
 from bulkstate.disk.journal import Ending, Journal, RunFacts, existing, make_run_directory
 from bulkstate.disk.locks import lock_run
 from bulkstate.engine.engine import Engine, Equipment, Pace
-from bulkstate.engine.pipelines import Finding, StatusWatch, findings, first_look, require
+from bulkstate.engine.pipelines import StatusWatch, findings, require
 from bulkstate.engine.reads import ReadFailed
 from bulkstate.engine.resolver import Resolver
 from bulkstate.errors import BulkstateError, CheckFailed, Interrupted, JournalNotWritable, Refused, Stopped
@@ -38,7 +40,7 @@ from bulkstate.policy.auto.pilot import Pilot
 from bulkstate.policy.concurrency import FEW, ConcurrencyPilot, at_first
 from bulkstate.report import fold, to_json
 from bulkstate.runs.audience import Aside, watching, within
-from bulkstate.runs.connection import Connection, connect
+from bulkstate.runs.connection import Connection
 from bulkstate.runs.course import Course
 from bulkstate.runs.host import Host, Question
 from bulkstate.runs.look import Looked, ask_stages, leave_out, look
@@ -65,22 +67,21 @@ class Finished:
     ending: BulkstateError | None = None
 
 
+RUNS: Final = "bulkstate-runs"
+"""The folder of runs whose directory nobody named."""
+
+LATEST: Final = ".latest"
+"""A link there to the newest of them."""
+
+
 def run_directory(plan: Plan) -> Path:
     """Where a run goes unless somebody named a directory: by the time (UTC) and the plan, numbered if that is taken."""
     name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{plan.digest[:8]}"
     names = chain((name,), (f"{name}-{number}" for number in count(2)))
-    return next(path for path in (Path("bulkstate-runs", each) for each in names) if not path.exists())
+    return next(path for path in (Path(RUNS, each) for each in names) if not path.exists())
 
 
 # ── what can be done ──────────────────────────────────────────────────────────────────────────────────────────────
-
-
-async def check(settings: Settings, host: Host) -> tuple[Finding, ...]:
-    """Try the credentials and look at the pipelines of a configuration. Sends no delete."""
-    pipelines = {entry.pipeline for entry in settings.delete}
-    with host.stopping.cancels():
-        async with connect(settings, host.environ, None) as connection:
-            return await first_look(connection.reads, pipelines, settings.safety.require_paused)
 
 
 async def nothing_to_delete(prepared: Prepared) -> Finished:
@@ -118,8 +119,9 @@ async def start(prepared: Prepared, directory: Path, host: Host) -> Finished:
             await _require_ready(session)
             looked = await look(session, prepared.spot_checks)
             await keep_witnesses(session, prepared.witnesses)
-            await host.agree(Question(prepared.plan, journal.pipelines_seen(), looked.found, tuple(looked.unknown)))
-            journal.agree(time.time())
+            asked = Question(prepared.plan, journal.pipelines_seen(), looked.found, tuple(looked.unknown))
+            journal.agree(time.time(), await host.agree(asked), _somebody())
+            _link_latest(directory)
             return await _carry_out(session, range(prepared.plan.requests), looked)
 
 
@@ -146,6 +148,26 @@ async def verify(directory: Path, sample: Sample, host: Host) -> Finished:
             await session.connection.gate.settle()
         report = fold(journal)
         return Finished(report, 0 if report.result is RunResult.DELETED and found.clean else 3)
+
+
+def _link_latest(directory: Path) -> None:
+    """Let `bulkstate-runs/.latest` name the newest run. Where that can't be, nothing is worse for it."""
+    if directory.parent.name != RUNS:
+        return
+    link = directory.with_name(LATEST)
+    new = directory.with_name(f"{LATEST}-{os.getpid()}")
+    with suppress(OSError):
+        new.symlink_to(directory.name)
+        new.replace(link)
+
+
+def _somebody() -> str:
+    """Who works here, as far as the machine knows."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):
+        user = str(os.getuid())
+    return f"{user}@{platform.node()}"
 
 
 # ── what the run is in ────────────────────────────────────────────────────────────────────────────────────────────

@@ -21,6 +21,7 @@ from bulkstate.pairs.relation import Relation
 from bulkstate.planner.planner import plan as plan_requests
 from bulkstate.policy.pacing import Forecast, forecast
 from bulkstate.policy.spot_checks import Room, SpotCheck, spot_checks
+from bulkstate.rates import Rate
 from bulkstate.runs.memory import known_limits
 from bulkstate.selection import Fingerprint, Inputs, PairSource, read_pairs, select, strangers
 
@@ -122,7 +123,13 @@ def _planned(settings: Settings, relations: Sequence[Relation], budget: float | 
         bytes_per_request=limits.bytes_per_request,
         effort=settings.plan.effort if budget is None else Effort.THOROUGH,
         expired=None if budget is None else _deadline(budget),
+        pace=_pace(limits.windows),
     )
+
+
+def _pace(windows: Sequence[Rate]) -> Callable[[int], float] | None:
+    """How long sending takes at the configured rates: never at learnt ones, so that all who plan come to one plan."""
+    return (lambda requests: forecast(windows, requests).seconds) if windows else None
 
 
 def _deadline(seconds: float) -> Callable[[], bool]:

@@ -17,7 +17,7 @@ from bulkstate.config import Embedded, Gateway, Rate, SecretReference, Settings,
 from bulkstate.config.settings import CONFIGURATION
 from bulkstate.errors import InputError
 from bulkstate.forms.nodes import Scalar, ScalarKind, from_yaml
-from bulkstate.forms.place import Place, Source
+from bulkstate.forms.place import Document, Place
 from bulkstate.forms.single import Duration, Form, RateOf, Size
 from bulkstate.forms.values import format_duration, parse_duration, parse_size
 from bulkstate.gateway.credentials import AppKey, Bearer, Style
@@ -59,7 +59,7 @@ def test_the_schema_knows_what_can_be_read(text: str, form: Form[Any]) -> None:
     schema = form.schema()
     pattern = schema.get("pattern") or schema["anyOf"][1]["pattern"]
     try:
-        form.read(Place(Source("c", Path(), {}), "x", 1, Scalar(1, text, ScalarKind.TEXT)))
+        form.read(Place(Document("c", Path(), {}), "x", 1, Scalar(1, text, ScalarKind.TEXT)))
     except InputError as mistake:
         assert not re.search(pattern, text) or "at least one call" in str(mistake)
     else:
@@ -180,7 +180,7 @@ def _refused(read: Any) -> str:
 
 def _read(text: str) -> Settings:
     node = from_yaml(text, "config.yaml")
-    return CONFIGURATION.read(Place(Source("config.yaml", Path(), ENVIRON), "", 1, node))
+    return CONFIGURATION.read(Place(Document("config.yaml", Path(), ENVIRON), "", 1, node))
 
 
 @given(trees)

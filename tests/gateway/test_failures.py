@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkstate.errors import InputError
+from bulkstate.gateway.api import NoTurn
 from bulkstate.gateway.client import Client
 from bulkstate.gateway.credentials import Bearer
 from bulkstate.model import Absence, Answer, Attempt, Chunk
@@ -186,7 +187,7 @@ async def test_a_call_whose_second_turn_never_comes_may_have_arrived() -> None:
 
     async def turn() -> None:
         if gate.passed > 2:
-            raise LookupError("the run is over")
+            raise NoTurn
 
     gate = Gate(turn)
     async with gateway(answer) as server, client(server.url, gate=gate) as api:

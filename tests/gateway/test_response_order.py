@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from dataclasses import replace
@@ -19,7 +20,7 @@ from bulkstate.gateway.client import Client
 from bulkstate.gateway.credentials import Bearer
 from bulkstate.gateway.response_order import MOST_ANSWERS, ResponseOrder, Settled
 from bulkstate.model import Answer
-from tests.gateway.servers import CHUNK, ORG, TOKEN, Gate, Seen, gateway, http
+from tests.gateway.servers import CHUNK, HERE, ORG, TOKEN, Gate, Seen, client, gateway, http, saying
 
 
 def settle(order: ResponseOrder, chunk: int, at: float, *, connection: int = 1, request_id: str | None = None) -> bool:
@@ -162,6 +163,44 @@ async def test_an_answer_sent_twice_is_not_the_next_chunks(numbered: bool) -> No
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("secured", [False, True])
+async def test_the_rest_of_an_answer_that_is_too_long_puts_nothing_in_doubt(secured: bool) -> None:
+    order = ResponseOrder()
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(HERE / "server.pem")
+    authority = (HERE / "authority.pem").read_text() if secured else None
+
+    async def answer(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        writer.write(told(True, "") if len(server.seen) == 1 else http(b" " * 8_000_000))
+
+    async with (
+        gateway(answer, tls if secured else None) as server,
+        Client(server.url, ORG, Bearer(TOKEN), Gate(), ca_pem=authority, order=order) as api,
+    ):
+        assert (await api.delete(replace(CHUNK, number=1))).reply.answer is Answer.OK
+        assert (await api.delete(replace(CHUNK, number=2))).reply.answer is Answer.UNAVAILABLE
+        await asyncio.sleep(0.2)
+    assert order.take_doubted() == []
+
+
+@pytest.mark.anyio
+async def test_a_line_end_after_an_answer_is_nothing() -> None:
+    order = ResponseOrder()
+
+    async def answer(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        writer.write(told(True, ""))
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        writer.write(b"\r\n")
+
+    async with gateway(answer) as server, Client(server.url, ORG, Bearer(TOKEN), Gate(), order=order) as api:
+        for number in (1, 2, 3):
+            assert (await api.delete(replace(CHUNK, number=number))).reply.answer is Answer.OK
+            await asyncio.sleep(0.1)
+    assert (server.connections, order.take_doubted()) == (1, [])
+
+
+@pytest.mark.anyio
 async def test_two_answers_with_one_number_are_none() -> None:
     order = ResponseOrder()
 
@@ -174,6 +213,15 @@ async def test_two_answers_with_one_number_are_none() -> None:
         assert {1, 2} <= set(order.take_doubted())
         await api.delete(replace(CHUNK, number=4))
     assert server.connections == 2, "a connection that is out of step isn't used again"
+
+
+@pytest.mark.anyio
+async def test_a_connection_that_is_worn_is_used_no_more() -> None:
+    chunks = MOST_ANSWERS + 5
+    async with gateway(saying(told(True, ""))) as server, client(server.url) as api:
+        for number in range(chunks):
+            assert (await api.delete(replace(CHUNK, number=number))).reply.answer is Answer.OK
+    assert (server.connections, len(server.seen)) == (2, chunks)
 
 
 # ── in a run ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -108,6 +108,13 @@ async def test_what_a_get_finds_is_told_in_our_own_words() -> None:
     assert reply.data == {Pair("8byS3cuc", "INV.GenActivePW")}
 
 
+@pytest.mark.parametrize("prefix", ["Bearer\r\nX-Evil: 1", "風", " Bearer"])
+def test_a_prefix_that_no_header_can_hold_is_an_error(prefix: str) -> None:
+    for auth in (Bearer("t", prefix), AppKey("k", "s", Style.BEARER, prefix)):
+        with pytest.raises(InputError, match=r"gateway\.auth\.prefix"):
+            client("https://gateway.example.com", auth)
+
+
 @given(
     secret=st.text(ascii_letters + digits + "+/=-_. ", min_size=12, max_size=80)
     .map(str.strip)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
+from operator import index
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -22,10 +23,12 @@ from bulkstate.disk.journal.chain import Head
 from bulkstate.disk.journal.tables import CHAINED, FORMAT, existing, reading, tables_of
 from bulkstate.gateway.wire import Code
 from bulkstate.model import (
+    Agreed,
     Answer,
     Chain,
     Ended,
     Grant,
+    InputFile,
     LookedAt,
     Origin,
     Outcome,
@@ -145,7 +148,6 @@ class Record:
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
         self._tables = tables_of(connection)
-        self._outcomes_checked = False
         self.path = path
 
     @classmethod
@@ -320,6 +322,10 @@ class Record:
             sessions[0].started_at if sessions else None,
             facts.version,
             Chain(self.format) if head is None else Chain(self.format, head.count, head.link),
+            facts.target,
+            facts.approval,
+            tuple(InputFile(each.path, each.sha256, each.rows) for each in self.inputs()),
+            next((Agreed(each.how, each.by, each.at) for each in self.agreements()), None),
         )
 
     def doubts(self) -> str:
@@ -364,8 +370,8 @@ class Record:
         """Everything that was recorded, in order: the session's number and the outcome. A chunk's last one counts."""
         parts = {parent: tuple(parts) for parent, parts in groupby(self.parts(), lambda part: part.parent)}
         chunks = self.plan.requests + sum(map(len, parts.values()))
-        self._check_outcomes()
         with reading(self.path):
+            check_rows(self._connection, "outcome")
             for _, session, *values in self._connection.execute("SELECT * FROM outcome ORDER BY seq"):
                 outcome = _outcome(values, chunks)
                 if outcome.verdict is Verdict.SPLIT:
@@ -374,12 +380,11 @@ class Record:
 
     def verdicts(self) -> NDArray[np.int8]:
         """Every chunk's last verdict, by number: a place in `tuple(Verdict)`, or -1 without a record."""
-        self._check_outcomes()
         with reading(self.path):
             (parts,) = self._connection.execute("SELECT count(*) FROM part").fetchone()
             last = np.full(self.plan.requests + parts, _NO_RECORD, np.int8)
             rows = self._connection.execute("SELECT chunk, verdict FROM outcome ORDER BY seq")
-            numbered = ((chunk, _VERDICT_NUMBERS[verdict]) for chunk, verdict in rows)
+            numbered = ((index(chunk), _VERDICT_NUMBERS[verdict]) for chunk, verdict in rows)  # 1.5 is no number of one
             seen = np.fromiter(numbered, [("chunk", np.int64), ("verdict", np.int8)])
             if np.any(seen["chunk"] < 0):
                 raise ValueError("it holds an outcome of a chunk that isn't in the plan")
@@ -448,13 +453,6 @@ class Record:
         number, *pairs = found
         requests = {verification: rest for verification, *rest in self._rows("requests_read")}
         return Verification(*pairs, *requests.get(number, ()))
-
-    def _check_outcomes(self) -> None:
-        """Once: there may be a million of them, and not everybody who reads the journal needs them."""
-        if not self._outcomes_checked:
-            with reading(self.path):
-                check_rows(self._connection, "outcome")
-            self._outcomes_checked = True
 
     def _check_plan(self) -> None:
         (digest,) = self._connection.execute("SELECT digest FROM run").fetchone()

@@ -1,0 +1,128 @@
+"""What can be found out about a configuration without a delete, line by line, each with what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from bulkstate.config import Embedded, Settings, Share
+from bulkstate.engine.pipelines import Finding, is_paused
+from bulkstate.engine.reads import ReadFailed, Reads
+from bulkstate.errors import CredentialsLost, GatewayRefused
+from bulkstate.gateway.wire import Code
+from bulkstate.model import Answer, LookedAt, Pipeline, Stage
+from bulkstate.policy.pacing import Forecast
+from bulkstate.policy.presence import Presence, nothing_there, presence
+from bulkstate.policy.spot_checks import SpotCheck
+from bulkstate.runs.briefing import credentials_of
+from bulkstate.runs.connection import connect
+from bulkstate.runs.host import Host
+from bulkstate.runs.look import MEANINGS, read_checks
+from bulkstate.runs.prepare import Prepared
+
+
+async def check(prepared: Prepared, forecast: Forecast | None, host: Host) -> tuple[Finding, ...]:
+    """Try the gateway, the credentials, pipelines and stages, and look for state. What is wrong is a finding."""
+    settings = prepared.settings
+    variables = credentials_of(settings)
+    found = [*_transport(settings)]
+    try:
+        with host.stopping.cancels():
+            async with connect(settings, host.environ, None) as connection:
+                found += await _asked(connection.reads, prepared, variables)
+    except (CredentialsLost, GatewayRefused) as error:
+        found.append(Finding("credentials", False, error.message, _about_credentials(error.message, variables)))
+    return (*found, _limits(settings, forecast))
+
+
+def _transport(settings: Settings) -> Iterator[Finding]:
+    gateway = settings.gateway
+    if isinstance(gateway, Embedded):
+        yield Finding("gateway", True, "is the embedded one, for a rehearsal")
+    elif gateway.url.startswith("https://"):
+        yield Finding("TLS", True, "certificates are verified" + (", with ca_file" if gateway.ca_pem else ""))
+    else:
+        yield Finding("TLS", True, "isn't used: what is said to this gateway can be read on the way", "use https://")
+
+
+async def _asked(reads: Reads, prepared: Prepared, variables: Sequence[str]) -> list[Finding]:
+    wanted = {stage.stage.pipeline for stage in prepared.plan.stages}
+    try:
+        listed = await reads.pipelines(wanted)
+    except ReadFailed as failure:
+        return [Finding("gateway", False, str(failure), _about(failure, variables))]
+    said = f"are accepted ({', '.join(variables)})" if variables else "are accepted"
+    found = [Finding("gateway", True, "answers"), Finding("credentials", True, said)]
+    found += _pipelines(wanted, listed, prepared.settings.safety.require_paused)
+    if prepared.spot_checks:
+        found += await _state(reads, prepared)
+    return found
+
+
+def _about_credentials(message: str, variables: Sequence[str]) -> str:
+    """What to do about credentials that aren't accepted, by the code that the token service gave."""
+    names = " and ".join(variables)
+    if f"code {Code.WRONG_ENCRYPTION.value}" in message:
+        return f"the secret is wrong: look at {variables[-1]}, and at this machine's clock"
+    if f"code {Code.NO_SUCH_APP_KEY.value}" in message:
+        return f"there is no such application: look at {variables[0]}"
+    return f"look at {names}, and whether they may call this API" if names else ""
+
+
+def _about(failure: ReadFailed, variables: Sequence[str]) -> str:
+    """What to do about a gateway that doesn't answer as it should."""
+    reply = failure.reply
+    if reply.answer is Answer.UNREACHED:
+        return "look at gateway.url, the network and gateway.ca_file"
+    if reply.status == 200 and reply.code is None:
+        return "it isn't JSON: perhaps a proxy in between answers with a page of its own"
+    if reply.code == Code.WRONG_PIPELINE:
+        return "look at gateway.org_id"
+    return _about_credentials(str(failure), variables) if reply.answer is Answer.CREDENTIALS else "try again later"
+
+
+def _pipelines(wanted: set[str], listed: Mapping[str, Pipeline], require_paused: bool) -> Iterator[Finding]:
+    for id_ in sorted(wanted):
+        found = listed.get(id_)
+        if found is None:
+            hint = "look at its ID and at gateway.org_id"
+            yield Finding(f"pipeline {id_}", not require_paused, "is not in the organisation's list of pipelines", hint)
+        else:
+            hint = "" if is_paused(found) else "pause it before the run"
+            yield Finding(f"pipeline {id_}", is_paused(found) or not require_paused, f"is {found.status}", hint)
+
+
+async def _state(reads: Reads, prepared: Prepared) -> list[Finding]:
+    """What the look before a run would find."""
+    settings, checks = prepared.settings, prepared.spot_checks
+    looked_at, failures = await read_checks(reads, checks)
+    found = [_stage(stage, looked_at, failures) for stage in dict.fromkeys(check.stage for check in checks)]
+    return [*found, _presence(presence(looked_at), settings)]
+
+
+def _stage(stage: Stage, looked_at: Sequence[LookedAt], failures: Mapping[SpotCheck, ReadFailed]) -> Finding:
+    failed = next((failure for check, failure in failures.items() if check.stage == stage), None)
+    subject = f"stage {stage}"
+    if failed is None:
+        seen = presence([each for each in looked_at if each.stage == stage])
+        return Finding(subject, True, f"is known: {seen.words}")
+    if failed.reply.code in MEANINGS:
+        return Finding(
+            subject, False, str(failed), f"{MEANINGS[Code(failed.reply.code or 0)]}: correct it, or leave it out"
+        )
+    return Finding(subject, True, f"can't be read: {failed}", "a run can neither look before nor read back afterwards")
+
+
+def _presence(found: Presence, settings: Settings) -> Finding:
+    required = settings.safety.require_state
+    share = required if isinstance(required, Share) else None
+    why = "" if required == "none" else nothing_there(found, share)
+    hint = "correct what is selected; if it is right, say safety.require_state: none" if why else ""
+    return Finding("state", not why, why or found.words, hint)
+
+
+def _limits(settings: Settings, forecast: Forecast | None) -> Finding:
+    if forecast is None:
+        return Finding("limits", True, "are unknown: the run finds them", "ask who runs the gateway")
+    rates = ", ".join(map(str, settings.limits.rate))
+    minutes = f"about {forecast.seconds:,.0f} s to send it all, of which {forecast.binding} binds"
+    return Finding("limits", True, f"are {rates}: {minutes}")
