@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bulkstate.disk import plan_tables
-from bulkstate.disk.database import check_rows, closed_on_error, connect_to_read
+from bulkstate.disk.database import check_rows, closed_on_error, connect_to_read, row_count
 from bulkstate.disk.journal import chain
 from bulkstate.disk.journal.chain import Head
 from bulkstate.disk.journal.tables import CHAINED, FORMAT, existing, reading, tables_of
@@ -381,8 +381,8 @@ class Record:
     def verdicts(self) -> NDArray[np.int8]:
         """Every chunk's last verdict, by number: a place in `tuple(Verdict)`, or -1 without a record."""
         with reading(self.path):
-            (parts,) = self._connection.execute("SELECT count(*) FROM part").fetchone()
-            last = np.full(self.plan.requests + parts, _NO_RECORD, np.int8)
+            chunks = self.plan.requests + row_count(self._connection, "part")
+            last = np.full(chunks, _NO_RECORD, np.int8)
             rows = self._connection.execute("SELECT chunk, verdict FROM outcome ORDER BY seq")
             numbered = ((index(chunk), _VERDICT_NUMBERS[verdict]) for chunk, verdict in rows)  # 1.5 is no number of one
             seen = np.fromiter(numbered, [("chunk", np.int64), ("verdict", np.int8)])
