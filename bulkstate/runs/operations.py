@@ -295,7 +295,7 @@ async def _delete(session: Session, numbers: Sequence[int]) -> None:
     every = settings.safety.status_every if settings.safety.require_paused else None
     workers, pilot = _workers(settings.limits.concurrency, connection.pilot)
     pace = Pace(workers, settings.retry, pilot, _max_failed(settings))
-    status = StatusWatch(connection.reads, session.pipelines, every)
+    status = StatusWatch(connection.reads, session.pipelines, every, log.warning)
     chunks = journal.chunks()
     async with Aside("the status file") as status_file, watching(host.audience, chunks, numbers) as observer:
 
