@@ -33,7 +33,7 @@ delete:
     stages: [LastRecordAppender_01]
     where: [{{assets: "a{{0000001..{assets:07}}}", points: "POINT.{{0001..1000}}"}}]
 limits: {{pairs_per_request: 10, rate: 100000/s, concurrency: 16}}
-safety: {{require_paused: false, require_state: none}}
+safety: {{require_paused: false, require_state: none, max_pairs: 1_000_000_000}}
 verify: {{before: 0, sample: none}}
 """
 POINTS_A_CHUNK = 10

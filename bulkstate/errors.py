@@ -8,6 +8,8 @@
     │   ├── CheckFailed         a pre-flight check, such as a pipeline that isn't paused
     │   ├── StageUnknown        a stage that the gateway doesn't know, or that has no state to delete
     │   ├── NotConfirmed        no `--yes`, or a `no` at the question
+    │   ├── NotAllowed          a plan or run that others made, and that nobody here vouches for
+    │   ├── DigestDiffers       a plan that isn't the approved one
     │   ├── PlanAltered         a saved plan isn't as it was saved
     │   ├── PlanStale           an input of a saved plan has changed
     │   ├── RunExists           the run directory is there already
@@ -118,6 +120,19 @@ class NotConfirmed(Refused):
     """Nobody agreed to the plan."""
 
     reason_code = "not_confirmed"
+
+
+class NotAllowed(Refused):
+    """A plan or a run directory that others may have written names a gateway or variables that nobody here vouched
+    for."""
+
+    reason_code = "not_allowed"
+
+
+class DigestDiffers(Refused):
+    """What somebody approved isn't what is there."""
+
+    reason_code = "digest_differs"
 
 
 class PlanAltered(Refused):

@@ -21,7 +21,7 @@ from bulkstate.report.explained import explanation_to_json
 from bulkstate.report.planned import plan_to_json, show_plan
 from bulkstate.runs.briefing import briefing
 from bulkstate.runs.host import Question
-from bulkstate.runs.prepare import forecast_of, prepare, save
+from bulkstate.runs.prepare import forecast_of, load, prepare, save
 
 
 def plan(
@@ -34,7 +34,7 @@ def plan(
     json: bool,
 ) -> None:
     """Plan, and write what was asked for."""
-    settings = config.load(config_file, os.environ)
+    settings = load(config_file, os.environ)
     old = None if old_file is None else saved_plan.read(old_file).plan
     folder = config_file.parent
     prepared = prepare(settings, budget, folder) if output is None else save(settings, output, budget, folder)

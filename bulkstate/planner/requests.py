@@ -143,23 +143,23 @@ def _offer_by_flags(desk: _Desk, effort: Steps, expired: Callable[[], bool]) -> 
     if desk.settled() or packed.words(min(most, packed.lines)) > effort.words:
         return
     for cover in vertex_greedy(packed, most, expired):
-        _offer_overlapping(desk, packed, cover)
+        _offer_overlapping(desk, packed, cover, expired)
         if desk.settled():
             return
 
 
-def _offer_overlapping(desk: _Desk, packed: Packed, cover: list[Piece]) -> None:
+def _offer_overlapping(desk: _Desk, packed: Packed, cover: list[Piece], expired: Callable[[], bool]) -> None:
     """Offer rectangles that overlap: what is over the cap only has to hold what the others leave."""
     desk.offer_pieces(cover)
     sizes = desk.sizes
-    if max(map(sizes.area, cover)) <= sizes.pairs:
+    if max(map(sizes.area, cover)) <= sizes.pairs or expired():
         return
     target = as_bit_sets(packed.target)
     if packed.transposed:
-        less = trimmed(target, map(turned, cover), sizes.transposed())
+        less = trimmed(target, map(turned, cover), sizes.transposed(), expired)
         desk.offer_pieces(map(turned, less))
     else:
-        desk.offer_pieces(trimmed(target, cover, sizes))
+        desk.offer_pieces(trimmed(target, cover, sizes, expired))
 
 
 def _search(desk: _Desk, effort: Steps, expired: Callable[[], bool]) -> None:
@@ -168,7 +168,7 @@ def _search(desk: _Desk, effort: Steps, expired: Callable[[], bool]) -> None:
     Where different lines prove more than cells of which no two fit, the relation is more of a crown: blocks come first.
     """
     before = desk.bound.requests
-    clusters = _Clustered(desk, transposed=False)
+    clusters = _Clustered(desk, expired, transposed=False)
     clusters.prove(expired)
     if desk.bound.requests > before:
         clusters.offer(effort, expired)
@@ -176,8 +176,8 @@ def _search(desk: _Desk, effort: Steps, expired: Callable[[], bool]) -> None:
         return
     if not clusters.offered:
         clusters.offer(effort, expired)
-    if not desk.settled() and clusters.alone > _ALONE:
-        across = _Clustered(desk, transposed=True)
+    if not desk.settled() and not expired() and clusters.alone > _ALONE:
+        across = _Clustered(desk, expired, transposed=True)
         across.prove(expired)
         across.offer(effort, expired)
 
@@ -188,25 +188,25 @@ def _offer_kernel(desk: _Desk, effort: Steps, expired: Callable[[], bool]) -> bo
     if packed is None or classes.target.cells > _CELLS:
         return False
     matrix = matrix_of(classes)
-    cells = len(undominated_cells(matrix))
-    if cells > _KERNEL:
+    cells = undominated_cells(matrix, expired)
+    if cells is None or len(cells) > _KERNEL:
         return False
-    desk.work += Work(kernel=cells)
-    cover = cover_matrix(matrix, effort, expired)
-    desk.prove(by_kernel(matrix, desk.sizes, cover))
-    _offer_overlapping(desk, packed, [_places(one) for one in cover.rectangles])
+    desk.work += Work(kernel=len(cells))
+    cover = cover_matrix(matrix, cells, effort, expired)
+    desk.prove(by_kernel(matrix, desk.sizes, cover, expired))
+    _offer_overlapping(desk, packed, [_places(one) for one in cover.rectangles], expired)
     return True
 
 
 class _Clustered:
     """Clusters of similar rows of a relation, or of similar columns if it is `transposed`."""
 
-    def __init__(self, desk: _Desk, *, transposed: bool) -> None:
+    def __init__(self, desk: _Desk, expired: Callable[[], bool], *, transposed: bool) -> None:
         self._desk = desk
         self._transposed = transposed
         self._classes = desk.classes.transposed() if transposed else desk.classes
         self._sizes = desk.sizes.transposed() if transposed else desk.sizes
-        self._clusters = clusters_of(self._classes)
+        self._clusters = clusters_of(self._classes, expired)
         self.offered = False
 
     @property

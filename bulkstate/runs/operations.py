@@ -39,6 +39,7 @@ from bulkstate.model import ChunkCounts, Pipeline, Plan, Report, RunResult, Verd
 from bulkstate.policy.auto.pilot import Pilot
 from bulkstate.policy.concurrency import FEW, ConcurrencyPilot, at_first
 from bulkstate.report import fold, to_json
+from bulkstate.runs.allowed import require_allowed
 from bulkstate.runs.audience import Aside, watching, within
 from bulkstate.runs.connection import Connection
 from bulkstate.runs.course import Course
@@ -114,6 +115,7 @@ async def start(prepared: Prepared, directory: Path, host: Host) -> Finished:
 
     Raises InputError, Refused or Interrupted until the first delete; later endings are in what is returned.
     """
+    require_allowed(prepared.settings, {each.stage.pipeline for each in prepared.plan.stages}, host.environ)
     with _new_run(directory, prepared) as journal:
         async with open_session(journal, prepared.settings, host) as session:
             await _require_ready(session)
@@ -272,7 +274,7 @@ async def _delete(session: Session, numbers: Sequence[int]) -> None:
     every = settings.safety.status_every if settings.safety.require_paused else None
     workers, pilot = _workers(settings.limits.concurrency, connection.pilot)
     pace = Pace(workers, settings.retry, pilot, _max_failed(settings))
-    status = StatusWatch(connection.reads, session.pipelines, every)
+    status = StatusWatch(connection.reads, session.pipelines, every, log.warning)
     chunks = journal.chunks()
     async with Aside("the status file") as status_file, watching(host.audience, chunks, numbers) as observer:
 

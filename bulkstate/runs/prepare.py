@@ -22,6 +22,7 @@ from bulkstate.planner.planner import plan as plan_requests
 from bulkstate.policy.pacing import Forecast, forecast
 from bulkstate.policy.spot_checks import Room, SpotCheck, spot_checks
 from bulkstate.rates import Rate
+from bulkstate.runs.allowed import require_allowed
 from bulkstate.runs.memory import known_limits
 from bulkstate.selection import Fingerprint, Inputs, PairSource, read_pairs, select, strangers
 
@@ -41,6 +42,13 @@ class Prepared:
     witnesses: Witnesses
     spot_checks: Sequence[SpotCheck] = ()
     inputs: tuple[Fingerprint, ...] = ()
+
+
+def load(file: Path, environ: Mapping[str, str]) -> Settings:
+    """The settings of a configuration, if what they name is allowed. InputError, NotAllowed."""
+    settings = config.load(file, environ)
+    require_allowed(settings, {entry.pipeline for entry in settings.delete}, environ)
+    return settings
 
 
 def prepare(settings: Settings, budget: float | None = None, folder: Path = Path()) -> Prepared:

@@ -38,6 +38,7 @@ delete:
 limits: {{pairs_per_request: 2, rate: 500/s, concurrency: 4}}
 retry: {{attempts: 2, first_delay: 1ms, max_delay: 5ms, outage: 1s}}
 verify: {{sample: all}}
+safety: {{max_pairs: 1000}}
 report: {{json: report.json}}
 """
 ECHOES = {

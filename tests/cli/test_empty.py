@@ -24,6 +24,7 @@ delete:
 {more}
 limits: {{pairs_per_request: 2, rate: 1000/s, concurrency: 2}}
 retry: {{attempts: 2, first_delay: 1ms, max_delay: 5ms}}
+safety: {{max_pairs: 1000}}
 """
 BLOCK = '[{assets: ["A{0..3}"], points: [P0, P1]}]'
 
