@@ -74,7 +74,8 @@ def show_question(
 
 def _known(asked: Question, settings: config.Settings, witnesses: int) -> Briefing:
     known = briefing(asked.plan, settings, witnesses)
-    return replace(known, pipelines=asked.pipelines, found=asked.found, left_out=asked.left_out)
+    seen = replace(known, pipelines=asked.pipelines, found=asked.found, left_out=asked.left_out)
+    return replace(seen, target=asked.target, approval=asked.approval)
 
 
 def _show(plan: Plan, known: Briefing, forecast: Forecast | None, console: Console) -> None:

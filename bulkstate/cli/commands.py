@@ -24,6 +24,7 @@ from bulkstate.cli.options import (
     LatestRunDir,
     LogStyle,
     NewRunDir,
+    OwnConfig,
     RunDir,
     StateFile,
     Yes,
@@ -174,6 +175,11 @@ def apply(
     even_if_stale: Annotated[
         bool, typer.Option("--even-if-stale", help="Also if a file that it was made of has changed, or isn't there.")
     ] = False,
+    digest: Annotated[
+        str,
+        typer.Option(metavar="DIGEST", help="Only if its target or approval has this digest.", show_default=False),
+    ] = "",
+    own_config: OwnConfig = None,
     state: StateFile = None,
     json: Json = False,
 ) -> None:
@@ -181,7 +187,7 @@ def apply(
     with _at_work(context, json):
         from bulkstate.cli import running
 
-        running.apply(plan_file, yes, run_dir, inputs, even_if_stale, state, json)
+        running.apply(plan_file, yes, run_dir, inputs, even_if_stale, digest, own_config, state, json)
 
 
 @app.command()
@@ -191,6 +197,7 @@ def resume(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Also send what was refused, and what ran out of attempts.")
     ] = False,
+    own_config: OwnConfig = None,
     state: StateFile = None,
     json: Json = False,
 ) -> None:
@@ -198,7 +205,7 @@ def resume(
     with _at_work(context, json):
         from bulkstate.cli import running
 
-        running.resume(run_dir, retry_failed, state, json)
+        running.resume(run_dir, retry_failed, own_config, state, json)
 
 
 @app.command()
@@ -265,6 +272,7 @@ def verify(
     context: typer.Context,
     run_dir: LatestRunDir = LATEST,
     sample: Annotated[str, typer.Option(help="Requests to read back whole: a number, 5%, auto or all.")] = "auto",
+    own_config: OwnConfig = None,
     state: StateFile = None,
     json: Json = False,
 ) -> None:
@@ -273,7 +281,7 @@ def verify(
     with _at_work(context, json):
         from bulkstate.cli import running
 
-        running.verify(named(run_dir), wanted, state, json)
+        running.verify(named(run_dir), wanted, own_config, state, json)
 
 
 @app.command()

@@ -27,6 +27,15 @@ StateFile = Annotated[
         help="What is known of the gateway from other runs, if not in the usual place.",
     ),
 ]
+OwnConfig = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="CONFIG",
+        help="Your own configuration: gateway, credentials and report files come from there, for what others made.",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, and nothing else there.")]
 
 ASKED_HELP: Final = "status, rate 10/s, concurrency 4 (or configured), pause, resume or stop."

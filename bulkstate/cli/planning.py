@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import typer
 
-from bulkstate import config
 from bulkstate.cli.agreement import show_question
 from bulkstate.cli.page import Page
 from bulkstate.cli.terminal import printing, to_write, write
@@ -22,6 +21,7 @@ from bulkstate.report.planned import plan_to_json, show_plan
 from bulkstate.runs.briefing import briefing
 from bulkstate.runs.host import Question
 from bulkstate.runs.prepare import forecast_of, load, prepare, save
+from bulkstate.runs.provenance import plan_stored, settings_in
 
 
 def plan(
@@ -39,6 +39,7 @@ def plan(
     folder = config_file.parent
     prepared = prepare(settings, budget, folder) if output is None else save(settings, output, budget, folder)
     made, known = prepared.plan, briefing(prepared.plan, settings, len(prepared.witnesses))
+    known = replace(known, target=prepared.target, approval=prepared.approval)
     if explain is not None:
         with to_write(explain):
             explain.write_bytes(explanation_to_json(made))
@@ -60,18 +61,6 @@ def plan(
 def show(plan_file: Path, state: Path | None, json: bool) -> None:
     """What an approver needs to know of a saved plan, wherever its secrets are."""
     saved = saved_plan.read(plan_file)
-    settings = config.from_document(saved.configuration, _Unasked(), "the plan's settings")
-    show_question(Question(saved.plan), settings, len(saved.witnesses), state, json)
-
-
-class _Unasked(Mapping[str, str]):
-    """An environment that holds whatever is looked for: nobody is called, so that no secret is needed."""
-
-    def __getitem__(self, name: str) -> str:
-        return "unasked"
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 1  # an empty one would count as none
+    stored = plan_stored(saved, plan_file)
+    asked = Question(saved.plan, target=stored.target, approval=stored.seal)
+    show_question(asked, settings_in(stored.what, stored.configuration), len(saved.witnesses), state, json)

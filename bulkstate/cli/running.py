@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import structlog
 import typer
 
 from bulkstate.cli.agreement import agreement, audience, show_question
@@ -21,8 +23,11 @@ from bulkstate.runs import check as checking
 from bulkstate.runs import operations, prepare
 from bulkstate.runs.host import Host, Question
 from bulkstate.runs.operations import Finished
+from bulkstate.runs.provenance import Voucher, plan_stored, settings_of
 from bulkstate.runs.stopping import Stopping
 from bulkstate.text import printable
+
+log = structlog.get_logger()
 
 NOT_READY = 4
 """Exit code of `check` where a run would be refused."""
@@ -60,20 +65,28 @@ def apply(
     run_dir: Path | None,
     inputs: Path | None,
     even_if_stale: bool,
+    digest: str,
+    config_file: Path | None,
     state: Path | None,
     json: bool,
 ) -> None:
     """Carry out a saved plan."""
     saved = saved_plan.read(plan_file)
+    stored = plan_stored(saved, plan_file)
+    settings = settings_of(stored, Voucher(os.environ, config_file, digest, asked=not yes and sys.stdin.isatty()))
+    if digest:
+        log.info("the digest fits", digest="approval" if digest == stored.seal else "target")
     if not even_if_stale:
-        saved_plan.refuse_stale(saved, inputs or plan_file.parent)
-    _carry_out(prepare.restore(saved, os.environ), yes, run_dir, state, json)
+        saved_plan.refuse_stale(saved, inputs or plan_file.parent, vouched=bool(digest))
+    _carry_out(prepare.restore(saved, settings), yes, run_dir, state, json, digest=bool(digest))
 
 
-def _carry_out(prepared: prepare.Prepared, yes: bool, run_dir: Path | None, state: Path | None, json: bool) -> None:
+def _carry_out(
+    prepared: prepare.Prepared, yes: bool, run_dir: Path | None, state: Path | None, json: bool, digest: bool = False
+) -> None:
     if not prepared.plan.requests:
         tell(attend(lambda _: operations.nothing_to_delete(prepared)), json)
-    agree = agreement(prepared.settings, yes, state, len(prepared.witnesses))
+    agree = agreement(prepared.settings, yes, state, len(prepared.witnesses), digest)
     directory = run_dir or operations.run_directory(prepared.plan)
 
     async def work(stopping: Stopping) -> Finished:
@@ -82,23 +95,24 @@ def _carry_out(prepared: prepare.Prepared, yes: bool, run_dir: Path | None, stat
     tell(attend(work), json)
 
 
-def resume(run_dir: Path, retry_failed: bool, state: Path | None, json: bool) -> None:
+def resume(run_dir: Path, retry_failed: bool, config_file: Path | None, state: Path | None, json: bool) -> None:
     """Go on with a run."""
     again = RETRIED if retry_failed else RESUMED
 
     async def work(stopping: Stopping) -> Finished:
-        host = Host(os.environ, stopping, audience=audience, state=state)
+        host = Host(os.environ, stopping, audience=audience, state=state, config=config_file)
         return await operations.resume(run_dir, again, host)
 
     tell(attend(work), json)
 
 
-def verify(run_dir: Path, sample: str, state: Path | None, json: bool) -> None:
+def verify(run_dir: Path, sample: str, config_file: Path | None, state: Path | None, json: bool) -> None:
     """Read back what a run deleted. The sample is written as in a configuration."""
     wanted = parse_sample(sample)
 
     async def work(stopping: Stopping) -> Finished:
-        return await operations.verify(run_dir, wanted, Host(os.environ, stopping, state=state))
+        host = Host(os.environ, stopping, state=state, config=config_file)
+        return await operations.verify(run_dir, wanted, host)
 
     tell(attend(work), json)
 

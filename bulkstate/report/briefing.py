@@ -36,7 +36,8 @@ class Guard:
 @dataclass(frozen=True, slots=True)
 class Briefing:
     """What surrounds a plan. `credentials` are names of environment variables; `read_back` says what is looked at and
-    read back, in words. `pipelines`, `found` and `left_out` are known once somebody looked."""
+    read back, in words. `pipelines`, `found` and `left_out` are known once somebody looked. `target` is the digest of
+    what is deleted there, whatever the cover, `approval` that of all that is agreed to."""
 
     gateway: str
     organisation: str
@@ -47,6 +48,8 @@ class Briefing:
     pipelines: Sequence[PipelineSeen] = ()
     found: Presence = NOTHING_LOOKED_AT
     left_out: Sequence[Stage] = ()
+    target: str = ""
+    approval: str = ""
 
     @property
     def place(self) -> str:
@@ -73,6 +76,9 @@ def _lines(plan: Plan, briefing: Briefing) -> Iterator[Text]:
     if on := [guard for guard in briefing.guards if guard.on]:
         yield Text(f"  guards: {_named(on)}")
     yield Text(f"  {briefing.read_back}")
+    if briefing.target:
+        yield Text(f"  target    {briefing.target}")
+        yield Text(f"  approval  {briefing.approval}")
     if briefing.found.looked_at or briefing.found.unread:
         yield Text(f"  {printable(briefing.found.words)}", "bold yellow" if briefing.found.assets_without else "bold")
     for stage in briefing.found.empty_stages:

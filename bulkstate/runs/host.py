@@ -14,18 +14,21 @@ from bulkstate.model import Attempt, Outcome, PipelineSeen, Plan, Stage
 from bulkstate.pairs.chunks import Chunks
 from bulkstate.policy.bottleneck import Holding
 from bulkstate.policy.presence import NOTHING_LOOKED_AT, Presence
+from bulkstate.runs.provenance import Voucher
 from bulkstate.runs.stopping import Stopping
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """What somebody is asked to agree to: the plan, what was seen of its pipelines, how much of it has state, and which
-    stages are left out, because the gateway doesn't know them."""
+    stages are left out, because the gateway doesn't know them. `target` and `approval` are digests of it."""
 
     plan: Plan
     pipelines: Sequence[PipelineSeen] = ()
     found: Presence = NOTHING_LOOKED_AT
     left_out: Sequence[Stage] = ()
+    target: str = ""
+    approval: str = ""
 
 
 Agree: TypeAlias = Callable[[Question], Awaitable[str]]
@@ -67,7 +70,7 @@ class Host:
 
     `environ` has the values of secrets, `stopping` ends the run from outside, `agree` is asked before the first delete,
     and `audience` shows how it goes on. `state` is the file for what is known of the gateway from other runs, None: the
-    usual one.
+    usual one; `config` a configuration of the host's own, for a run that others may have made.
     """
 
     environ: Mapping[str, str]
@@ -75,3 +78,9 @@ class Host:
     agree: Agree = nobody_agrees
     audience: Audience = nobody_watches
     state: Path | None = None
+    config: Path | None = None
+
+    @property
+    def voucher(self) -> Voucher:
+        """What the host brings to vouch for a run directory that others may have made."""
+        return Voucher(self.environ, self.config)

@@ -27,18 +27,28 @@ from bulkstate import __version__, config
 from bulkstate.config import AUTO, MOST_CONCURRENCY, Auto, ReportFiles, Sample, Settings
 from bulkstate.disk import control
 from bulkstate.disk.control import Status
-from bulkstate.disk.journal import Ending, Journal, RunFacts, existing, make_run_directory
+from bulkstate.disk.journal import Ending, Input, Journal, RunFacts, existing, make_run_directory
 from bulkstate.disk.locks import lock_run
 from bulkstate.engine.engine import Engine, Equipment, Pace
 from bulkstate.engine.pipelines import StatusWatch, findings, require
 from bulkstate.engine.reads import ReadFailed
 from bulkstate.engine.resolver import Resolver
-from bulkstate.errors import BulkstateError, CheckFailed, Interrupted, JournalNotWritable, Refused, Stopped
+from bulkstate.errors import (
+    BulkstateError,
+    CheckFailed,
+    InputError,
+    Interrupted,
+    JournalNotWritable,
+    Problem,
+    Refused,
+    Stopped,
+)
 from bulkstate.forms.values import Share
 from bulkstate.model import ChunkCounts, Pipeline, Plan, Report, RunResult, Verdict
 from bulkstate.policy.auto.pilot import Pilot
 from bulkstate.policy.concurrency import FEW, ConcurrencyPilot, at_first
 from bulkstate.report import fold, to_json
+from bulkstate.runs import provenance
 from bulkstate.runs.allowed import require_allowed
 from bulkstate.runs.audience import Aside, watching, within
 from bulkstate.runs.connection import Connection
@@ -121,10 +131,16 @@ async def start(prepared: Prepared, directory: Path, host: Host) -> Finished:
             await _require_ready(session)
             looked = await look(session, prepared.spot_checks)
             await keep_witnesses(session, prepared.witnesses)
-            asked = Question(prepared.plan, journal.pipelines_seen(), looked.found, tuple(looked.unknown))
-            journal.agree(time.time(), await host.agree(asked), _somebody())
+            how = await host.agree(_question(prepared, journal, looked))
+            journal.agree(time.time(), how, _somebody())
             _link_latest(directory)
+            provenance.remember(f"the run in {directory}", provenance.run_stored(journal, directory).seal)
             return await _carry_out(session, range(prepared.plan.requests), looked)
+
+
+def _question(prepared: Prepared, journal: Journal, looked: Looked) -> Question:
+    seen = journal.pipelines_seen()
+    return Question(prepared.plan, seen, looked.found, tuple(looked.unknown), prepared.target, prepared.approval)
 
 
 async def resume(directory: Path, again: frozenset[Verdict], host: Host) -> Finished:
@@ -132,7 +148,8 @@ async def resume(directory: Path, again: frozenset[Verdict], host: Host) -> Fini
     with _run_in(directory) as journal:
         if journal.agreed_at is None:
             raise Refused(f"nobody ever agreed to the run in {directory}", hint="start it anew with `bulkstate run`")
-        async with open_session(journal, _settings(journal, host), host) as session:
+        settings = provenance.settings_of(provenance.run_stored(journal, directory), host.voucher)
+        async with open_session(journal, settings, host) as session:
             await _require_ready(session)
             numbers = journal.pending(again)
             looked = await ask_stages(session, numbers) if session.settings.verify.before else Looked()
@@ -145,7 +162,8 @@ async def verify(directory: Path, sample: Sample, host: Host) -> Finished:
     NotVerified if the gateway doesn't say; the run's journal then says what it said before.
     """
     with _run_in(directory) as journal:
-        async with open_session(journal, _settings(journal, host), host) as session:
+        settings = provenance.settings_of(provenance.run_stored(journal, directory), host.voucher)
+        async with open_session(journal, settings, host) as session:
             found = await read_back(session, sample)
             await session.connection.gate.settle()
         report = fold(journal)
@@ -197,25 +215,28 @@ def _new_run(directory: Path, prepared: Prepared) -> Iterator[Journal]:
 def _new_journal(directory: Path, prepared: Prepared) -> Journal:
     settings = prepared.settings
     facts = RunFacts(
-        directory.name, time.time(), *identity(settings, directory), config.to_document(settings), __version__
+        directory.name,
+        time.time(),
+        *identity(settings, directory),
+        config.to_document(settings),
+        __version__,
+        prepared.target,
+        prepared.approval,
     )
-    return Journal.create(directory, prepared.plan, facts)
+    inputs = [Input(str(each.path), each.size, each.sha256) for each in prepared.inputs]
+    return Journal.create(directory, prepared.plan, facts, inputs)
 
 
 @contextmanager
 def _run_in(directory: Path) -> Iterator[Journal]:
     """The journal of the run in `directory`, while nobody else works on it. InputError if there is none."""
-    existing(directory)
+    if (path := existing(directory)).is_symlink():
+        raise InputError(Problem("is a link, which isn't followed", str(path)))
     asked_for = time.time()
     with lock_run(directory):
         control.forget(directory, since=asked_for)
         with closing(Journal.resume(directory)) as journal:
             yield journal
-
-
-def _settings(journal: Journal, host: Host) -> Settings:
-    """What a run goes on with. InputError if a secret's variable isn't set."""
-    return config.from_document(journal.facts.configuration, host.environ)
 
 
 # ── what is done in it ────────────────────────────────────────────────────────────────────────────────────────────

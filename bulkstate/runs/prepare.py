@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
 
@@ -18,12 +19,14 @@ from bulkstate.disk.saved_plan import SavedPlan, refuse_to_overwrite, write
 from bulkstate.errors import GuardExceeded, InputError, Problem
 from bulkstate.model import Effort, Pair, Plan, Remark, Stage
 from bulkstate.pairs.relation import Relation
+from bulkstate.pairs.target import target_digest
 from bulkstate.planner.planner import plan as plan_requests
 from bulkstate.policy.pacing import Forecast, forecast
 from bulkstate.policy.spot_checks import Room, SpotCheck, spot_checks
 from bulkstate.rates import Rate
 from bulkstate.runs.allowed import require_allowed
 from bulkstate.runs.memory import known_limits
+from bulkstate.runs.provenance import approval_digest, place_of, remember
 from bulkstate.selection import Fingerprint, Inputs, PairSource, read_pairs, select, strangers
 
 log = structlog.get_logger()
@@ -35,13 +38,24 @@ Witnesses: TypeAlias = Sequence[tuple[Stage, Pair]]
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """What a configuration asks for, and the `inputs` that it was made of."""
+    """What a configuration asks for. `configuration` is the document of it that is kept, `inputs` what was read."""
 
     settings: Settings
     plan: Plan
     witnesses: Witnesses
+    configuration: str
+    inputs: tuple[Fingerprint, ...]
     spot_checks: Sequence[SpotCheck] = ()
-    inputs: tuple[Fingerprint, ...] = ()
+
+    @cached_property
+    def target(self) -> str:
+        """The digest of what is deleted, and where, whatever the cover."""
+        return target_digest(*place_of(self.settings), self.plan.stages)
+
+    @cached_property
+    def approval(self) -> str:
+        """The digest of all that somebody agrees to."""
+        return approval_digest(self.plan, self.configuration, self.witnesses, self.inputs, self.spot_checks)
 
 
 def load(file: Path, environ: Mapping[str, str]) -> Settings:
@@ -70,7 +84,8 @@ def prepare(settings: Settings, budget: float | None = None, folder: Path = Path
     for remark in plan.remarks:
         log.info(remark.kind.replace("_", " "), entry=remark.entry, count=remark.count, of=remark.of)
     outside = tuple((stage.stage, pair) for pair in witnesses for stage in plan.stages)
-    return Prepared(settings, plan, outside, _spot_checks(settings, targets, plan), fingerprints)
+    checks = _spot_checks(settings, targets, plan)
+    return Prepared(settings, plan, outside, config.to_document(settings), fingerprints, checks)
 
 
 def _spot_checks(settings: Settings, targets: Sequence[Relation], plan: Plan) -> Sequence[SpotCheck]:
@@ -92,17 +107,16 @@ def save(settings: Settings, path: Path, budget: float | None = None, folder: Pa
     """Prepare, and put what came of it into the file at `path`, to be restored. Raises what `prepare` does."""
     refuse_to_overwrite(path)
     made = prepare(settings, budget, folder)
-    document = config.to_document(settings)
     spots, witnesses = tuple(made.spot_checks), tuple(made.witnesses)
-    write(SavedPlan(made.plan, document, witnesses, made.inputs, time.time(), __version__, spots), path)
+    write(SavedPlan(made.plan, made.configuration, witnesses, made.inputs, time.time(), __version__, spots), path)
+    remember(f"the plan {path}", made.approval)
     return made
 
 
-def restore(saved: SavedPlan, environ: Mapping[str, str]) -> Prepared:
-    """What was saved, to be carried out. InputError if a secret is missing; GuardExceeded."""
-    settings = config.from_document(saved.configuration, environ, "the plan's settings")
+def restore(saved: SavedPlan, settings: Settings) -> Prepared:
+    """What was saved, to be carried out with its settings, as far as they are believed. GuardExceeded."""
     _guard(saved.plan, settings.safety)
-    return Prepared(settings, saved.plan, saved.witnesses, saved.spot_checks, saved.inputs)
+    return Prepared(settings, saved.plan, saved.witnesses, saved.configuration, saved.inputs, saved.spot_checks)
 
 
 def _witness_pairs(source: PairSource | None, targets: Sequence[Relation], inputs: Inputs) -> Sequence[Pair]:

@@ -19,6 +19,7 @@ from bulkstate.runs.by_hand import ByHand
 from bulkstate.runs.connection import Connection, connect
 from bulkstate.runs.host import Host
 from bulkstate.runs.memory import identity, memory_of
+from bulkstate.runs.provenance import announce
 from bulkstate.runs.stopping import Stopping
 
 BY_HAND_SECONDS: Final = 1.0
@@ -59,6 +60,7 @@ async def open_session(journal: Journal, settings: Settings, host: Host) -> Asyn
         memory = memory_of(journal, settings, host.state)
         grants = (*memory.grants(), *journal.grants(time.time() - memory.longest))
         journal.settle_grants(time.time())
+        announce(settings)
         async with connect(settings, host.environ, journal.directory, grants, memory.learnt()) as connection:
             await connection.gate.keep(journal)
             by_hand = ByHand(journal.directory, connection.gate, stopping, journal, time.time)

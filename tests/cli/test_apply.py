@@ -166,7 +166,8 @@ def test_a_plan_can_be_applied_from_another_folder(bulkstate: Bulkstate, gateway
     planned(bulkstate, gateway)
     (bulkstate.folder / "elsewhere").mkdir()
     elsewhere = Bulkstate(bulkstate.folder / "elsewhere")
-    assert elsewhere("apply", "../p.plan", "--yes").exit_code == 0
+    state = str(bulkstate.folder / "state")
+    assert elsewhere("apply", "../p.plan", "--yes", XDG_STATE_HOME=state).exit_code == 0
     assert gateway.deleted_pairs() == PAIRS
     assert (bulkstate.folder / "elsewhere" / "bulkstate-runs").exists()
 
