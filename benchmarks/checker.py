@@ -14,10 +14,13 @@ _BATCH = 1 << 25
 """Pairs that are spelt out at once."""
 
 
-def check_pairs(requests: Requests, target: NDArray[np.int64], width: int, cap: int) -> None:
-    """AssertionError unless the requests hold exactly `target`, each at most `cap` pairs.
+def check_pairs(
+    requests: Requests, target: NDArray[np.int64], width: int, cap: int, spared: NDArray[np.int64] | None = None
+) -> None:
+    """AssertionError unless the requests hold exactly `target`, each at most `cap` pairs; or, where only `spared`
+    mustn't be touched, all of `target` and none of those.
 
-    `target` are codes, ascending, each once: asset times `width` plus point.
+    Both are codes, ascending, each once: asset times `width` plus point.
     """
     seen = np.zeros(len(target), np.bool_)
     batch: list[NDArray[np.int64]] = []
@@ -27,19 +30,29 @@ def check_pairs(requests: Requests, target: NDArray[np.int64], width: int, cap: 
         batch.append((assets.astype(np.int64)[:, None] * width + points).ravel())
         size += len(batch[-1])
         if size > _BATCH:
-            _tick(seen, target, np.concatenate(batch))
+            _tick(seen, target, np.concatenate(batch), spared)
             batch, size = [], 0
     if batch:
-        _tick(seen, target, np.concatenate(batch))
+        _tick(seen, target, np.concatenate(batch), spared)
     assert seen.all(), f"{np.count_nonzero(~seen)} target pairs are in no request"
 
 
-def _tick(seen: NDArray[np.bool_], target: NDArray[np.int64], codes: NDArray[np.int64]) -> None:
-    places = np.searchsorted(target, codes)
-    known = places < len(target)
-    known[known] = target[places[known]] == codes[known]
-    assert known.all(), f"{np.count_nonzero(~known)} pairs are sent that aren't to be deleted"
-    seen[places] = True
+def _tick(
+    seen: NDArray[np.bool_], target: NDArray[np.int64], codes: NDArray[np.int64], spared: NDArray[np.int64] | None
+) -> None:
+    places, known = _find(codes, target)
+    if spared is None:
+        assert known.all(), f"{np.count_nonzero(~known)} pairs are sent that aren't to be deleted"
+    else:
+        assert not _find(codes, spared)[1].any(), "pairs are sent that are kept"
+    seen[places[known]] = True
+
+
+def _find(codes: NDArray[np.int64], among: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    places = np.searchsorted(among, codes)
+    known = places < len(among)
+    known[known] = among[places[known]] == codes[known]
+    return places, known
 
 
 def check_block(requests: Requests, assets: int, points: int, cap: int) -> None:

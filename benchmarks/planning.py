@@ -4,6 +4,7 @@
 
 Each case is measured in a process of its own, and each plan is checked for law 1 by `checker`, which shares no code
 with the planner. `seconds` run from a configuration's entries, or from a relation, to the plan and its digest;
+`cpu_seconds` are what the process used for planning, all threads together, reading apart;
 `peak_mib` is the most memory that the process ever had resident up to there, interpreter included. The fleet's are
 compared with `read_seconds`: what Polars takes to read and encode the same file.
 """
@@ -28,9 +29,11 @@ import numpy as np
 from checker import check_block, check_pairs
 from machine import machine
 from numpy.typing import NDArray
+from relations import Drawn, crown, intervals, lacking, noise, staircase
+from relations import fleet as models
 
 if TYPE_CHECKING:
-    from bulkstate.model import Effort, Plan
+    from bulkstate.model import Plan
     from bulkstate.pairs.relation import Relation
     from bulkstate.selection import Source
 
@@ -41,12 +44,34 @@ CAP = 100_000
 BYTES = 1_048_576
 
 
+SHAPES: dict[str, Callable[[], Drawn]] = {
+    "random 100,000 x 20, 50 %": lambda: noise(100_000, 20, 0.5, SEED),
+    "random 20,000 x 100, 10 %": lambda: noise(20_000, 100, 0.1, SEED),
+    "random 3,000 x 400, 10 %": lambda: noise(3_000, 400, 0.1, SEED),
+    "random 1,000 x 30, 50 %": lambda: noise(1_000, 30, 0.5, SEED),
+    "intervals 20,000 x 2,000": lambda: intervals(20_000, 2_000, SEED),
+    "staircase 1,000 x 1,000": lambda: staircase(1_000),
+    "may_delete 10 % of 20,000 x 200, 0.5 % kept": lambda: noise(20_000, 200, 0.1, SEED, 0.005),
+    "may_delete 10 % of 20,000 x 200": lambda: noise(20_000, 200, 0.1, SEED),
+    "crown 64": lambda: crown(64),
+    "crown 300": lambda: crown(300),
+    "lacking 400 x 60": lambda: lacking(400, 60, 3, SEED),
+    "fleet, 0.1 % holes": lambda: models("holes", 0.001, SEED),
+    "fleet, 0.5 % holes": lambda: models("holes", 0.005, SEED),
+    "fleet, 2 % holes": lambda: models("holes", 0.02, SEED),
+    "fleet, 10 % holes": lambda: models("holes", 0.1, SEED),
+    "fleet, exclusions": lambda: models("exclusions", 0.2, SEED),
+    "fleet, holes in blocks": lambda: models("blocks", 0.3, SEED),
+    "fleet, points over time": lambda: models("growth", 0.0, SEED),
+}
+
+
 def main() -> None:
     """Measure every case, or those that are named, and print what came of each."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--covers", type=Path, metavar="DIR", help="files of `row column` pairs, plain or gzip")
     parser.add_argument("--curve", action="store_true", help="the fleet by every effort")
-    parser.add_argument("cases", nargs="*", metavar="CASE", help="covers, blocks, block, pairs, fleet; all of them")
+    parser.add_argument("cases", nargs="*", metavar="CASE", help="covers, blocks, block, pairs, shapes, caps, fleet")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         cases = {
@@ -54,6 +79,8 @@ def main() -> None:
             "blocks": lambda: iter([measured("one_blocks")]),
             "block": lambda: iter([measured("one_block")]),
             "pairs": lambda: pairs(Path(folder, "pairs.csv")),
+            "shapes": lambda: map(shape_of, SHAPES),
+            "caps": lambda: capped(asked.covers),
             "fleet": lambda: fleet(Path(folder, "fleet.parquet"), asked.curve),
         }
         for case in asked.cases or cases:
@@ -77,6 +104,21 @@ def covers(folder: Path | None) -> Iterator[dict[str, object]]:
     lines = [measured("cover", str(file)) for file in files]
     yield from lines
     yield {"set": "all", "seconds": round(sum(number(line["seconds"]) for line in lines), 3)}
+
+
+def shape_of(name: str) -> dict[str, object]:
+    """What a drawn relation takes."""
+    return measured("shape", name)
+
+
+def capped(folder: Path | None) -> Iterator[dict[str, object]]:
+    """Two of the sets with caps that bind, and blocks of which each asset lacks up to three points."""
+    for name in ("fire1", "customer") if folder else ():
+        for cap in (100, 500, 1_000):
+            yield measured("cover", str(folder / f"{name}.txt.gz"), str(cap))
+    for cap in (3_000, CAP):
+        for effort in ("quick", "normal", "thorough"):
+            yield {"effort": effort, **measured("shape", "lacking 400 x 60", str(cap), effort)}
 
 
 def pairs(table: Path) -> Iterator[dict[str, object]]:
@@ -117,13 +159,27 @@ def number(figure: object) -> float:
 # ── in a process of its own ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def cover(file: str) -> dict[str, object]:
+def cover(file: str, cap: str = str(CAP)) -> dict[str, object]:
     """A set of pairs, one `row column` a line."""
     content = Path(file).read_bytes()
     text = (gzip.decompress(content) if file.endswith(".gz") else content).decode()
     numbers = np.array([line.split()[:2] for line in text.splitlines() if line.strip() and line[0] != "#"], np.int64)
     relation = relation_of(numbers)
-    return {"set": Path(file).name.partition(".")[0], **planned(lambda: relation, "normal")}
+    return {"set": Path(file).name.partition(".")[0], "cap": int(cap), **planned(lambda: relation, "normal", int(cap))}
+
+
+def shape(name: str, cap: str = str(CAP), effort: str = "normal") -> dict[str, object]:
+    """A relation drawn from a seed."""
+    from bulkstate.model import Stage
+    from bulkstate.pairs.relation import Relation, Unlisted
+
+    drawn = SHAPES[name]()
+    unlisted = Unlisted.MAY_DELETE if name.startswith("may_delete") else Unlisted.KEEP
+    assets = tuple(f"{number:09d}" for number in range(drawn.assets))
+    points = tuple(f"{number:09d}" for number in range(drawn.points))
+    stage = Stage("8a81b5f0-2c5e", "LastRecordAppender_01")
+    relation = Relation(stage, assets, points, (), drawn.selected, kept=drawn.kept, unlisted=unlisted)
+    return {"shape": name, "cap": int(cap), **planned(lambda: relation, effort, int(cap))}
 
 
 def relation_of(numbers: NDArray[np.int64]) -> Relation:
@@ -183,16 +239,18 @@ def selected(source: Source) -> Relation:
     return relation
 
 
-def planned(select: Callable[[], Relation], effort: str) -> dict[str, object]:
+def planned(select: Callable[[], Relation], effort: str, cap: int = CAP) -> dict[str, object]:
     """Select and plan, with the API's limit and 1 MiB a body; then check the plan."""
+    from bulkstate.model import Effort
     from bulkstate.planner import plan
 
     began = time.perf_counter()
     relation = select()
-    selected_at = time.perf_counter()
-    made = plan([relation], pairs_per_request=CAP, bytes_per_request=BYTES, effort=Effort(effort))
+    selected_at, used = time.perf_counter(), time.process_time()
+    made = plan([relation], pairs_per_request=cap, bytes_per_request=BYTES, effort=Effort(effort))
     line = {
         "seconds": round(time.perf_counter() - began, 3),
+        "cpu_seconds": round(time.process_time() - used, 2),
         "select_seconds": round(selected_at - began, 3),
         "peak_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         "pairs": made.pairs,
@@ -203,22 +261,23 @@ def planned(select: Callable[[], Relation], effort: str) -> dict[str, object]:
         "body_bytes": made.body_bytes,
         "plan": made.digest,
     }
-    equal = check(relation, made)
+    equal = check(relation, made, cap)
     return {**line, "equal_rows": equal, "equal_rows_by_requests": ratio(equal, made.requests), "checked": True}
 
 
-def check(relation: Relation, made: Plan) -> int:
+def check(relation: Relation, made: Plan, cap: int) -> int:
     """Check the plan for law 1. Returns how many requests grouping by equal rows takes."""
-    from bulkstate.pairs.relation import equal_rows
+    from bulkstate.pairs.relation import Unlisted, equal_rows
     from bulkstate.planner.limits import Limits, weigh
     from bulkstate.planner.tiling import tile
 
     requests = [(each.assets, each.points) for stage in made.stages for each in stage.rectangles]
     if relation.blocks:
-        check_block(requests, len(relation.assets), len(relation.points), CAP)
+        check_block(requests, len(relation.assets), len(relation.points), cap)
     else:
-        check_pairs(requests, relation.pairs, len(relation.points), CAP)
-    weights, limits = weigh(relation), Limits(CAP, BYTES)
+        spared = relation.kept if relation.unlisted is Unlisted.MAY_DELETE else None
+        check_pairs(requests, relation.pairs, len(relation.points), cap, spared)
+    weights, limits = weigh(relation), Limits(cap, BYTES)
     return sum(len(tile(each, weights, limits).rectangles) for each in equal_rows(relation).rectangles)
 
 
@@ -244,6 +303,7 @@ def read(file: str) -> dict[str, object]:
 
 CASES: dict[str, Callable[..., dict[str, object]]] = {
     "cover": cover,
+    "shape": shape,
     "one_blocks": blocks,
     "one_block": block,
     "table": table,

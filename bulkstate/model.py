@@ -205,6 +205,8 @@ class Remark:
 class Effort(StrEnum):
     """How hard fewer requests are looked for, in steps: the same effort makes the same plan on every machine."""
 
+    AUTO = "auto"
+    """As hard as saves more time in sending than it costs: one of the others, which the plan names."""
     QUICK = "quick"
     NORMAL = "normal"
     THOROUGH = "thorough"
@@ -217,6 +219,7 @@ class Plan:
     `digest` is the SHA-256 (hex) of the canonical chunks: equal digests delete the same pairs by the same requests.
     `body_bytes` is the size of all request bodies together, in bytes. A plan whose search was bound by time, not by
     steps, isn't `reproducible`. `remarks` say what in the selection does nothing.
+    `effort` is never AUTO; None in plans of earlier versions, which didn't say.
     """
 
     stages: tuple[StagePlan, ...]
@@ -667,8 +670,27 @@ class Chain:
 
 
 @dataclass(frozen=True, slots=True)
+class InputFile:
+    """A file that a plan was made of. `rows` is None where nobody counted them."""
+
+    file: str
+    sha256: str
+    rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """Somebody agreed to a run `at` UNIX seconds: `how`, and `by` whom, empty where that isn't known."""
+
+    how: str
+    by: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Origin:
-    """What a run's journal says of where it came from: which gateway, whose pipelines, begun when, by which version."""
+    """What a run's journal says of where it came from: which gateway, whose pipelines, begun when, by which version, of
+    which files; `target` and `approval` are the digests of what was agreed to, empty if nobody made them."""
 
     gateway: str = ""
     organisation: str = ""
@@ -677,6 +699,10 @@ class Origin:
     started: float | None = None
     version: str = ""
     chain: Chain | None = None
+    target: str = ""
+    approval: str = ""
+    inputs: tuple[InputFile, ...] = ()
+    agreed: Agreed | None = None
 
 
 @dataclass(frozen=True, slots=True)

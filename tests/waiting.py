@@ -24,11 +24,6 @@ def _signals(pid: int, field: str) -> int:
     return next(int(line.split()[1], 16) for line in status.splitlines() if line.startswith(f"{field}:"))
 
 
-def until_caught(pid: int, number: signal.Signals) -> None:
-    """Until the process has asked to be told of a signal, which would kill it before."""
-    until(lambda: bool(_signals(pid, "SigCgt") >> (number - 1) & 1))
-
-
 def until_delivered(pid: int, number: signal.Signals) -> None:
     """Until a signal that was sent has reached the process: of two at once it would see one."""
     until(lambda: not _signals(pid, "ShdPnd") >> (number - 1) & 1)

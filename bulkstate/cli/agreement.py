@@ -41,7 +41,7 @@ def agreement(
     Off a terminal `--yes` alone isn't enough: somebody has to have said how much is meant, or, by a digest, what.
     """
     if isinstance(settings.gateway, config.Embedded):
-        return _agreed
+        return _unasked
     if yes and not sys.stdin.isatty() and settings.safety.max_pairs is None and not digest:
         hint = "say how many pairs you mean: safety: {max_pairs: N}; or apply a saved plan by its --digest"
         raise NotConfirmed("--yes off a terminal needs safety.max_pairs in the configuration", hint=hint)
@@ -52,8 +52,12 @@ def agreement(
     return lambda question: _ask(question, settings, forecast_of(question.plan, settings, state), witnesses)
 
 
-async def _agreed(_question: Question) -> None:
-    return
+async def _agreed(_question: Question) -> str:
+    return "with --yes"
+
+
+async def _unasked(_question: Question) -> str:
+    return "unasked: the gateway is the embedded one"
 
 
 def show_question(
@@ -80,7 +84,7 @@ def _show(plan: Plan, known: Briefing, forecast: Forecast | None, console: Conso
     show_plan(plan, forecast, console)
 
 
-async def _ask(asked: Question, settings: config.Settings, forecast: Forecast | None, witnesses: int) -> None:
+async def _ask(asked: Question, settings: config.Settings, forecast: Forecast | None, witnesses: int) -> str:
     console, plan = Console(stderr=True), asked.plan
     known = _known(asked, settings, witnesses)
     _show(plan, known, forecast, console)
@@ -92,6 +96,7 @@ async def _ask(asked: Question, settings: config.Settings, forecast: Forecast | 
     await anyio.wait_readable(sys.stdin)
     if not _means_yes(sys.stdin.readline().strip().lower(), pairs):
         raise NotConfirmed("not agreed to: nothing was deleted")
+    return "at the terminal"
 
 
 def _means_yes(answer: str, pairs: int) -> bool:

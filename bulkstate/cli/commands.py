@@ -16,16 +16,19 @@ import typer
 from bulkstate import __version__
 from bulkstate.cli.options import (
     ASKED_HELP,
+    LATEST,
     Asked,
     Config,
     Format,
     Json,
+    LatestRunDir,
     LogStyle,
     NewRunDir,
     OwnConfig,
     RunDir,
     StateFile,
     Yes,
+    named,
 )
 from bulkstate.cli.signals import heard
 from bulkstate.cli.terminal import open_streams, speaking, write_json
@@ -208,7 +211,7 @@ def resume(
 @app.command()
 def report(
     context: typer.Context,
-    run_dir: RunDir,
+    run_dir: LatestRunDir = LATEST,
     form: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.TEXT,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="A file, instead of stdout.")] = None,
     failed: Annotated[
@@ -225,7 +228,22 @@ def report(
     with _at_work(context, json):
         from bulkstate.cli import reporting
 
-        reporting.report(run_dir, json, output, failed, failed_blocks)
+        reporting.report(named(run_dir), json, output, failed, failed_blocks)
+
+
+@app.command()
+def runs(
+    context: typer.Context,
+    folder: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="A folder of run directories.", show_default=False)
+    ] = LATEST.parent,
+    json: Json = False,
+) -> None:
+    """List the runs there are, each with its conclusion."""
+    with _at_work(context, json):
+        from bulkstate.cli import reporting
+
+        reporting.runs(folder, json)
 
 
 @app.command()
@@ -252,7 +270,7 @@ def _sample(text: str) -> str:
 @app.command()
 def verify(
     context: typer.Context,
-    run_dir: RunDir,
+    run_dir: LatestRunDir = LATEST,
     sample: Annotated[str, typer.Option(help="Requests to read back whole: a number, 5%, auto or all.")] = "auto",
     own_config: OwnConfig = None,
     state: StateFile = None,
@@ -263,7 +281,7 @@ def verify(
     with _at_work(context, json):
         from bulkstate.cli import running
 
-        running.verify(run_dir, wanted, own_config, state, json)
+        running.verify(named(run_dir), wanted, own_config, state, json)
 
 
 @app.command()

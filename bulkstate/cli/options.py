@@ -10,6 +10,10 @@ import typer
 
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="The configuration, a YAML file.", show_default=False)]
 RunDir = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run directory.", show_default=False)]
+LatestRunDir = Annotated[
+    Path, typer.Argument(metavar="[RUN_DIR]", help="A run directory; unless named, the newest.", show_default=False)
+]
+LATEST: Final = Path("bulkstate-runs", ".latest")
 NewRunDir = Annotated[
     Path | None, typer.Option("--run-dir", help="Where the run keeps its journal.", show_default=False)
 ]
@@ -35,6 +39,11 @@ OwnConfig = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, and nothing else there.")]
 
 ASKED_HELP: Final = "status, rate 10/s, concurrency 4 (or configured), pause, resume or stop."
+
+
+def named(run_dir: Path) -> Path:
+    """The run directory itself, where a link names it."""
+    return run_dir.parent / run_dir.readlink() if run_dir.is_symlink() else run_dir
 
 
 class LogStyle(StrEnum):

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import typer
 
-from bulkstate import config
 from bulkstate.cli.agreement import show_question
 from bulkstate.cli.page import Page
 from bulkstate.cli.terminal import printing, to_write, write
@@ -21,7 +20,7 @@ from bulkstate.report.explained import explanation_to_json
 from bulkstate.report.planned import plan_to_json, show_plan
 from bulkstate.runs.briefing import briefing
 from bulkstate.runs.host import Question
-from bulkstate.runs.prepare import forecast_of, prepare, save
+from bulkstate.runs.prepare import forecast_of, load, prepare, save
 from bulkstate.runs.provenance import plan_stored, settings_in
 
 
@@ -35,7 +34,7 @@ def plan(
     json: bool,
 ) -> None:
     """Plan, and write what was asked for."""
-    settings = config.load(config_file, os.environ)
+    settings = load(config_file, os.environ)
     old = None if old_file is None else saved_plan.read(old_file).plan
     folder = config_file.parent
     prepared = prepare(settings, budget, folder) if output is None else save(settings, output, budget, folder)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import typer
 
 from bulkstate.cli.page import Page
-from bulkstate.cli.terminal import printing, to_write, write
-from bulkstate.disk.journal import Record
-from bulkstate.errors import InputError, Problem
+from bulkstate.cli.terminal import printing, to_write, write, write_json
+from bulkstate.disk.journal import FILE_NAME, Record
+from bulkstate.errors import InputError, JournalDamaged, Problem
 from bulkstate.report import fold, show, to_json, to_text, write_failed_blocks, write_failures
+from bulkstate.report.conclusion import concluded
+from bulkstate.report.document import times_of
 from bulkstate.text import printable
 
 
@@ -32,3 +35,42 @@ def report(run_dir: Path, json: bool, output: Path | None, failed: Path | None, 
     else:
         with printing():
             show(folded, Page())
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    run: str
+    run_dir: str
+    conclusion: str
+    reason_code: str | None
+    next: str
+    started: str | None
+    ended: str | None
+
+
+def runs(folder: Path, json: bool) -> None:
+    """List the runs in a folder, the oldest first."""
+    if not folder.is_dir():
+        raise InputError(Problem("no such folder", str(folder), hint="runs go into ./bulkstate-runs unless named"))
+    journals = sorted(folder.glob(f"*/{FILE_NAME}"))
+    found = [_listed(journal.parent) for journal in journals if not journal.parent.is_symlink()]
+    if json:
+        write_json({"runs": found})
+        return
+    with printing():
+        for each in found:
+            typer.echo(f"{printable(each.run)}  {each.conclusion}")
+            if each.next:
+                typer.echo(f"  {printable(each.next)}")
+
+
+def _listed(directory: Path) -> _Listed:
+    try:
+        with Record.open(directory) as record:
+            report = fold(record)
+    except (InputError, JournalDamaged) as error:
+        return _Listed(
+            directory.name, str(directory), f"Can't be read: {printable(error.message)}", None, "", None, None
+        )
+    conclusion, times = concluded(report), times_of(report)
+    return _Listed(report.run, str(directory), conclusion.sentence, conclusion.reason_code, conclusion.next, *times)

@@ -11,7 +11,6 @@ from pathlib import Path
 import structlog
 import typer
 
-from bulkstate import config
 from bulkstate.cli.agreement import agreement, audience, show_question
 from bulkstate.cli.signals import attend
 from bulkstate.cli.terminal import printing, tell, write_json
@@ -36,7 +35,7 @@ NOT_READY = 4
 
 def run(config_file: Path, yes: bool, dry_run: bool, run_dir: Path | None, state: Path | None, json: bool) -> None:
     """Plan, check, delete, verify, report; a dry run comes as far as the question."""
-    prepared = prepare.prepare(config.load(config_file, os.environ), folder=config_file.parent)
+    prepared = prepare.prepare(prepare.load(config_file, os.environ), folder=config_file.parent)
     if dry_run:
         _look_only(prepared, run_dir, state, json)
     else:
@@ -47,7 +46,7 @@ def _look_only(prepared: prepare.Prepared, run_dir: Path | None, state: Path | N
     """Everything up to the question, and what would be asked, on stdout."""
     asked: list[Question] = []
 
-    async def note(question: Question) -> None:
+    async def note(question: Question) -> str:
         asked.append(question)
         raise NotConfirmed("it is a dry run")
 
@@ -120,7 +119,7 @@ def verify(run_dir: Path, sample: str, config_file: Path | None, state: Path | N
 
 def check(config_file: Path, json: bool) -> None:
     """Find out what can be found out without a delete."""
-    settings = config.load(config_file, os.environ)
+    settings = prepare.load(config_file, os.environ)
     prepared = prepare.prepare(settings, folder=config_file.parent)
     forecast = prepare.forecast_of(prepared.plan, settings)
     findings = attend(lambda stopping: checking.check(prepared, forecast, Host(os.environ, stopping)))

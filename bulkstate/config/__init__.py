@@ -18,6 +18,7 @@ from bulkstate.config.gateway import Auth, Embedded, Gateway, revealed
 from bulkstate.config.settings import (
     CONFIGURATION,
     MOST_CONCURRENCY,
+    Allow,
     Limits,
     ReportFiles,
     Safety,
@@ -34,6 +35,7 @@ from bulkstate.rates import Rate
 __all__ = [
     "AUTO",
     "MOST_CONCURRENCY",
+    "Allow",
     "Auth",
     "Auto",
     "Embedded",

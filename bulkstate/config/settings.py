@@ -15,7 +15,7 @@ from bulkstate.config.gateway import GATEWAY, Embedded, Gateway
 from bulkstate.config.selected import ENTRIES, PairsOf, agreed_on_unlisted
 from bulkstate.errors import Problem
 from bulkstate.forms.place import Place
-from bulkstate.forms.sections import Found, Made, Maybe, OneOrMore, Section
+from bulkstate.forms.sections import Found, ListOf, Made, Maybe, OneOrMore, Section
 from bulkstate.forms.single import (
     AutoOr,
     Choice,
@@ -26,6 +26,7 @@ from bulkstate.forms.single import (
     RateOf,
     ShareOf,
     Size,
+    Text,
     Version,
     Whole,
 )
@@ -122,8 +123,10 @@ class Planning:
     """How hard the planner tries."""
 
     effort: Annotated[
-        Effort, Choice(Effort), "How long to look for fewer requests, in steps: the same plan on every machine."
-    ] = Effort.NORMAL
+        Effort,
+        Choice(Effort),
+        "How long to look for fewer requests, in steps: the same plan on every machine; auto: as saves time.",
+    ] = Effort.AUTO
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +249,21 @@ class ReportFiles:
 REPORT: Final = Section(ReportFiles, unbuilt=("junit", "markdown", "html", "csv", "metrics"))
 
 
+_NAMES: Final = ListOf(Text("a name"), "names")
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """What may be called, whose, and as whom: whatever isn't listed is refused. None: no such list."""
+
+    gateways: Annotated[tuple[str, ...] | None, Maybe(_NAMES), "Addresses that may be called."] = None
+    organisations: Annotated[tuple[str, ...] | None, Maybe(_NAMES), "Organisations that may be named."] = None
+    pipelines: Annotated[tuple[str, ...] | None, Maybe(_NAMES), "IDs of pipelines that may lose state."] = None
+    variables: Annotated[tuple[str, ...] | None, Maybe(_NAMES), "Environment variables whose secrets may be used."] = (
+        None
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The whole tree. `delete` is empty where a run goes on: its plan is in its run directory."""
@@ -261,6 +279,7 @@ class Settings:
     safety: Annotated[Safety, SAFETY, "What has to hold before and during a run."] = Safety()
     verify: Annotated[Verify, Section(Verify), "What is read back."] = Verify()
     report: Annotated[ReportFiles, REPORT, "Where reports are written."] = ReportFiles()
+    allow: Annotated[Allow, Section(Allow), "What may be called, whose, and as whom; no list, no limit."] = Allow()
 
 
 def _limits_are_there(found: Found) -> Iterator[Problem]:

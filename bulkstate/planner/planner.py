@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
 from bulkstate.errors import InputError, Problem
@@ -11,7 +12,9 @@ from bulkstate.model import Effort, LowerBound, Plan, Rectangle, StagePlan
 from bulkstate.pairs.digest import digest
 from bulkstate.pairs.overlap import without
 from bulkstate.pairs.relation import Classes, Relation, Unlisted, equal_rows
-from bulkstate.planner.effort import STEPS
+from bulkstate.planner.cover.effort import Work
+from bulkstate.planner.cover.incidence import Classes as MergedClasses
+from bulkstate.planner.effort import STEPS, Pace, worthwhile
 from bulkstate.planner.exactness import refuse_inexact
 from bulkstate.planner.limits import Limits, Weights, weigh
 from bulkstate.planner.merged import merged
@@ -46,54 +49,102 @@ def plan(
     bytes_per_request: int,
     effort: Effort = Effort.NORMAL,
     expired: Expired | None = None,
+    pace: Pace | None = None,
 ) -> Plan:
     """The fewest requests found that delete the relations' targets, stage by stage, in the order of the stages.
 
     No request holds more than `pairs_per_request` pairs nor has a body over `bytes_per_request` bytes; both are at
     least 1. The same relations, in whatever order, give the same plan for the same effort, unless `expired` cuts the
-    search short: asked now and then, it says whether time is up. InputError if an ID is too long to be sent, or all
-    that is selected in a stage is kept.
+    search short: asked now and then, it says whether time is up. `Effort.AUTO` comes to one of the others: NORMAL if no
+    `pace` says how long sending takes. InputError if an ID is too long to be sent, or all that is selected in a stage
+    is kept.
     """
     search = Search(Limits(pairs_per_request, bytes_per_request), effort, expired or never)
+    targets = [_Target(relation, search.limits) for relation in sorted(relations, key=lambda each: each.stage)]
+    if effort is Effort.AUTO:
+        search = replace(search, effort=_worthwhile(targets, search, pace))
     planned: list[tuple[Relation, StagePlan]] = []
     body_bytes = 0
-    for relation in sorted(relations, key=lambda relation: relation.stage):
-        weights = weigh(relation)
-        stage = _known(relation, weights, search.limits, planned) or _plan_stage(relation, weights, search)
-        planned.append((relation, stage))
-        body_bytes += sum(map(weights.of, stage.rectangles))
+    for target in targets:
+        stage = _known(target, search.limits, planned) or _plan_stage(target, search)
+        planned.append((target.relation, stage))
+        body_bytes += sum(map(target.weights.of, stage.rectangles))
     stages = tuple(stage for _, stage in planned)
-    return Plan(stages, digest(stages), body_bytes, reproducible=expired is None, effort=effort)
+    return Plan(stages, digest(stages), body_bytes, reproducible=expired is None, effort=search.effort)
 
 
-def _known(
-    relation: Relation, weights: Weights, limits: Limits, planned: Iterable[tuple[Relation, StagePlan]]
-) -> StagePlan | None:
+def _worthwhile(targets: Iterable[_Target], search: Search, pace: Pace | None) -> Effort:
+    """What AUTO comes to. A quick search says how much there is to save; nothing of it is used in the plan."""
+    if pace is None:
+        return Effort.NORMAL
+    quick = replace(search, effort=Effort.QUICK)
+    requests, bound, work = 0, 0, Work()
+    drafted: list[tuple[Relation, _Draft]] = []
+    for target in targets:
+        alike = (draft for other, draft in drafted if target.relation.is_like(other))
+        draft = next(alike, None) or _requests(target, quick)
+        drafted.append((target.relation, draft))
+        requests, bound, work = requests + len(draft.requests), bound + draft.bound.requests, work + draft.work
+    return worthwhile(requests, bound, work, pace)
+
+
+@dataclass(frozen=True, eq=False)
+class _Target:
+    """What is to be planned in one stage, looked at once: InputError if it can't be."""
+
+    relation: Relation
+    limits: Limits
+
+    @cached_property
+    def weights(self) -> Weights:
+        return weigh(self.relation)
+
+    @cached_property
+    def rows(self) -> Classes:
+        rows = equal_rows(self.relation)
+        _refuse_empty(self.relation, rows)
+        _refuse_unsendable(self.relation, rows.rectangles, self.weights, self.limits)
+        return rows
+
+    @cached_property
+    def classes(self) -> MergedClasses:
+        whole = _some_pair_is_too_long(self.weights, self.limits)
+        return merged(self.relation, self.rows.rectangles, Unlisted.KEEP if whole else self.relation.unlisted)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Draft:
+    """Requests for a target, how few could do, and what was worked on to find them."""
+
+    requests: Sequence[Rectangle]
+    bound: LowerBound
+    work: Work
+
+
+def _known(target: _Target, limits: Limits, planned: Iterable[tuple[Relation, StagePlan]]) -> StagePlan | None:
     """What was planned for a stage of which the same is selected, if it fits: the name takes bytes, too."""
     for other, stage in planned:
-        if relation.is_like(other) and max(map(weights.of, stage.rectangles), default=0) <= limits.bytes:
-            return replace(stage, stage=relation.stage)
+        if target.relation.is_like(other) and max(map(target.weights.of, stage.rectangles), default=0) <= limits.bytes:
+            return replace(stage, stage=target.relation.stage)
     return None
 
 
-def _plan_stage(relation: Relation, weights: Weights, search: Search) -> StagePlan:
-    classes = equal_rows(relation)
-    _refuse_empty(relation, classes)
-    _refuse_unsendable(relation, classes.rectangles, weights, search.limits)
-    requests, bound = _requests(relation, classes, weights, search)
-    pairs = sum(rectangle.pairs for rectangle in classes.rectangles)
-    unlisted = tuple(without(requests, classes.rectangles)) if relation.unlisted is Unlisted.MAY_DELETE else ()
-    if max(pairs, sum(rectangle.pairs for rectangle in requests)) <= CHECKED:
-        refuse_inexact(relation, classes.rectangles, requests)
+def _plan_stage(target: _Target, search: Search) -> StagePlan:
+    relation, rows = target.relation, target.rows.rectangles
+    draft = _requests(target, search)
+    pairs = sum(rectangle.pairs for rectangle in rows)
+    unlisted = tuple(without(draft.requests, rows)) if relation.unlisted is Unlisted.MAY_DELETE else ()
+    if max(pairs, sum(rectangle.pairs for rectangle in draft.requests)) <= CHECKED:
+        refuse_inexact(relation, rows, draft.requests)
     return StagePlan(
         stage=relation.stage,
         assets=relation.assets,
         points=relation.points,
-        rectangles=tuple(sorted(requests, key=_corner)),
+        rectangles=tuple(sorted(draft.requests, key=_corner)),
         pairs=pairs,
-        lower_bound=bound,
+        lower_bound=draft.bound,
         unlisted=unlisted,
-        kept_pairs=classes.kept_pairs,
+        kept_pairs=target.rows.kept_pairs,
     )
 
 
@@ -101,21 +152,15 @@ def _corner(rectangle: Rectangle) -> tuple[int, int]:
     return int(rectangle.assets[0]), int(rectangle.points[0])
 
 
-def _requests(
-    relation: Relation, classes: Classes, weights: Weights, search: Search
-) -> tuple[Sequence[Rectangle], LowerBound]:
+def _requests(target: _Target, search: Search) -> _Draft:
     """The requests for a target, and how few could do."""
-    limits = search.limits
-    if len(classes.rectangles) == 1 and relation.unlisted is Unlisted.KEEP:
-        (block,) = classes.rectangles
-        return tile(block, weights, limits).rectangles, by_volume(
-            block.pairs, limits.pairs, len(relation.assets), len(relation.points)
-        )
-    unlisted = Unlisted.KEEP if _some_pair_is_too_long(weights, limits) else relation.unlisted
-    found = plan_classes(
-        merged(relation, classes.rectangles, unlisted), weights, limits, STEPS[search.effort], search.expired
-    )
-    return found.requests, lower_bound(found.bound, found.classes, limits.pairs)
+    relation, limits, weights = target.relation, search.limits, target.weights
+    if len(target.rows.rectangles) == 1 and relation.unlisted is Unlisted.KEEP:
+        (block,) = target.rows.rectangles
+        bound = by_volume(block.pairs, limits.pairs, len(relation.assets), len(relation.points))
+        return _Draft(tile(block, weights, limits).rectangles, bound, Work())
+    found = plan_classes(target.classes, weights, limits, STEPS[search.effort], search.expired)
+    return _Draft(found.requests, lower_bound(found.bound, found.classes, limits.pairs), found.work)
 
 
 def _some_pair_is_too_long(weights: Weights, limits: Limits) -> bool:

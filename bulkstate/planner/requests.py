@@ -18,7 +18,7 @@ from bulkstate.model import Rectangle
 from bulkstate.planner.cover.apart import by_clusters
 from bulkstate.planner.cover.bits import from_array, to_list
 from bulkstate.planner.cover.bound import Bound, Region, Sizes, by_fooling, by_kernel
-from bulkstate.planner.cover.effort import Steps
+from bulkstate.planner.cover.effort import Steps, Work
 from bulkstate.planner.cover.fooling import fooling_set
 from bulkstate.planner.cover.incidence import Classes, Incidence
 from bulkstate.planner.cover.large import clusters_of, cover_large
@@ -48,6 +48,7 @@ class Found:
     requests: tuple[Rectangle, ...]
     bound: Bound
     classes: Classes
+    work: Work
 
 
 def plan_classes(
@@ -56,7 +57,7 @@ def plan_classes(
     """The fewest requests found for a relation; the same for the same input, limits and effort unless `expired` cuts
     the search short."""
     if not classes.target.cells:
-        return Found((), Bound(()), classes)
+        return Found((), Bound(()), classes, Work())
     desk = _Desk(classes, weights, limits)
     _offer_lines(desk)
     if not desk.settled():
@@ -65,7 +66,7 @@ def plan_classes(
         _search(desk, effort, expired)
     if not desk.settled():
         _squeeze(desk, effort, expired)
-    return Found(desk.requests, desk.bound, classes)
+    return Found(desk.requests, desk.bound, classes, desk.work)
 
 
 class _Desk:
@@ -77,6 +78,7 @@ class _Desk:
         self.limits = limits
         self.sizes = Sizes(classes.rows.sizes(), classes.columns.sizes(), limits.pairs)
         self.packed = pack(classes.target, classes.forbidden)
+        self.work = Work()
         self.requests: tuple[Rectangle, ...] = ()
         self.bound = Bound((_everything(classes, limits.pairs),))
 
@@ -141,23 +143,23 @@ def _offer_by_flags(desk: _Desk, effort: Steps, expired: Callable[[], bool]) -> 
     if desk.settled() or packed.words(min(most, packed.lines)) > effort.words:
         return
     for cover in vertex_greedy(packed, most, expired):
-        _offer_overlapping(desk, packed, cover)
+        _offer_overlapping(desk, packed, cover, expired)
         if desk.settled():
             return
 
 
-def _offer_overlapping(desk: _Desk, packed: Packed, cover: list[Piece]) -> None:
+def _offer_overlapping(desk: _Desk, packed: Packed, cover: list[Piece], expired: Callable[[], bool]) -> None:
     """Offer rectangles that overlap: what is over the cap only has to hold what the others leave."""
     desk.offer_pieces(cover)
     sizes = desk.sizes
-    if max(map(sizes.area, cover)) <= sizes.pairs:
+    if max(map(sizes.area, cover)) <= sizes.pairs or expired():
         return
     target = as_bit_sets(packed.target)
     if packed.transposed:
-        less = trimmed(target, map(turned, cover), sizes.transposed())
+        less = trimmed(target, map(turned, cover), sizes.transposed(), expired)
         desk.offer_pieces(map(turned, less))
     else:
-        desk.offer_pieces(trimmed(target, cover, sizes))
+        desk.offer_pieces(trimmed(target, cover, sizes, expired))
 
 
 def _search(desk: _Desk, effort: Steps, expired: Callable[[], bool]) -> None:
@@ -166,7 +168,7 @@ def _search(desk: _Desk, effort: Steps, expired: Callable[[], bool]) -> None:
     Where different lines prove more than cells of which no two fit, the relation is more of a crown: blocks come first.
     """
     before = desk.bound.requests
-    clusters = _Clustered(desk, transposed=False)
+    clusters = _Clustered(desk, expired, transposed=False)
     clusters.prove(expired)
     if desk.bound.requests > before:
         clusters.offer(effort, expired)
@@ -174,8 +176,8 @@ def _search(desk: _Desk, effort: Steps, expired: Callable[[], bool]) -> None:
         return
     if not clusters.offered:
         clusters.offer(effort, expired)
-    if not desk.settled() and clusters.alone > _ALONE:
-        across = _Clustered(desk, transposed=True)
+    if not desk.settled() and not expired() and clusters.alone > _ALONE:
+        across = _Clustered(desk, expired, transposed=True)
         across.prove(expired)
         across.offer(effort, expired)
 
@@ -186,23 +188,25 @@ def _offer_kernel(desk: _Desk, effort: Steps, expired: Callable[[], bool]) -> bo
     if packed is None or classes.target.cells > _CELLS:
         return False
     matrix = matrix_of(classes)
-    if len(undominated_cells(matrix)) > _KERNEL:
+    cells = undominated_cells(matrix, expired)
+    if cells is None or len(cells) > _KERNEL:
         return False
-    cover = cover_matrix(matrix, effort, expired)
-    desk.prove(by_kernel(matrix, desk.sizes, cover))
-    _offer_overlapping(desk, packed, [_places(one) for one in cover.rectangles])
+    desk.work += Work(kernel=len(cells))
+    cover = cover_matrix(matrix, cells, effort, expired)
+    desk.prove(by_kernel(matrix, desk.sizes, cover, expired))
+    _offer_overlapping(desk, packed, [_places(one) for one in cover.rectangles], expired)
     return True
 
 
 class _Clustered:
     """Clusters of similar rows of a relation, or of similar columns if it is `transposed`."""
 
-    def __init__(self, desk: _Desk, *, transposed: bool) -> None:
+    def __init__(self, desk: _Desk, expired: Callable[[], bool], *, transposed: bool) -> None:
         self._desk = desk
         self._transposed = transposed
         self._classes = desk.classes.transposed() if transposed else desk.classes
         self._sizes = desk.sizes.transposed() if transposed else desk.sizes
-        self._clusters = clusters_of(self._classes)
+        self._clusters = clusters_of(self._classes, expired)
         self.offered = False
 
     @property
@@ -220,6 +224,7 @@ class _Clustered:
     def offer(self, effort: Steps, expired: Callable[[], bool]) -> None:
         """Blocks with holes, and what is best for the others."""
         self.offered = True
+        self._desk.work += Work(blocks=len(self._clusters.together))
         pieces = cover_large(self._classes, self._clusters, self._sizes.pairs, effort, expired)
         self._desk.offer_pieces(map(turned, pieces) if self._transposed else pieces)
 
@@ -237,6 +242,7 @@ def _squeeze(desk: _Desk, effort: Steps, expired: Callable[[], bool]) -> None:
     pairs = classes.pairs()
     if not limits.pairs < pairs <= _PAIRS or len(desk.requests) > _REQUESTS:
         return
+    desk.work += Work(squeezed=pairs)
     height, width = classes.rows.label.size, classes.columns.label.size
     wanted = _bit_rows(classes, classes.target)
     everything = (1 << width) - 1

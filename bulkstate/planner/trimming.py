@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from bulkstate.planner.strips import strip_count
 _GROUPS = 60  # patterns of uncovered columns that are merged pairwise
 
 
-def trimmed(target: Sequence[int], pieces: Iterable[Piece], sizes: Sizes) -> list[Piece]:
+def trimmed(target: Sequence[int], pieces: Iterable[Piece], sizes: Sizes, expired: Callable[[], bool]) -> list[Piece]:
     """Rectangles within the cap as they are; of the others, by falling area, only what is still uncovered.
 
     `target` has the columns of each row, as bit sets.
@@ -27,7 +27,7 @@ def trimmed(target: Sequence[int], pieces: Iterable[Piece], sizes: Sizes) -> lis
         _strike(left, one)
     oversized = [one for one in rectangles if _area(one, sizes) > sizes.pairs]
     for one in sorted(oversized, key=lambda one: -_area(one, sizes)):
-        for part in _parts(left, one, sizes):
+        for part in _parts(left, one, sizes, merge=not expired()):
             _strike(left, part)
             kept.append(part)
     return [(np.array(to_list(one.rows)), np.array(to_list(one.columns))) for one in kept]
@@ -47,7 +47,7 @@ def _strike(left: list[int], rectangle: Biclique) -> None:
         left[row] &= ~rectangle.columns
 
 
-def _parts(left: list[int], rectangle: Biclique, sizes: Sizes) -> list[Biclique]:
+def _parts(left: list[int], rectangle: Biclique, sizes: Sizes, *, merge: bool) -> list[Biclique]:
     """What is uncovered in a rectangle, as rectangles inside it that take few requests: rows of one pattern, merged
     where that saves."""
     patterns: dict[int, int] = {}
@@ -56,7 +56,7 @@ def _parts(left: list[int], rectangle: Biclique, sizes: Sizes) -> list[Biclique]
         if pattern:
             patterns[pattern] = patterns.get(pattern, 0) | 1 << row
     parts = [Biclique(rows, columns) for columns, rows in patterns.items()]
-    joined = _joined(parts, sizes) if len(parts) <= _GROUPS else parts
+    joined = _joined(parts, sizes) if merge and len(parts) <= _GROUPS else parts
     whole = _hull(parts)
     ways = [joined] if whole is None else [joined, [whole]]
     return min(ways, key=lambda way: (sum(_count(one, sizes) for one in way), sum(_area(one, sizes) for one in way)))

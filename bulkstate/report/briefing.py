@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from bulkstate.model import IndexArray, PipelineSeen, Plan, Stage, StagePlan
+from bulkstate.model import IndexArray, InputFile, PipelineSeen, Plan, Stage, StagePlan
 from bulkstate.policy.presence import NOTHING_LOOKED_AT, Presence
 from bulkstate.report.text import counted
 from bulkstate.text import printable
@@ -31,15 +31,6 @@ class Guard:
     key: str
     value: str
     on: bool
-
-
-@dataclass(frozen=True, slots=True)
-class InputFile:
-    """A file that the plan was made of. `rows` is None where nobody counted them."""
-
-    file: str
-    sha256: str
-    rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Final
 
 import orjson
 
-from bulkstate.model import Chain, ChunkCounts, Held, Remark, Report, StageReport, Use, Verification
+from bulkstate.model import Agreed, Chain, ChunkCounts, Held, InputFile, Remark, Report, StageReport, Use, Verification
 from bulkstate.policy.presence import presence
 from bulkstate.report.conclusion import Safe, StartAdvice, concluded, start_advice
 from bulkstate.report.failures import FailureKind, kinds
@@ -71,6 +71,13 @@ class _Where:
 
 
 @dataclass(frozen=True, slots=True)
+class _Agreed:
+    how: str
+    by: str
+    at: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Pipeline:
     id: str
     name: str
@@ -114,6 +121,10 @@ class _Document:
     ended: str | None
     version: str
     journal: Chain | None
+    agreed: _Agreed | None
+    target: str
+    approval: str
+    inputs: tuple[InputFile, ...]
     before: _Before
     run: str
     run_dir: str
@@ -143,7 +154,7 @@ def to_json(report: Report) -> bytes:
 
 
 def _document(report: Report) -> _Document:
-    conclusion = concluded(report)
+    conclusion, (started, ended) = concluded(report), times_of(report)
     return _Document(
         schema=SCHEMA,
         conclusion=conclusion.sentence,
@@ -151,10 +162,14 @@ def _document(report: Report) -> _Document:
         next=conclusion.next,
         pipelines=tuple(map(_pipeline, start_advice(report))),
         where=_Where(report.origin.gateway, report.origin.organisation, report.origin.credentials),
-        started=_time(report.origin.started),
-        ended=None if report.ended.by is None else _time(report.ended.at),
+        started=started,
+        ended=ended,
         version=report.origin.version,
         journal=report.origin.chain,
+        agreed=_agreed(report.origin.agreed),
+        target=report.origin.target,
+        approval=report.origin.approval,
+        inputs=report.origin.inputs,
         before=_before(report),
         run=report.run,
         run_dir=report.run_dir,
@@ -182,10 +197,19 @@ def _document(report: Report) -> _Document:
     )
 
 
+def times_of(report: Report) -> tuple[str | None, str | None]:
+    """When the run began, and when its last session ended: RFC 3339, UTC."""
+    return _time(report.origin.started), None if report.ended.by is None else _time(report.ended.at)
+
+
 def _time(at: float | None) -> str | None:
     if at is None:
         return None
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _agreed(agreed: Agreed | None) -> _Agreed | None:
+    return None if agreed is None else _Agreed(agreed.how, agreed.by, _time(agreed.at))
 
 
 def _pipeline(advice: StartAdvice) -> _Pipeline:

@@ -61,6 +61,7 @@ class _Document:
 
     plan: str
     reproducible: bool
+    effort: str | None
     requests: int
     lower_bound: int
     pairs: int
@@ -104,6 +105,7 @@ def _document(plan: Plan, forecast: Forecast | None) -> _Document:
     return _Document(
         plan=plan.digest,
         reproducible=plan.reproducible,
+        effort=plan.effort,
         requests=plan.requests,
         lower_bound=plan.lower_bound,
         pairs=plan.pairs,
@@ -149,6 +151,8 @@ def _lines(plan: Plan, forecast: Forecast | None) -> Iterator[Text]:
     proof = f" (proof: {plan.stages[0].lower_bound.proof})" if len(plan.stages) == 1 else ""
     verb = "is" if plan.lower_bound == 1 else "are"
     yield Text(f"  {_size(plan.pairs, plan.requests)}; at least {plan.lower_bound:,} {verb} needed{proof}")
+    if plan.reproducible and plan.effort is not None and plan.lower_bound < plan.requests:
+        yield Text(f"  fewer were looked for with plan.effort {plan.effort}")
     if not plan.reproducible:
         yield Text("  searched for within a time budget: not reproducible", "yellow")
     if plan.unlisted_pairs:

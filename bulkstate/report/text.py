@@ -91,6 +91,7 @@ def _heading(report: Report) -> _Paragraph:
     lines = (
         _where(report),
         _when(report),
+        _agreed(report),
         f"{_of(report.pairs_deleted, report.pairs_planned, 'pair')} deleted, in {chunks}",
         f"these chunks held {counted(report.unlisted_pairs, 'more pair')} that nobody listed"
         * bool(report.unlisted_pairs),
@@ -118,6 +119,15 @@ def _when(report: Report) -> str:
     """From when to when."""
     ended = report.ended.at if report.ended.by is not None else None
     return " to ".join(_moment(at) for at in (report.origin.started, ended) if at is not None)
+
+
+def _agreed(report: Report) -> str:
+    """How and by whom it was agreed to."""
+    agreed = report.origin.agreed
+    if agreed is None or not agreed.how:
+        return ""
+    by = f" by {printable(agreed.by)}" if agreed.by else ""
+    return f"agreed to {printable(agreed.how)}{by}"
 
 
 def _moment(at: float) -> str:

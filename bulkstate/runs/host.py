@@ -31,14 +31,14 @@ class Question:
     approval: str = ""
 
 
-Agree: TypeAlias = Callable[[Question], Awaitable[None]]
-"""Asks somebody whether the plan may be carried out; NotConfirmed if not."""
+Agree: TypeAlias = Callable[[Question], Awaitable[str]]
+"""Asks somebody whether the plan may be carried out, and tells how they said yes; NotConfirmed if they didn't."""
 
 Audience: TypeAlias = Callable[[Chunks, Sequence[int]], AbstractContextManager[Observer]]
 """Makes whatever shows people how the chunks with these numbers are being sent."""
 
 
-async def nobody_agrees(_question: Question) -> None:
+async def nobody_agrees(_question: Question) -> str:
     """Law 2, where nobody said who agrees."""
     raise NotConfirmed("nobody is there to agree to the plan")
 

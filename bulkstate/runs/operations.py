@@ -6,7 +6,9 @@ and the exit code says what became of the deletes.
 
 from __future__ import annotations
 
+import getpass
 import os
+import platform
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -47,6 +49,7 @@ from bulkstate.policy.auto.pilot import Pilot
 from bulkstate.policy.concurrency import FEW, ConcurrencyPilot, at_first
 from bulkstate.report import fold, to_json
 from bulkstate.runs import provenance
+from bulkstate.runs.allowed import require_allowed
 from bulkstate.runs.audience import Aside, watching, within
 from bulkstate.runs.connection import Connection
 from bulkstate.runs.course import Course
@@ -75,11 +78,18 @@ class Finished:
     ending: BulkstateError | None = None
 
 
+RUNS: Final = "bulkstate-runs"
+"""The folder of runs whose directory nobody named."""
+
+LATEST: Final = ".latest"
+"""A link there to the newest of them."""
+
+
 def run_directory(plan: Plan) -> Path:
     """Where a run goes unless somebody named a directory: by the time (UTC) and the plan, numbered if that is taken."""
     name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{plan.digest[:8]}"
     names = chain((name,), (f"{name}-{number}" for number in count(2)))
-    return next(path for path in (Path("bulkstate-runs", each) for each in names) if not path.exists())
+    return next(path for path in (Path(RUNS, each) for each in names) if not path.exists())
 
 
 # ── what can be done ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -115,14 +125,15 @@ async def start(prepared: Prepared, directory: Path, host: Host) -> Finished:
 
     Raises InputError, Refused or Interrupted until the first delete; later endings are in what is returned.
     """
+    require_allowed(prepared.settings, {each.stage.pipeline for each in prepared.plan.stages}, host.environ)
     with _new_run(directory, prepared) as journal:
         async with open_session(journal, prepared.settings, host) as session:
             await _require_ready(session)
             looked = await look(session, prepared.spot_checks)
             await keep_witnesses(session, prepared.witnesses)
-            await host.agree(_question(prepared, journal, looked))
-            journal.agree(time.time())
+            journal.agree(time.time(), await host.agree(_question(prepared, journal, looked)), _somebody())
             provenance.remember(f"the run in {directory}", provenance.run_stored(journal, directory).seal)
+            _link_latest(directory)
             return await _carry_out(session, range(prepared.plan.requests), looked)
 
 
@@ -156,6 +167,26 @@ async def verify(directory: Path, sample: Sample, host: Host) -> Finished:
             await session.connection.gate.settle()
         report = fold(journal)
         return Finished(report, 0 if report.result is RunResult.DELETED and found.clean else 3)
+
+
+def _link_latest(directory: Path) -> None:
+    """Let `bulkstate-runs/.latest` name the newest run. Where that can't be, nothing is worse for it."""
+    if directory.parent.name != RUNS:
+        return
+    link = directory.with_name(LATEST)
+    new = directory.with_name(f"{LATEST}-{os.getpid()}")
+    with suppress(OSError):
+        new.symlink_to(directory.name)
+        new.replace(link)
+
+
+def _somebody() -> str:
+    """Who works here, as far as the machine knows."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):
+        user = str(os.getuid())
+    return f"{user}@{platform.node()}"
 
 
 # ── what the run is in ────────────────────────────────────────────────────────────────────────────────────────────

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +23,8 @@ from bulkstate.pairs.target import target_digest
 from bulkstate.planner.planner import plan as plan_requests
 from bulkstate.policy.pacing import Forecast, forecast
 from bulkstate.policy.spot_checks import Room, SpotCheck, spot_checks
+from bulkstate.rates import Rate
+from bulkstate.runs.allowed import require_allowed
 from bulkstate.runs.memory import known_limits
 from bulkstate.runs.provenance import approval_digest, place_of, remember
 from bulkstate.selection import Fingerprint, Inputs, PairSource, read_pairs, select, strangers
@@ -54,6 +56,13 @@ class Prepared:
     def approval(self) -> str:
         """The digest of all that somebody agrees to."""
         return approval_digest(self.plan, self.configuration, self.witnesses, self.inputs, self.spot_checks)
+
+
+def load(file: Path, environ: Mapping[str, str]) -> Settings:
+    """The settings of a configuration, if what they name is allowed. InputError, NotAllowed."""
+    settings = config.load(file, environ)
+    require_allowed(settings, {entry.pipeline for entry in settings.delete}, environ)
+    return settings
 
 
 def prepare(settings: Settings, budget: float | None = None, folder: Path = Path()) -> Prepared:
@@ -136,7 +145,13 @@ def _planned(settings: Settings, relations: Sequence[Relation], budget: float | 
         bytes_per_request=limits.bytes_per_request,
         effort=settings.plan.effort if budget is None else Effort.THOROUGH,
         expired=None if budget is None else _deadline(budget),
+        pace=_pace(limits.windows),
     )
+
+
+def _pace(windows: Sequence[Rate]) -> Callable[[int], float] | None:
+    """How long sending takes at the configured rates: never at learnt ones, so that all who plan come to one plan."""
+    return (lambda requests: forecast(windows, requests).seconds) if windows else None
 
 
 def _deadline(seconds: float) -> Callable[[], bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -35,6 +36,11 @@ class Column:
         """Which rows have this ID."""
         place = self.ids.index(id_) if id_ in self.ids else -1
         return np.asarray(self.codes == place)
+
+    def counts(self) -> Counter[str]:
+        """The IDs that rows have, and how many have each."""
+        counts = np.bincount(self.codes, minlength=len(self.ids)).tolist()
+        return Counter({id_: count for id_, count in zip(self.ids, counts, strict=True) if count})
 
     def spelt_out(self) -> list[str]:
         """The ID of every row."""

@@ -5,7 +5,8 @@ Patterns are unfolded, wherever they stand; a literal list takes every line and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from itertools import chain
 
 from bulkstate.errors import InputError, Problem
@@ -16,31 +17,33 @@ from bulkstate.selection.sources import IdList
 from bulkstate.selection.text import blocks
 
 
-def read_values(source: IdList) -> list[str]:
-    """The IDs that stand in the configuration, in order, duplicates included. InputError with every mistake."""
+def read_values(source: IdList) -> Counter[str]:
+    """The IDs that stand in the configuration, and how often each does. InputError with every mistake."""
     mistakes = Mistakes()
     fault = _fault(source)
     for position, value in enumerate(source.values):
         if wrong := fault(value):
             mistakes.add(f"the ID {wrong}", source.where, f"{source.field}[{position}]")
     mistakes.refuse()
-    return _unfolded(source, source.values)
+    return _unfolded(source, Counter(source.values))
 
 
-def read_files(source: IdList, files: Sequence[NamedFile], column: str) -> list[str]:
-    """The IDs of all files together, duplicates included; `column` is what they are called in a table.
+def read_files(source: IdList, files: Sequence[NamedFile], column: str) -> Counter[str]:
+    """The IDs of all files together, and how often each is there; `column` is what they are called in a table.
 
     InputError names every mistake's place (the first few, and how many more).
     """
     texts = [file for file in files if file.kind == ".txt"]
     tables = [file for file in files if file.kind != ".txt"]
     fault = _fault(source)
-    ids = [id_ for file in texts for id_ in _read_text(file, fault, _is_comment(source))]
+    ids: Counter[str] = Counter()
+    for file in texts:
+        _read_text(file, fault, _is_comment(source), ids)
     if tables:
         # Polars takes a fifth of a second to import, which a run without tables needn't wait for.
         from bulkstate.selection.tables import read_columns
 
-        ids += read_columns(tables, (column,), fault)[0].spelt_out()
+        ids += read_columns(tables, (column,), fault).columns[0].counts()
     return _unfolded(source, ids)
 
 
@@ -52,16 +55,20 @@ def _is_comment(source: IdList) -> Callable[[str], bool]:
     return (lambda line: False) if source.literal else (lambda line: line.startswith("#"))
 
 
-def _unfolded(source: IdList, values: Iterable[str]) -> list[str]:
-    if source.literal:
-        return list(values)
-    return list(chain.from_iterable(unfold(value) if "{" in value else (value,) for value in values))
+def _unfolded(source: IdList, values: Counter[str]) -> Counter[str]:
+    if source.literal or not any("{" in value for value in values):
+        return values
+    ids: Counter[str] = Counter()
+    for value, count in values.items():
+        for id_ in unfold(value) if "{" in value else (value,):
+            ids[id_] += count
+    return ids
 
 
-def _read_text(file: NamedFile, fault: Fault, is_comment: Callable[[str], bool]) -> list[str]:
-    """One ID a line, UTF-8, with or without a byte order mark or carriage returns. Empty lines may stand at the end."""
+def _read_text(file: NamedFile, fault: Fault, is_comment: Callable[[str], bool], ids: Counter[str]) -> None:
+    """Count one ID a line, UTF-8, with or without a byte order mark or carriage returns. Empty lines may stand at the
+    end."""
     mistakes = Mistakes()
-    ids: list[str] = []
     empty: list[int] = []
     for number, line in chain.from_iterable(block.lines() for block in blocks(file)):
         try:
@@ -76,14 +83,14 @@ def _read_text(file: NamedFile, fault: Fault, is_comment: Callable[[str], bool])
             continue
         while empty:
             mistakes.add("the ID is empty", file.line(empty.pop(0)), file.field)
-        if wrong := fault(id_):
+        if id_ not in ids and (wrong := fault(id_)):
             mistakes.add(f"the ID {wrong}", file.line(number), file.field)
-        ids.append(id_)
+        else:
+            ids[id_] += 1
     mistakes.refuse()
-    return ids
 
 
-def refuse_empty(source: IdList, ids: Sequence[str]) -> None:
+def refuse_empty(source: IdList, ids: Counter[str]) -> None:
     """InputError if a list names nothing."""
     if not ids:
         raise InputError(Problem("the list is empty", source.where, source.field, "name at least one ID"))

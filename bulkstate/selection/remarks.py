@@ -22,21 +22,26 @@ _EXAMPLES: Final = 3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """The rows of a table: its `columns`, and their IDs' positions in a stage's dictionaries, -1 for a foreign one."""
+    """The rows of a table: its `columns`, and their IDs' positions in a stage's dictionaries, -1 for a foreign one.
+
+    So many more rows, which were there again, were `dropped`.
+    """
 
     entry: str
     columns: tuple[Column, Column]
     assets: NDArray[np.int64]
     points: NDArray[np.int64]
+    dropped: int = 0
 
     def __len__(self) -> int:
         return len(self.assets)
 
-    def remark(self, kind: RemarkKind, rows: NDArray[np.bool_]) -> Iterator[Remark]:
-        """What is to be said of some of the rows, if there are any."""
-        if count := int(rows.sum()):
+    def remark(self, kind: RemarkKind, rows: NDArray[np.bool_], more: int = 0) -> Iterator[Remark]:
+        """What is to be said of some of the rows, and `more` of the dropped ones, if there are any."""
+        if count := int(rows.sum()) + more:
             examples = (column.at(np.flatnonzero(rows)[:_EXAMPLES]).spelt_out() for column in self.columns)
-            yield Remark(self.entry, kind, count, len(self), tuple(map(", ".join, zip(*examples, strict=True))))
+            spelt_out = tuple(map(", ".join, zip(*examples, strict=True)))
+            yield Remark(self.entry, kind, count, len(self) + self.dropped, spelt_out)
 
 
 def matches_nothing(rows: Rows) -> bool:
@@ -77,7 +82,7 @@ def repeated(rows: Rows, blocks: Sequence[Rectangle], pairs: NDArray[np.int64], 
     again[first] = False
     again |= _selected(rows, blocks, pairs, width)
     kind = RemarkKind.NOTHING_NEW if again.all() else RemarkKind.REPEATED
-    yield from rows.remark(kind, again)
+    yield from rows.remark(kind, again, rows.dropped)
 
 
 def repeated_blocks(entries: Sequence[str], blocks: Sequence[Rectangle], assets: int) -> Iterator[Remark]:
@@ -88,12 +93,11 @@ def repeated_blocks(entries: Sequence[str], blocks: Sequence[Rectangle], assets:
             yield Remark(entry, RemarkKind.NOTHING_NEW, block.pairs, block.pairs)
 
 
-def repeated_ids(entry: str, ids: Sequence[str]) -> Iterator[Remark]:
+def repeated_ids(entry: str, ids: Counter[str]) -> Iterator[Remark]:
     """IDs that a list names more than once."""
-    counts = Counter(ids)
-    if again := len(ids) - len(counts):
-        examples = islice((show(id_) for id_, count in counts.items() if count > 1), _EXAMPLES)
-        yield Remark(entry, RemarkKind.REPEATED, again, len(ids), tuple(examples))
+    if again := ids.total() - len(ids):
+        examples = islice((show(id_) for id_, count in ids.items() if count > 1), _EXAMPLES)
+        yield Remark(entry, RemarkKind.REPEATED, again, ids.total(), tuple(examples))
 
 
 def _selected(rows: Rows, blocks: Sequence[Rectangle], pairs: NDArray[np.int64], width: int) -> NDArray[np.bool_]:

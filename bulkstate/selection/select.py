@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -55,11 +56,15 @@ class _BlockIds:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _PairIds:
-    """Single pairs as read, repetitions included. `of` says of which pipeline and stage a row is, None: of any."""
+    """Single pairs as read, repetitions included, but for those that were `dropped`.
+
+    `of` says of which pipeline and stage a row is, None: of any.
+    """
 
     assets: Column
     points: Column
     of: tuple[Column, Column] | None = None
+    dropped: int = 0
 
     def of_stage(self, stage: Stage) -> _PairIds:
         """The rows of one stage."""
@@ -67,7 +72,7 @@ class _PairIds:
             return self
         pipelines, stages = self.of
         rows = np.flatnonzero(pipelines.equal(stage.pipeline) & stages.equal(stage.name))
-        return _PairIds(self.assets.at(rows), self.points.at(rows))
+        return _PairIds(self.assets.at(rows), self.points.at(rows), None, self.dropped)
 
     def stages(self) -> set[Stage]:
         """The stages that rows are of, if they are of any in particular."""
@@ -161,15 +166,11 @@ def _read(source: Source, inputs: Inputs) -> _Found:
 
 def _read_block(source: BlockSource, inputs: Inputs) -> _BlockIds:
     assets, points = _read_list(source.assets, inputs, ASSET_ID), _read_list(source.points, inputs, POINT_ID)
-    again = (remark for side, ids in ((source.assets, assets), (source.points, points)) for remark in _again(side, ids))
-    return _BlockIds(tuple(dict.fromkeys(assets)), tuple(dict.fromkeys(points)), tuple(again))
+    repeated = (*repeated_ids(source.assets.place, assets), *repeated_ids(source.points.place, points))
+    return _BlockIds(tuple(assets), tuple(points), repeated)
 
 
-def _again(source: IdList, ids: Sequence[str]) -> Iterator[Remark]:
-    return repeated_ids(source.place, ids)
-
-
-def _read_list(source: IdList, inputs: Inputs, column: str) -> list[str]:
+def _read_list(source: IdList, inputs: Inputs, column: str) -> Counter[str]:
     column = source.column or column
     ids = read_values(source) + read_files(source, inputs.lists(source, column), column)
     refuse_empty(source, ids)
@@ -185,11 +186,13 @@ def _read_pairs(source: PairSource, inputs: Inputs) -> _PairIds:
     columns = source.asset_column, source.point_column
     files, fault_of = inputs.tables(source), literal_fault if source.literal else fault
     if has_columns(files, columns, (PIPELINE, STAGE)):
-        assets, points, pipelines, stages = read_columns(files, (*columns, PIPELINE, STAGE), fault_of)
-        found = _PairIds(assets, points, (pipelines, stages))
+        table = read_columns(files, (*columns, PIPELINE, STAGE), fault_of)
+        assets, points, pipelines, stages = table.columns
+        found = _PairIds(assets, points, (pipelines, stages), table.dropped)
     else:
-        assets, points = read_columns(files, columns, fault_of)
-        found = _PairIds(assets, points)
+        table = read_columns(files, columns, fault_of)
+        assets, points = table.columns
+        found = _PairIds(assets, points, None, table.dropped)
     if not len(found.assets.codes) and not source.may_be_empty:
         hint = "if that is as it should be, say `empty: allow` beside the source"
         raise InputError(Problem(f"{source.name}: has no rows", source.where, source.field, hint))
@@ -247,7 +250,7 @@ def _relation(stage: Stage, target: _Target, found: Mapping[Source, _Found]) -> 
         points=points.ids,
         blocks=tuple(rectangles),
         pairs=pairs,
-        duplicates=repeated + sum(ids.duplicates for ids in blocks),
+        duplicates=repeated + sum(ids.dropped for ids in singles) + sum(ids.duplicates for ids in blocks),
         kept=_codes([_nameable(ids, assets, points) for ids in _singles(kept)], assets, points)[0],
         unlisted=target.unlisted,
         entries=tuple(_entries(target.where, selected, rectangles, assets, points)),
@@ -299,6 +302,7 @@ def _rows(entry: str, found: _PairIds, assets: _Dictionary, points: _Dictionary)
         (found.assets, found.points),
         assets.positions(found.assets.ids).astype(np.int64)[found.assets.codes],
         points.positions(found.points.ids).astype(np.int64)[found.points.codes],
+        found.dropped,
     )
 
 

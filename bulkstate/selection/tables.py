@@ -7,6 +7,8 @@ IDs, never about the text.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Protocol
 
 import numpy as np
@@ -21,6 +23,9 @@ from bulkstate.selection.ids import Fault, Mistakes, show
 
 NO_ID: Final = 2**32 - 1
 """Stands for a missing ID."""
+
+MANY_ROWS: Final = 1 << 22
+"""After so many rows it is seen whether most of them are there again."""
 
 
 class Format(Protocol):
@@ -49,7 +54,15 @@ FORMATS: Final[Mapping[str, Format]] = {
 """By the kind of file."""
 
 
-def read_columns(files: Sequence[NamedFile], names: Sequence[str], fault: Fault) -> tuple[Column, ...]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """Columns of IDs. Rows that are there again may have been `dropped`, where many had been read."""
+
+    columns: tuple[Column, ...]
+    dropped: int
+
+
+def read_columns(files: Sequence[NamedFile], names: Sequence[str], fault: Fault) -> Table:
     """The named columns of all files together, whatever other columns there are; `fault` says what is no ID.
 
     InputError names the file, and the line or row where there is one, if a file can't be read, a column is missing or
@@ -58,8 +71,9 @@ def read_columns(files: Sequence[NamedFile], names: Sequence[str], fault: Fault)
     coders = [_Coder(name) for name in names]
     parts = [_read(file, coders, fault) for file in files]
     _refuse_faults(files, parts, coders, fault)
-    frame = pl.concat(parts)
-    return tuple(Column(coder.ids(), frame[coder.name].to_numpy()) for coder in coders)
+    frame = pl.concat(part.rows for part in parts)
+    columns = tuple(Column(coder.ids(), frame[coder.name].to_numpy()) for coder in coders)
+    return Table(columns, sum(part.dropped for part in parts))
 
 
 def has_columns(files: Sequence[NamedFile], names: Sequence[str], more: Sequence[str]) -> bool:
@@ -99,16 +113,48 @@ class _Coder:
         return [id_ or "" for id_ in self._categories]
 
 
-def _read(file: NamedFile, coders: Sequence[_Coder], fault: Fault) -> pl.DataFrame:
+class _Part:
+    """The rows of one file, as numbers.
+
+    Of many at a time, those that are there again are dropped if most are: a few megabytes unpack to gigabytes of the
+    same.
+    """
+
+    def __init__(self, coders: Sequence[_Coder]) -> None:
+        self.dropped = 0
+        self._rows = [pl.DataFrame(schema={coder.name: pl.UInt32 for coder in coders})]
+        self._new: list[pl.DataFrame] = []
+
+    def add(self, rows: pl.DataFrame) -> None:
+        self._new.append(rows)
+        if sum(map(len, self._new)) > MANY_ROWS:
+            self._settle()
+
+    def _settle(self) -> None:
+        rows, self._new = pl.concat(self._new), []
+        if rows.select(pl.struct(pl.all()).hash().approx_n_unique()).item() < len(rows) / 2:
+            once = rows.unique(maintain_order=True)
+            self.dropped += len(rows) - len(once)
+            rows = once
+        self._rows.append(rows)
+
+    @cached_property
+    def rows(self) -> pl.DataFrame:
+        """All of them, once nothing is added any more."""
+        return pl.concat([*self._rows, *self._new])
+
+
+def _read(file: NamedFile, coders: Sequence[_Coder], fault: Fault) -> _Part:
     file.open().close()
     names = [coder.name for coder in coders]
-    parts = [pl.DataFrame(schema=dict.fromkeys(names, pl.UInt32))]
+    part = _Part(coders)
     try:
         for frame in _format(file).frames(file, names):
-            parts += frame.select(coder.codes for coder in coders).collect_batches(maintain_order=True)
+            for rows in frame.select(coder.codes for coder in coders).collect_batches(maintain_order=True):
+                part.add(rows)
     except (PolarsError, PanicException, OSError) as error:
         raise _explained(file, names, fault, str(error).strip().split("\n", 1)[0]) from None
-    return pl.concat(parts)
+    return part
 
 
 def _format(file: NamedFile) -> Format:
@@ -117,14 +163,12 @@ def _format(file: NamedFile) -> Format:
     return FORMATS[file.kind]
 
 
-def _refuse_faults(
-    files: Sequence[NamedFile], parts: Sequence[pl.DataFrame], coders: Sequence[_Coder], fault: Fault
-) -> None:
+def _refuse_faults(files: Sequence[NamedFile], parts: Sequence[_Part], coders: Sequence[_Coder], fault: Fault) -> None:
     """InputError for the first file with a row that holds no ID, or one that is at fault."""
     for coder in coders:
         faulty = [code for code, id_ in enumerate(coder.ids()) if fault(id_)]
         for file, part in zip(files, parts, strict=True):
-            if np.isin(part[coder.name].to_numpy(), [NO_ID, *faulty]).any():
+            if np.isin(part.rows[coder.name].to_numpy(), [NO_ID, *faulty]).any():
                 raise _explained(file, [coder.name for coder in coders], fault, "it holds something that is no ID")
 
 

@@ -15,7 +15,9 @@ from bulkstate.selection.foreign import refuse_foreign
 LONGEST_LINE: Final = 1_048_576
 """Most bytes of a line: a file of one endless line is told at once, not read into memory."""
 
-_PIECE: Final = 8 << 20
+PIECE: Final = 8 << 20
+"""Bytes that are read at a time."""
+
 _BATCH: Final = 100_000
 _BOM: Final = b"\xef\xbb\xbf"
 
@@ -32,14 +34,16 @@ class Block:
         return enumerate(self.data[:-1].split(b"\n"), self.line)
 
 
-def blocks(file: NamedFile) -> Iterator[Block]:
+def blocks(file: NamedFile, piece: int = PIECE) -> Iterator[Block]:
     """The file's text, without a byte order mark. Lines may end in LF, CR LF or CR, and come with LF.
+
+    `piece` is how many unpacked bytes are read at a time.
 
     InputError names the line that is too long or holds a NUL byte, or where compressed data is damaged; and says so if
     the file can't be read, is empty, or is of another format.
     """
     empty = True
-    for block in _whole_lines(file, _line_fed(_text(file))):
+    for block in _whole_lines(file, _line_fed(_text(file, piece))):
         if (nul := block.data.find(b"\0")) >= 0:
             message = "holds a NUL byte: the file is binary, or of another encoding"
             raise file.line_error(_line_at(block, nul), message, "save it as UTF-8")
@@ -62,33 +66,33 @@ def decoded(file: NamedFile, block: Block) -> str:
 # ── bytes ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _text(file: NamedFile) -> Iterator[bytes]:
+def _text(file: NamedFile, piece: int) -> Iterator[bytes]:
     """The unpacked bytes, once it is clear that they are text."""
-    pieces = _pieces(file)
+    pieces = _pieces(file, piece)
     first = next(pieces, b"")
     refuse_foreign(file, first)
     yield from chain([first.removeprefix(_BOM)], pieces)
 
 
-def _pieces(file: NamedFile) -> Iterator[bytes]:
+def _pieces(file: NamedFile, size: int) -> Iterator[bytes]:
     match file.compression:
         case ".zst":
             return _zstd_pieces(file)
         case ".gz":
-            return _gzip_pieces(file)
-    return _plain_pieces(file)
+            return _gzip_pieces(file, size)
+    return _plain_pieces(file, size)
 
 
-def _plain_pieces(file: NamedFile) -> Iterator[bytes]:
+def _plain_pieces(file: NamedFile, size: int) -> Iterator[bytes]:
     with file.open() as stream:
         try:
-            while piece := stream.read(_PIECE):
+            while piece := stream.read(size):
                 yield piece
         except OSError as error:
             raise file.error(f"can't be read: {error.strerror}") from None
 
 
-def _gzip_pieces(file: NamedFile) -> Iterator[bytes]:
+def _gzip_pieces(file: NamedFile, size: int) -> Iterator[bytes]:
     line = 1
     with file.open() as stream:
         if stream.read(2) != b"\x1f\x8b":
@@ -96,7 +100,7 @@ def _gzip_pieces(file: NamedFile) -> Iterator[bytes]:
         stream.seek(0)
         try:
             with gzip.GzipFile(fileobj=stream) as unpacked:
-                while piece := unpacked.read(_PIECE):
+                while piece := unpacked.read(size):
                     line += piece.count(b"\n")
                     yield piece
         except (EOFError, OSError, zlib.error) as error:

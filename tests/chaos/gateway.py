@@ -126,6 +126,14 @@ class Gateway:
         return {"code": 0, "msg": "OK", "data": {"count": len(rows), "pipelines": rows}}
 
 
+@dataclass(frozen=True)
+class Answering:
+    """A careless gateway: `token` is what its token service makes, `echo` its answer to a delete, from the headers."""
+
+    token: str
+    echo: Callable[[str], tuple[int, object]]
+
+
 class _Server(ThreadingHTTPServer):
     """Says nothing of callers that were killed."""
 
@@ -135,7 +143,7 @@ class _Server(ThreadingHTTPServer):
         return
 
 
-def _handler(gateway: Gateway) -> type[BaseHTTPRequestHandler]:
+def _handler(gateway: Gateway, careless: Answering | None) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
@@ -154,7 +162,13 @@ def _handler(gateway: Gateway) -> type[BaseHTTPRequestHandler]:
             with gateway._lock:
                 gateway.calls[called] += 1
                 kind = gateway.befalls(content if content else called.encode())
-                if called == "delete":
+                if careless is not None and "/token/" in split.path:
+                    made = {"accessToken": careless.token, "expire": 7200}
+                    status, document = 200, {"status": 0, "msg": "SUCCESS", "data": made}
+                elif called == "delete" and careless is not None:
+                    gateway.deletes.append(Delete(self._pairs(content), performed=False))
+                    status, document = careless.echo(str(dict(self.headers)))
+                elif called == "delete":
                     status, document = gateway.delete(self._pairs(content), kind)
                 else:
                     status, document = gateway._refused(frozenset(), kind) or (200, None)
@@ -204,9 +218,9 @@ def _handler(gateway: Gateway) -> type[BaseHTTPRequestHandler]:
 
 
 @contextmanager
-def serving(gateway: Gateway) -> Iterator[Gateway]:
+def serving(gateway: Gateway, careless: Answering | None = None) -> Iterator[Gateway]:
     """On loopback, in threads of its own."""
-    server = _Server(("127.0.0.1", 0), _handler(gateway))
+    server = _Server(("127.0.0.1", 0), _handler(gateway, careless))
     gateway.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()

@@ -128,7 +128,8 @@ class Story:
             "outage": "5s",
             "split": chance.choice(["true", "true", "false"]),
         }
-        more = f"verify: {{sample: {chance.choice(['none', '20', 'all'])}}}\nplan: {{effort: quick}}\n"
+        more = f"verify: {{sample: {chance.choice(['none', '20', 'all'])}}}\n"
+        more += "plan: {effort: quick}\nsafety: {max_pairs: 10000}\n"
         return (
             'version: 1\ngateway: {url: "URL", org_id: o1, auth: {bearer: "${TOKEN}"}, timeout: 1s}\n'
             f"delete:\n{self.selected.text}"

@@ -12,9 +12,9 @@ import time
 import pytest
 
 from bulkstate.engine.engine import GRACE_SECONDS
-from tests.cli.conftest import PAIRS, Bulkstate, ended
+from tests.cli.conftest import COMMAND, PAIRS, Bulkstate, ended
 from tests.cli.gateway import Answer, Call, Gateway, Halt, deleted, reply
-from tests.waiting import PATIENCE, until, until_caught, until_delivered
+from tests.waiting import PATIENCE, until, until_delivered
 
 pytestmark = pytest.mark.slow
 
@@ -204,9 +204,20 @@ def test_a_report_file_without_a_folder_is_a_mistake_before_anything_is_sent(
 def test_a_signal_while_planning_ends_with_its_code(bulkstate: Bulkstate, gateway: Gateway) -> None:
     bulkstate.configure(gateway.url)
     path = bulkstate.folder / "config.yaml"
-    path.write_text(path.read_text().replace('"A{01..20}"', '"A{0000001..4000000}"'))
-    process = bulkstate.start("run", "config.yaml", "--yes", "--json")
-    until_caught(process.pid, signal.SIGTERM)
+    path.write_text(path.read_text().replace('["A{01..20}"]', '"-"'))
+    process = subprocess.Popen(
+        [COMMAND, "run", "config.yaml", "--yes", "--json"],
+        cwd=bulkstate.folder,
+        env=bulkstate.environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    # More than a pipe holds: once it is written the command has begun to read what is selected, and waits for more.
+    process.stdin.write("".join(f"A{number:07}\n" for number in range(100_000)))
+    process.stdin.flush()
     process.send_signal(signal.SIGTERM)
     done = ended(process)
     assert (done.exit_code, done.document["result"]) == (143, "interrupted")

@@ -133,6 +133,10 @@ settings = st.builds(
         st.none() | witnesses,
     ),
     report=st.builds(config.ReportFiles, st.none() | paths.map(lambda name: Path("/out") / name)),
+    allow=st.builds(
+        config.Allow,
+        *[st.none() | st.lists(st.sampled_from(["o1", "007", "${X", "a b"]), min_size=1, max_size=2).map(tuple)] * 4,
+    ),
 )
 
 

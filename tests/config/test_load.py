@@ -44,6 +44,7 @@ safety: {max_pairs: 50_000_000, max_requests: 20_000, require_paused: false, sta
          unknown_stage: skip, max_failed: 50}
 verify: {before: none, sample: 2000, settle: 1s, witness: data/witnesses.csv}
 report: {json: out/report.json}
+allow: {gateways: ["http://10.0.0.7:8080/enos"], organisations: ["007"], pipelines: [pipe], variables: [KEY]}
 """
 
 
@@ -160,6 +161,7 @@ def test_every_key_that_is_built(tmp_path: Path) -> None:
     witness = PairSource(tmp_path / "data/witnesses.csv", f"{tmp_path}/config.yaml:26", "verify.witness")
     assert settings.verify == config.Verify(0, 2000, 1.0, witness)
     assert settings.report == config.ReportFiles(tmp_path / "out/report.json")
+    assert settings.allow == config.Allow(("http://10.0.0.7:8080/enos",), ("007",), ("pipe",), ("KEY",))
 
 
 def test_a_bearer_token(tmp_path: Path) -> None:

@@ -374,9 +374,9 @@ BROKEN = [
     (b"a: &a [*a]\n", "config.yaml:1: repeats (`*\u2026`) what nothing before it defines"),
     (b"[" * 1000, "config.yaml:1: is nested more than 32 deep"),
     (b"just words", "config.yaml:1: expected a mapping with "
-     "version, gateway, delete, limits, plan, retry, safety, verify, report"),
+     "version, gateway, delete, limits, plan, retry, safety, verify, report, allow"),
     (b"? [a]\n: b\n", "config.yaml:1: ?: unknown key (known: "
-     "version, gateway, delete, limits, plan, retry, safety, verify, report)"),
+     "version, gateway, delete, limits, plan, retry, safety, verify, report, allow)"),
 ]  # fmt: skip
 
 

@@ -35,6 +35,7 @@ delete:
 limits: {{pairs_per_request: 2, rate: 1000/s, concurrency: 4}}
 retry: {{first_delay: 1ms, max_delay: 5ms}}
 verify: {{sample: all}}
+safety: {{max_pairs: 1000}}
 report: {{json: report.json}}
 """
 

@@ -239,6 +239,37 @@ def test_a_statement_that_runs_on_is_ended(tmp_path: Path) -> None:
             connection.execute("SELECT zeroblob(300000000)").fetchone()
 
 
+def with_rows_without_end(file: Path, table: str) -> None:
+    """Make a table's root refer to a page five hundred times, and that page to another, and that to the rows."""
+    with closing(sqlite3.connect(file)) as connection:
+        (root,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    content = bytearray(file.read_bytes())
+    pages = len(content) // size
+
+    def referring_to(child: int) -> bytes:
+        cells = b"".join(child.to_bytes(4, "big") + b"\1" for _ in range(500))
+        start = size - len(cells)
+        places = b"".join((start + 5 * number).to_bytes(2, "big") for number in range(500))
+        head = b"\5\0\0" + (500).to_bytes(2, "big") + start.to_bytes(2, "big") + b"\0" + child.to_bytes(4, "big")
+        return (head + places).ljust(start, b"\0") + cells
+
+    leaf = bytes(content[(root - 1) * size : root * size])
+    content += leaf + referring_to(pages + 1) + referring_to(pages + 2)
+    content[(root - 1) * size : root * size] = referring_to(pages + 3)
+    content[28:32] = (pages + 3).to_bytes(4, "big")
+    content[92:96] = content[24:28]
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("table", ["run", "outcome", "session", "stage", "dictionary", "side"])
+def test_pages_that_refer_to_each_other_are_not_followed_without_end(tmp_path: Path, table: str) -> None:
+    """A file of a few pages and 125 million rows."""
+    with_rows_without_end(a_run(tmp_path), table)
+    with pytest.raises(InputError, match="interrupted"):
+        Record.open(tmp_path)
+
+
 @pytest.mark.parametrize("name", ["attempts", "body_bytes", "first_sent_at"])
 def test_outcomes_that_nobody_can_have_written_are_refused(tmp_path: Path, name: str) -> None:
     """Also where somebody made a chain for them."""

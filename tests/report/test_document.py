@@ -9,7 +9,8 @@ import orjson
 from bulkstate.report import to_json
 from tests.report.examples import ENTRY, PARTIAL, WHOLE
 
-NAMES = """schema conclusion reason_code next pipelines where started ended version journal before
+NAMES = """schema conclusion reason_code next pipelines where started ended version journal
+    agreed target approval inputs before
     run run_dir plan result chunks pairs unlisted_pairs attempts retries throttled seconds
     requests_per_second verified reason stages failures held uses remarks blamed"""
 

@@ -17,8 +17,8 @@ from bulkstate.report.differences import show_comparison
 from bulkstate.report.planned import plan_to_json, show_plan
 from tests.disk.runs import grid
 
-NAMES = """plan reproducible requests lower_bound pairs unlisted_pairs kept_pairs assets points
-body_bytes forecast_seconds binding_limit stages remarks"""
+NAMES = """plan reproducible effort requests lower_bound pairs unlisted_pairs kept_pairs assets points body_bytes
+forecast_seconds binding_limit stages remarks"""
 STAGE = Stage("pipe", "[red]One")
 FORECAST = Forecast(12.54, Rate(20, 1.0))
 DIFFERENT = Difference(STAGE, Share(4, (Pair("a", "p"), Pair("[b]", "q\x1b"))), Share(1, (Pair("c", "p"),)), 1_000)

@@ -15,10 +15,10 @@ from structlog.testing import capture_logs
 
 from bulkstate import config
 from bulkstate.disk.journal import Record
-from bulkstate.model import Plan, RunResult
+from bulkstate.model import RunResult
 from bulkstate.runs import operations
 from bulkstate.runs.audience import Aside, within
-from bulkstate.runs.host import Host, Silence
+from bulkstate.runs.host import Host, Question, Silence
 from bulkstate.runs.operations import Finished
 from bulkstate.runs.prepare import prepare
 
@@ -34,8 +34,8 @@ verify: {{before: none, sample: none}}
 """
 
 
-async def agree(_plan: Plan) -> None:
-    return
+async def agree(_question: Question) -> str:
+    return "in a test"
 
 
 def run(folder: Path, audience: Any, more: str = "") -> tuple[Finished, list[Any]]:

@@ -239,6 +239,18 @@ def test_what_only_says_that_it_is_compressed(write: Write) -> None:
     assert "Parquet is compressed inside (unpack .gz first)" in message
 
 
+@pytest.mark.slow
+def test_rows_that_are_there_again_and_again_take_no_room(tmp_path: Path) -> None:
+    again = 5 << 20
+    path = tmp_path / "x.csv.gz"
+    path.write_bytes(gzip.compress(b"asset_id,point_id\nb,q\n" + b"a,p\n" * again, 1))
+    relation = one(pairs(path))
+    assert target(relation) == {("a", "p"), ("b", "q")}
+    assert relation.duplicates == again - 1
+    (remark,) = relation.remarks
+    assert (remark.count, remark.of) == (again - 1, again + 1)
+
+
 def test_too_many_mistakes_are_counted(tmp_path: Path) -> None:
     path = table(tmp_path / "x.parquet", pl.DataFrame({"asset_id": [" a"] * 1_000, "point_id": ["p"] * 1_000}))
     lines = complaints(pairs(path))

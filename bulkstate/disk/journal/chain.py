@@ -18,6 +18,7 @@ from itertools import islice
 from sqlite3 import Connection
 from typing import Any, Final, TypeAlias
 
+from bulkstate.disk.database import row_count
 from bulkstate.errors import JournalDamaged
 
 FIRST: Final = "bulkstate journal 3"
@@ -103,7 +104,7 @@ def _check_counts(connection: Connection, columns: Columns, head: Head) -> None:
     if not head.rows.keys() <= columns.keys():
         raise ValueError("its chain counts rows of a table that it doesn't have")
     for table in columns:
-        (count,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - a table of ours
+        count = row_count(connection, table)
         if count != head.rows.get(table, 0):
             told = f"its table {table} holds {count:,} rows, and {head.rows.get(table, 0):,} were written"
             raise JournalDamaged(f"the journal is damaged: {told}", hint=_HINT)

@@ -17,16 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bulkstate.disk import plan_tables
-from bulkstate.disk.database import check_rows, closed_on_error, connect_to_read
+from bulkstate.disk.database import check_rows, closed_on_error, connect_to_read, row_count
 from bulkstate.disk.journal import chain
 from bulkstate.disk.journal.chain import Head
 from bulkstate.disk.journal.tables import CHAINED, FORMAT, existing, reading, tables_of
 from bulkstate.gateway.wire import Code
 from bulkstate.model import (
+    Agreed,
     Answer,
     Chain,
     Ended,
     Grant,
+    InputFile,
     LookedAt,
     Origin,
     Outcome,
@@ -320,6 +322,10 @@ class Record:
             sessions[0].started_at if sessions else None,
             facts.version,
             Chain(self.format) if head is None else Chain(self.format, head.count, head.link),
+            facts.target,
+            facts.approval,
+            tuple(InputFile(each.path, each.sha256, each.rows) for each in self.inputs()),
+            next((Agreed(each.how, each.by, each.at) for each in self.agreements()), None),
         )
 
     def doubts(self) -> str:
@@ -375,8 +381,8 @@ class Record:
     def verdicts(self) -> NDArray[np.int8]:
         """Every chunk's last verdict, by number: a place in `tuple(Verdict)`, or -1 without a record."""
         with reading(self.path):
-            (parts,) = self._connection.execute("SELECT count(*) FROM part").fetchone()
-            last = np.full(self.plan.requests + parts, _NO_RECORD, np.int8)
+            chunks = self.plan.requests + row_count(self._connection, "part")
+            last = np.full(chunks, _NO_RECORD, np.int8)
             rows = self._connection.execute("SELECT chunk, verdict FROM outcome ORDER BY seq")
             numbered = ((index(chunk), _VERDICT_NUMBERS[verdict]) for chunk, verdict in rows)  # 1.5 is no number of one
             seen = np.fromiter(numbered, [("chunk", np.int64), ("verdict", np.int8)])

@@ -8,7 +8,7 @@ set are stronger than either.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -113,11 +113,11 @@ def by_fooling(cells: Iterable[Cell], sizes: Sizes) -> Bound:
     return Bound(tuple(sizes.group((cell,)) for cell in cells))
 
 
-def by_kernel(matrix: Matrix, sizes: Sizes, cover: Cover) -> Bound:
+def by_kernel(matrix: Matrix, sizes: Sizes, cover: Cover, expired: Callable[[], bool]) -> Bound:
     """The best of what a cover of the kernel has proven, and of groups where the cap binds."""
     cells = [(row, column) for row, line in enumerate(matrix.target) for column in members(line)]
     bounds = [Bound((*by_fooling(cover.fooling, sizes).parts, *cover.weighted))]
-    if len(cells) <= _GROWN:
+    if len(cells) <= _GROWN and not expired():
         groups = _best_groups(compatibility(matrix, cells), sizes, frozenset(cover.fooling))
         bounds.append(Bound(groups))
     return max(bounds, key=lambda bound: bound.requests)

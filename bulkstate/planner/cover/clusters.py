@@ -3,6 +3,8 @@ pairs they lack."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,12 +17,12 @@ _ROUNDS = 8
 _MOST_LEADERS = 6_000  # comparing leaders with each other is quadratic
 
 
-def cluster_rows(rows: Incidence, weights: NDArray[np.int64], seed: int) -> Partition:
+def cluster_rows(rows: Incidence, weights: NDArray[np.int64], seed: int, expired: Callable[[], bool]) -> Partition:
     """Rows (none of them empty) put into clusters around leaders, heavy rows first; unlike rows stay alone."""
     sketches = _sketches(rows, seed)
     leader = _follow(sketches, weights)
     leaders = np.unique(leader)
-    merged = _merge_leaders(sketches[:, leaders]) if leaders.size <= _MOST_LEADERS else np.arange(leaders.size)
+    merged = _merge_leaders(sketches[:, leaders], expired) if leaders.size <= _MOST_LEADERS else np.arange(leaders.size)
     labels = merged[np.searchsorted(leaders, leader)]
     return partition_of(labels.astype(np.uint64)[:, None])
 
@@ -52,9 +54,11 @@ def _follow(sketches: NDArray[np.int32], weights: NDArray[np.int64]) -> NDArray[
     return leader
 
 
-def _merge_leaders(sketches: NDArray[np.int32]) -> NDArray[np.int64]:
+def _merge_leaders(sketches: NDArray[np.int32], expired: Callable[[], bool]) -> NDArray[np.int64]:
     labels = np.arange(sketches.shape[1])
     for number in range(labels.size):
+        if expired():
+            break
         like = (sketches == sketches[:, number : number + 1]).sum(axis=0) >= _AGREE
         touched = np.unique(labels[like])
         if touched.size > 1:

@@ -6,6 +6,8 @@ vertices.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from bulkstate.planner.cover.bits import members
 from bulkstate.planner.cover.chance import Chance
 from bulkstate.planner.cover.graph import Graph
@@ -13,7 +15,7 @@ from bulkstate.planner.cover.graph import Graph
 _LOOK = 48  # candidates looked at before the next vertex of a clique is chosen
 
 
-def covers(graph: Graph, rng: Chance, restarts: int) -> list[list[int]]:
+def covers(graph: Graph, rng: Chance, restarts: int, expired: Callable[[], bool]) -> list[list[int]]:
     """The covers of the portfolio: by rows, by columns, by single cells, then `restarts` times by cells with
     random ties."""
     rows: dict[int, int] = {}
@@ -21,10 +23,14 @@ def covers(graph: Graph, rng: Chance, restarts: int) -> list[list[int]]:
     for number, (row, column) in enumerate(graph.cells):
         rows[row] = rows.get(row, 0) | 1 << number
         columns[column] = columns.get(column, 0) | 1 << number
-    found = [_by_lines(graph, list(rows.values())), _by_lines(graph, list(columns.values()))]
-    found += [by_cells(graph, (1 << len(graph.cells)) - 1, None)]
-    found += [by_cells(graph, (1 << len(graph.cells)) - 1, rng) for _ in range(restarts)]
-    return [without_spare(cover) for cover in found]
+    found = [without_spare(_by_lines(graph, list(rows.values())))]
+    if not expired():
+        found.append(without_spare(_by_lines(graph, list(columns.values()))))
+    for turn in range(restarts + 1):
+        if expired():
+            break
+        found.append(without_spare(by_cells(graph, (1 << len(graph.cells)) - 1, rng if turn else None)))
+    return found
 
 
 def by_cells(graph: Graph, uncovered: int, rng: Chance | None) -> list[int]:

@@ -41,15 +41,18 @@ def solve(graph: Graph, allowed: tuple[int, ...], effort: Steps, rng: Chance, ex
     """The best cover and bound of a connected graph within the effort; `allowed` are the allowed columns of each
     row."""
     restarts = int(effort.restarts * min(1.0, _CELLS / len(graph.cells)))
-    fooling = max((independent_set(graph, rng if turn else None) for turn in range(restarts + 1)), key=int.bit_count)
-    pool = covers(graph, rng, restarts)
+    fooling = independent_set(graph, None)
+    for _ in range(restarts):
+        if not expired():
+            fooling = max(fooling, independent_set(graph, rng), key=int.bit_count)
+    pool = covers(graph, rng, restarts, expired)
     best = min(pool, key=len)
     seen = dict.fromkeys(clique for cover in pool for clique in cover)
     if len(best) == fooling.bit_count():
         return Solved(tuple(best), fooling)
-    listed = maximal_cliques(graph, effort.cliques)
+    listed = maximal_cliques(graph, effort.cliques, expired)
     if listed is not None:
-        return _exact(graph, best, fooling, listed, effort)
+        return _exact(graph, best, fooling, listed, effort, expired)
     best = _walked(graph, allowed, best, effort, expired)
     return _searched(graph, best, fooling, seen, effort, rng, expired)
 
@@ -76,18 +79,20 @@ def _walked(
     return without_spare([from_array(np.flatnonzero(cells), len(graph.cells)) for cells in held])
 
 
-def _exact(graph: Graph, best: list[int], fooling: int, listed: list[int], effort: Steps) -> Solved:
+def _exact(
+    graph: Graph, best: list[int], fooling: int, listed: list[int], effort: Steps, expired: Callable[[], bool]
+) -> Solved:
     """Set cover and packing over all maximal cliques."""
     size = len(graph.cells)
-    choice = minimum_cover(listed, size, effort.nodes, effort.entries, len(best))
+    choice = minimum_cover(listed, size, effort.nodes, effort.entries, len(best), expired)
     if choice and len(choice.chosen) < len(best):
         best = [listed[number] for number in choice.chosen]
-    packing = maximum_independent(listed, size, effort.nodes, effort.entries)
+    packing = maximum_independent(listed, size, effort.nodes, effort.entries, expired)
     if packing and len(packing.chosen) > fooling.bit_count():
         fooling = sum(1 << vertex for vertex in packing.chosen)
     if len(best) == fooling.bit_count():
         return Solved(tuple(best), fooling)
-    weights = fractional_weights(listed, size).tolist()
+    weights = fractional_weights(listed, size, expired).tolist()
     load = max(sum(weights[vertex] for vertex in members(clique)) for clique in listed)
     return Solved(tuple(best), fooling, tuple(weights), max(load, 1))
 
@@ -111,7 +116,7 @@ def _searched(
         if len(repaired) <= len(best):
             best = repaired
         if turn % effort.repairs_a_round == effort.repairs_a_round - 1 or turn == turns - 1:
-            choice = minimum_cover(list(seen), len(graph.cells), effort.nodes, effort.entries, len(best))
+            choice = minimum_cover(list(seen), len(graph.cells), effort.nodes, effort.entries, len(best), expired)
             if choice and len(choice.chosen) < len(best):
                 cliques = list(seen)
                 best = [cliques[number] for number in choice.chosen]
@@ -142,16 +147,16 @@ def _turned(graph: Graph, clique: int, cover: list[int], rng: Chance) -> int:
     return grown(graph, alone, clique, rng) if alone else clique
 
 
-def maximal_cliques(graph: Graph, limit: int) -> list[int] | None:
+def maximal_cliques(graph: Graph, limit: int, expired: Callable[[], bool]) -> list[int] | None:
     """All maximal cliques (Bron and Kerbosch 1973, pivot of Tomita et al. 2006), or None if there are more than
-    `limit`."""
+    `limit`, or no time is left to list them."""
     found: list[int] = []
     stack = [(0, (1 << len(graph.cells)) - 1, 0)]
     visits = 0
     while stack:
         clique, candidates, excluded = stack.pop()
         visits += 1
-        if len(found) > limit or visits > 4 * limit:
+        if len(found) > limit or visits > 4 * limit or expired():
             return None
         if not candidates and not excluded:
             found.append(clique)

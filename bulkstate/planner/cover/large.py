@@ -37,10 +37,12 @@ class Clusters:
         return (*self.together, self.alone) if self.alone.size else self.together
 
 
-def clusters_of(classes: Classes) -> Clusters:
-    """The rows that hold a target, by how similar they are."""
+def clusters_of(classes: Classes, expired: Callable[[], bool]) -> Clusters:
+    """The rows that hold a target, by how similar they are; all alone if there is no time to compare them."""
     rows = np.flatnonzero(classes.target.lengths())
-    found = cluster_rows(_alike(classes, rows), classes.rows.sizes()[rows], seed=1)
+    if expired():
+        return Clusters((), rows)
+    found = cluster_rows(_alike(classes, rows), classes.rows.sizes()[rows], seed=1, expired=expired)
     sizes = found.sizes()
     together = tuple(rows[found.members[found.starts[n] : found.starts[n + 1]]] for n in np.flatnonzero(sizes >= _FEW))
     return Clusters(together, rows[sizes[found.label] < _FEW])

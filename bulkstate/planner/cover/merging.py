@@ -44,7 +44,7 @@ class Squeeze:
     def run(self, work: int, floor: int, expired: Callable[[], bool] = lambda: False) -> None:
         """Drop what is spare, merge, and repair until `work` rows were looked at; stop at `floor` requests."""
         self.pieces = self._without_spare(self.pieces)
-        self._merge()
+        self._merge(expired)
         self._work, self._most = 0, work
         while len(self.pieces) > max(floor, 1) and self._work < work and not expired():
             self._repair()
@@ -120,13 +120,13 @@ class Squeeze:
         extra = _first(common & wanted & ~piece.columns, max(room, 0))
         return Piece(piece.rows, piece.columns | extra)
 
-    def _merge(self) -> None:
+    def _merge(self, expired: Callable[[], bool]) -> None:
         """Join two requests at a time where all of their hull is allowed and it is within the cap, smallest first."""
         pieces = sorted(self.pieces, key=lambda piece: (piece.area, piece.rows, piece.columns))
         merged: list[Piece] = []
         while pieces:
             piece = pieces.pop(0)
-            partner = next((other for other in pieces if self._fits(piece, other)), None)
+            partner = None if expired() else next((other for other in pieces if self._fits(piece, other)), None)
             if partner is None:
                 merged.append(piece)
                 continue

@@ -7,6 +7,7 @@ cells until none is left gives the *kernel*; a cover of the kernel, widened, cov
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bulkstate.planner.cover.bits import members, transpose
@@ -34,23 +35,24 @@ class Kernel:
         return lifted
 
 
-def kernel(matrix: Matrix, steps: int) -> Kernel:
-    """The kernel of a relation.
+def kernel(matrix: Matrix, cells: list[Cell], steps: int, expired: Callable[[], bool]) -> Kernel:
+    """The kernel of a relation, of which `cells` are undominated.
 
     `steps` bounds the number of neighbourhoods compared; a bound that bites leaves a larger, still valid kernel.
     """
-    graph = compatibility(matrix, undominated_cells(matrix))
-    return _undominated(graph, steps)
+    return _undominated(compatibility(matrix, cells), steps, expired)
 
 
-def undominated_cells(matrix: Matrix) -> list[Cell]:
+def undominated_cells(matrix: Matrix, expired: Callable[[], bool]) -> list[Cell] | None:
     """Target cells (v, q) without a target cell (u, p), u's row inside v's and p's column inside q's (equal ones
-    count by their order)."""
-    row_above = _above(matrix.allowed, matrix.width)
+    count by their order). None if the time was up before they were found."""
+    row_above = _above(matrix.allowed, matrix.width, expired)
     columns = matrix.allowed_columns()
-    column_above = _above(columns, matrix.height)
+    column_above = _above(columns, matrix.height, expired)
     dropped = [0] * matrix.height
     for u, row in enumerate(matrix.target):
+        if expired():
+            return None
         beside = wide = 0
         for p in members(row):
             beside |= column_above[p]
@@ -61,13 +63,13 @@ def undominated_cells(matrix: Matrix) -> list[Cell]:
     return [(v, q) for v, row in enumerate(matrix.target) for q in members(row & ~dropped[v])]
 
 
-def _above(sets: tuple[int, ...] | list[int], width: int) -> list[int]:
+def _above(sets: tuple[int, ...] | list[int], width: int, expired: Callable[[], bool]) -> list[int]:
     """For each set the others that contain it; of equal ones, only those that come later."""
     everyone = (1 << len(sets)) - 1
     holders = transpose(sets, width)
     above = []
     for number, one in enumerate(sets):
-        supersets = everyone & ~(1 << number)
+        supersets = 0 if expired() else everyone & ~(1 << number)
         for member in members(one):
             supersets &= holders[member]
             if not supersets:
@@ -83,7 +85,7 @@ def _later_of_equal(sets: tuple[int, ...] | list[int], number: int, supersets: i
     return supersets
 
 
-def _undominated(graph: Graph, steps: int) -> Kernel:
+def _undominated(graph: Graph, steps: int, expired: Callable[[], bool]) -> Kernel:
     near = list(graph.near)
     alive = (1 << len(near)) - 1
     dropped: list[tuple[int, int]] = []
@@ -91,6 +93,8 @@ def _undominated(graph: Graph, steps: int) -> Kernel:
     while len(dropped) > before and steps > 0:
         before = len(dropped)
         for vertex in sorted(members(alive), key=lambda v: (-near[v].bit_count(), v)):
+            if expired():
+                return Kernel(graph, tuple(members(alive)), tuple(dropped))
             dominator, taken = _dominator(near, alive, vertex)
             steps -= taken
             if dominator is not None:

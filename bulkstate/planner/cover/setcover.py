@@ -6,6 +6,7 @@ HiGHS is imported where it is needed: it takes a tenth of a second, and most rel
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,41 +29,54 @@ class Choice:
     optimal: bool
 
 
-def minimum_cover(sets: list[int], size: int, nodes: int, entries: int, at_most: int) -> Choice | None:
+def minimum_cover(
+    sets: list[int], size: int, nodes: int, entries: int, at_most: int, expired: Callable[[], bool]
+) -> Choice | None:
     """The fewest of `sets` whose union is `range(size)`; None if none of fewer than `at_most` sets was found.
 
     The linear relaxation is asked first: where its value is far from `at_most`, or the programme has over
     `entries` entries, branching takes minutes and finds nothing (crown graphs), so it isn't tried.
     """
-    if sum(map(int.bit_count, sets)) > entries:
+    import highspy
+
+    if sum(map(int.bit_count, sets)) > entries or expired():
         return None
-    relaxed = _incidence(sets, size, at_least_one=True, whole=False)
+    relaxed = _incidence(sets, size, expired, at_least_one=True, whole=False)
     relaxed.run()
+    if relaxed.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+        return None
     least = math.ceil(relaxed.getInfo().objective_function_value - 1e-6)
     if not at_most - max(1, at_most // 20) <= least < at_most:
         return None
-    model = _incidence(sets, size, at_least_one=True)
+    model = _incidence(sets, size, expired, at_least_one=True)
     model.setOptionValue("objective_bound", float(at_most))
     return _solve(model, len(sets), nodes)
 
 
-def maximum_independent(cliques: list[int], size: int, nodes: int, entries: int) -> Choice | None:
+def maximum_independent(
+    cliques: list[int], size: int, nodes: int, entries: int, expired: Callable[[], bool]
+) -> Choice | None:
     """The most of `range(size)` with at most one member in each clique."""
-    if sum(map(int.bit_count, cliques)) > entries:
+    if sum(map(int.bit_count, cliques)) > entries or expired():
         return None
-    return _solve(_incidence(cliques, size, at_least_one=False), size, nodes)
+    return _solve(_incidence(cliques, size, expired, at_least_one=False), size, nodes)
 
 
-def fractional_weights(cliques: list[int], size: int) -> NDArray[np.int64]:
-    """Whole weights of the vertices that solve the dual of the fractional clique cover, up to scale and rounding."""
-    model = _incidence(cliques, size, at_least_one=False, whole=False)
+def fractional_weights(cliques: list[int], size: int, expired: Callable[[], bool]) -> NDArray[np.int64]:
+    """Whole weights of the vertices that solve the dual of the fractional clique cover, up to scale and rounding, or
+    come near it."""
+    model = _incidence(cliques, size, expired, at_least_one=False, whole=False)
     model.run()
     weights = np.array(model.getSolution().col_value)
+    if len(weights) != size:
+        return np.zeros(size, np.int64)
     units: NDArray[np.int64] = np.maximum(np.floor(weights * _UNIT), 0).astype(np.int64)
     return units
 
 
-def _incidence(sets: list[int], size: int, at_least_one: bool, whole: bool = True) -> highspy.Highs:
+def _incidence(
+    sets: list[int], size: int, expired: Callable[[], bool], *, at_least_one: bool, whole: bool = True
+) -> highspy.Highs:
     """Covering: a column for each set, a row for each element. Packing: a column for each element, a row for each
     set."""
     import highspy
@@ -85,11 +99,13 @@ def _incidence(sets: list[int], size: int, at_least_one: bool, whole: bool = Tru
     programme.sense_ = highspy.ObjSense.kMinimize if at_least_one else highspy.ObjSense.kMaximize
     if whole:
         programme.integrality_ = [highspy.HighsVarType.kInteger] * columns
-    return _model(programme)
+    return _model(programme, expired)
 
 
-def _model(programme: highspy.HighsLp) -> highspy.Highs:
+def _model(programme: highspy.HighsLp, expired: Callable[[], bool]) -> highspy.Highs:
     model = _silent()
+    for callback in (model.cbSimplexInterrupt, model.cbMipInterrupt):
+        callback.subscribe(lambda event: event.interrupt() if expired() else None)
     for option, value in (("threads", 1), ("random_seed", 1), ("parallel", "off")):
         model.setOptionValue(option, value)
     model.passModel(programme)

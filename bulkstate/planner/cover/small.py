@@ -74,9 +74,10 @@ def _bit_rows(incidence: Incidence) -> tuple[int, ...]:
     return tuple(from_array(incidence.columns[a:b], incidence.width) for a, b in pairwise(starts))
 
 
-def cover_matrix(matrix: Matrix, effort: Steps, expired: Callable[[], bool] = lambda: False) -> Cover:
-    """The cover of a relation, the same for the same relation and effort (unless `expired` cuts the search short)."""
-    reduced = kernel(matrix, effort.comparisons)
+def cover_matrix(matrix: Matrix, cells: list[Cell], effort: Steps, expired: Callable[[], bool]) -> Cover:
+    """The cover of a relation, the same for the same relation and effort (unless `expired` cuts the search short);
+    `cells` are its undominated ones."""
+    reduced = kernel(matrix, cells, effort.comparisons, expired)
     core = reduced.graph.induced(list(reduced.core))
     rng = Chance(0)
     cliques: list[int] = []
@@ -85,12 +86,12 @@ def cover_matrix(matrix: Matrix, effort: Steps, expired: Callable[[], bool] = la
     for part in components(core):
         solved = solve(core.induced(part), matrix.allowed, effort, rng, expired)
         names = [reduced.core[vertex] for vertex in part]
-        cells = [core.cells[vertex] for vertex in part]
+        named = [core.cells[vertex] for vertex in part]
         cliques += [bit_set(names[vertex] for vertex in members(clique)) for clique in solved.cliques]
         if solved.bound > solved.fooling.bit_count():
-            weighted.append(_weighted(solved, cells))
+            weighted.append(_weighted(solved, named))
         else:
-            fooling += [cells[vertex] for vertex in members(solved.fooling)]
+            fooling += [named[vertex] for vertex in members(solved.fooling)]
     columns = matrix.allowed_columns()
     target_columns = transpose(matrix.target, matrix.width)
     widened = [_widened(matrix, columns, [reduced.graph.cells[v] for v in members(c)]) for c in reduced.lift(cliques)]

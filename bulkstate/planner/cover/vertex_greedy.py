@@ -40,7 +40,7 @@ def vertex_greedy(packed: Packed, most: int, expired: Callable[[], bool]) -> Ite
     for by_lines, by_places in ((True, False), (False, True), (True, True)):
         found = _cover(packed, by_lines, by_places, most, expired)
         if found is not None:
-            yield [one.piece(packed) for one in _pruned(packed, found)]
+            yield [one.piece(packed) for one in _pruned(packed, found, expired)]
 
 
 def _cover(
@@ -73,9 +73,9 @@ def _fewest(counts: NDArray[np.int64]) -> int:
     return int(np.where(counts > 0, counts, _NOBODY).argmin())
 
 
-def _pruned(packed: Packed, found: list[_Rectangle]) -> list[_Rectangle]:
+def _pruned(packed: Packed, found: list[_Rectangle], expired: Callable[[], bool]) -> list[_Rectangle]:
     """The rectangles without those of which others cover every target cell, the larger of which stay."""
-    while True:
+    while not expired():
         spare = _spare(packed, found)
         kept = [one for one, is_spare in zip(found, spare, strict=True) if not is_spare]
         left = packed.target.copy()
@@ -88,6 +88,7 @@ def _pruned(packed: Packed, found: list[_Rectangle]) -> list[_Rectangle]:
         if len(kept) == len(found):
             return kept
         found = kept
+    return found
 
 
 def _spare(packed: Packed, found: list[_Rectangle]) -> list[bool]:
