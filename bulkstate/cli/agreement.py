@@ -73,7 +73,7 @@ def show_question(
 
 
 def _known(asked: Question, settings: config.Settings, witnesses: int) -> Briefing:
-    known = briefing(asked.plan, settings, witnesses)
+    known = briefing(asked.plan, settings, witnesses, asked.inputs)
     seen = replace(known, pipelines=asked.pipelines, found=asked.found, left_out=asked.left_out)
     return replace(seen, target=asked.target, approval=asked.approval)
 

@@ -157,6 +157,7 @@ class Engine:
         gate, admission, queue, now = self._gate, self._admission, self._queue, self._clock()
         return Moment(
             admission.held,
+            admission.withheld,
             gate.in_line,
             admission.gateway_limit(now),
             admission.window(now),

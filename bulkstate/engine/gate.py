@@ -61,17 +61,28 @@ class Gate:
 
     # ── turns ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def acquire(self) -> None:
-        """Wait for the next call's turn. GateClosed if the run ends first, JournalNotWritable if no grant is kept."""
+    async def acquire(self, deletes: bool = False) -> None:
+        """Wait for the next call's turn; if it `deletes`, also until deletes aren't withheld. GateClosed if the run
+        ends first, JournalNotWritable if no grant is kept."""
         self._be_open()
-        if not self.in_line and self._is_free(self._clock()):
+        withheld = deletes and self.admission.withheld
+        if not self.in_line and not withheld and self._is_free(self._clock()):
             return
         self.in_line += 1
         try:
-            async with self._turn:
-                await self._wait()
+            await self._line_up(deletes)
         finally:
             self.in_line -= 1
+
+    async def _line_up(self, deletes: bool) -> None:
+        """A delete that is withheld stands beside the line, for reads to pass it."""
+        come = False
+        while not come:
+            while deletes and self.admission.withheld:
+                await self._changed.wait()
+                self._be_open()
+            async with self._turn:
+                come = await self._wait(deletes)
 
     def _is_free(self, now: float) -> bool:
         """Let a call through, if nothing holds it back."""
@@ -82,14 +93,18 @@ class Gate:
         self.admission.sent(now)
         return True
 
-    async def _wait(self) -> None:
+    async def _wait(self, deletes: bool) -> bool:
+        """Wait at the head of the line. False: it is a delete, and they are withheld since."""
         self._be_open()
-        while not self._is_free(now := self._clock()):
+        while not (deletes and self.admission.withheld):
+            if self._is_free(now := self._clock()):
+                return True
             if self._ledger is not None and self._needs_grant(now) and not self.admission.held:
                 await self._renew(self._ledger)
             else:
                 await self._sleep(self.admission.ready_at(now), now)
             self._be_open()
+        return False
 
     async def _sleep(self, until: float, now: float) -> None:
         self._sleeps_until = until
@@ -165,6 +180,16 @@ class Gate:
     def close(self) -> None:
         """Let nobody through any more: all who wait, and all who come, get GateClosed."""
         self._closed = True
+        self.wake()
+
+    def withhold(self, reason: str) -> None:
+        """Let no delete through until `permit`; reads go on."""
+        self.admission.withhold(reason)
+        self.wake()
+
+    def permit(self) -> None:
+        """Let deletes through again."""
+        self.admission.permit(self._clock())
         self.wake()
 
     def pause(self) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
 import anyio
 
@@ -14,6 +15,14 @@ from bulkstate.engine.gate import GateClosed
 from bulkstate.engine.reads import ReadFailed, Reads
 from bulkstate.errors import CheckFailed, PipelineNotPaused, StatusUnread, Stopped
 from bulkstate.model import Outcome, Pipeline, PipelineStatus, Verdict
+
+BLIND_LOOKS: Final = 3
+LONGEST_BLIND: Final = 120.0
+"""After the time of so many looks, or so many seconds if that is less, in which none succeeded, deletes are held."""
+
+BLIND: Final = "nobody can say whether the pipelines are paused"
+
+MOST_UPDATES: Final = 3
 
 
 def is_paused(pipeline: Pipeline | None) -> bool:
@@ -69,13 +78,24 @@ class StatusWatch:
     """Looks at the pipelines' status, at most once at a time, and knows which deletes are unconfirmed.
 
     There is a look every so many seconds, and one after the last answer; none but those that are asked for without
-    `every`. Times are loop seconds.
+    `every`. `say` is told what people should know at once. Times are loop seconds.
     """
 
-    def __init__(self, reads: Reads, pipelines: Collection[str], every: float | None = None) -> None:
+    def __init__(
+        self,
+        reads: Reads,
+        pipelines: Collection[str],
+        every: float | None = None,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:
         self._reads = reads
         self._pipelines = frozenset(pipelines)
         self._every = every
+        self._say = say
+        self._updates = Updates(reads.listed)
+        self._suspects: list[Outcome] = []
+        self._confirmed_at = float("-inf")
+        self._confirmed = anyio.Event()
         self._turn = anyio.Lock()
         self._asked = anyio.Event()
         self._looked_at = float("-inf")
@@ -85,16 +105,40 @@ class StatusWatch:
         self._unconfirmed: list[tuple[float, Outcome]] = []
 
     async def watch(self, stop: Callable[[Stopped], None]) -> None:
-        """Look again and again, until a look ends the run: `stop` is told why."""
+        """Look again and again, until a look ends the run, or looks have failed for too long: `stop` is told why."""
         if self._every is None:
             return
-        ending: Stopped | None = None
-        while ending is None:
-            with anyio.move_on_after(self._every):
+        self._confirmed_at = anyio.current_time()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._withhold_when_blind, min(BLIND_LOOKS * self._every, LONGEST_BLIND), stop)
+            stop(await self._look_again_and_again(self._every))
+            tasks.cancel_scope.cancel()
+
+    async def _look_again_and_again(self, every: float) -> Stopped:
+        while True:
+            with anyio.move_on_after(every):
                 await self._asked.wait()
             self._asked = anyio.Event()
-            ending = await self._look_around()
-        stop(ending)
+            if ending := await self._look_around():
+                return ending
+
+    async def _withhold_when_blind(self, patience: float, stop: Callable[[Stopped], None]) -> None:
+        """Withhold deletes while nobody can say whether the pipelines are paused, and end the run if that lasts."""
+        while True:
+            await anyio.sleep(max(self._confirmed_at + patience - anyio.current_time(), patience / BLIND_LOOKS))
+            if not self._reads.trouble or anyio.current_time() < self._confirmed_at + patience:
+                continue
+            self._say(f"deletes are held: {BLIND} ({self._reads.trouble})")
+            self._reads.gate.withhold(BLIND)
+            with anyio.move_on_after(self._confirmed_at + self._reads.retry.outage - anyio.current_time()):
+                await self._confirmed.wait()
+                self._say("deletes go on: the pipelines are paused")
+                self._reads.gate.permit()
+                continue
+            self._ended_unread = True
+            seconds = anyio.current_time() - self._confirmed_at
+            stop(StatusUnread(f"for {seconds:,.0f} s {BLIND}: {self._reads.trouble}"))
+            return
 
     def look_soon(self) -> None:
         """Look as soon as a read gets its turn: in a long pause much may have happened."""
@@ -134,12 +178,31 @@ class StatusWatch:
         try:
             found = await self._reads.pipelines(self._pipelines)
         except ReadFailed as failure:
+            if not self._unread:
+                self._say(f"the status of the pipelines can't be read: {failure}")
             self._unread = str(failure)
         else:
             self._unread, self._running = "", self._not_paused(found)
             if not self._running:
-                self._unconfirmed = [(at, outcome) for at, outcome in self._unconfirmed if at > began]
+                self._confirm(began, found)
         self._looked_at = began
+
+    def _confirm(self, began: float, found: Mapping[str, Pipeline]) -> None:
+        """All pipelines are paused; but one that was changed since may have run in between."""
+        earlier = [outcome for at, outcome in self._unconfirmed if at <= began]
+        self._unconfirmed = [(at, outcome) for at, outcome in self._unconfirmed if at > began]
+        changed = self._updates.seen(found)
+        if changed:
+            self._say(
+                f"pipeline {changed} was changed and may have run: what was deleted since the last look is suspect"
+            )
+            self._suspects += earlier
+        if self._updates.is_news:
+            self._say("the pipelines' updateTime changes at every look though they are paused: it isn't believed now")
+            self._suspects.clear()
+        self._confirmed_at = began
+        confirmed, self._confirmed = self._confirmed, anyio.Event()
+        confirmed.set()
 
     def _not_paused(self, found: dict[str, Pipeline]) -> str:
         """Which of the pipelines aren't, in words; empty if all are."""
@@ -160,7 +223,30 @@ class StatusWatch:
 
         To be asked when no call is under way any more, so that those which were at that time are among it.
         """
-        if not (self._running or self._ended_unread):
-            return []
-        suspect = Verdict.SUSPECT
-        return [replace(outcome, verdict=suspect, attempts=0, throttled=0) for _, outcome in self._unconfirmed]
+        found = list(self._suspects)
+        if self._running or self._ended_unread:
+            found += [outcome for _, outcome in self._unconfirmed]
+        return [replace(outcome, verdict=Verdict.SUSPECT, attempts=0, throttled=0) for outcome in found]
+
+
+class Updates:
+    """When pipelines were changed, as far as `updateTime` says so. One that changes at so many looks in a row, though
+    the pipeline is paused, isn't believed any more."""
+
+    def __init__(self, seen: Mapping[str, Pipeline]) -> None:
+        self._known = {name: pipeline.updated for name, pipeline in seen.items() if pipeline.updated}
+        self._in_a_row = 0
+        self.is_news = False
+        """The latest look is the one after which it isn't believed."""
+
+    def seen(self, found: Mapping[str, Pipeline]) -> str:
+        """Which pipeline was changed since the look before; empty if none was, or nobody can tell."""
+        self.is_news = False
+        if self._in_a_row >= MOST_UPDATES:
+            return ""
+        told = {name: pipeline.updated for name, pipeline in found.items() if pipeline.updated}
+        changed = [name for name, updated in sorted(told.items()) if self._known.get(name, updated) != updated]
+        self._known |= told
+        self._in_a_row = self._in_a_row + 1 if changed else 0
+        self.is_news = self._in_a_row >= MOST_UPDATES
+        return changed[0] if changed else ""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import anyio
 
@@ -44,8 +44,12 @@ class Reads:
         paused: Callable[[float, str], None] = lambda seconds, reason: None,
     ) -> None:
         self._api = api
-        self._gate = gate
-        self._retry = retry
+        self.gate: Final = gate
+        self.retry: Final = retry
+        self.trouble = ""
+        """Why the latest read wasn't answered, in words; empty if it was."""
+        self.listed: Mapping[str, Pipeline] = {}
+        """The pipelines as they were listed last."""
         self._random = random
         self._paused = paused
 
@@ -69,6 +73,7 @@ class Reads:
             seen += len(rows.pipelines)
             if len(found) == len(set(wanted)) or not rows.pipelines or seen >= rows.count:
                 break
+        self.listed = found
         return found
 
     async def _ask(self, call: Callable[[], Awaitable[Attempt[T]]]) -> Reply[T]:
@@ -76,9 +81,11 @@ class Reads:
         while True:
             attempt = await call()
             tries = tries.after(attempt.reply)
-            match decide(self._retry, tries, attempt.reply, self._random()):
+            if attempt.reply.answer is not Answer.THROTTLED:
+                self.trouble = "" if attempt.reply.answer is Answer.OK else describe(attempt.reply)
+            match decide(self.retry, tries, attempt.reply, self._random()):
                 case Yield():
-                    self._paused(self._gate.throttled_for, "the gateway's rate limit")
+                    self._paused(self.gate.throttled_for, "the gateway's rate limit")
                 case Renew():
                     await self._api.renew(attempt.sent_at)
                     tries = replace(tries, renewed=True)

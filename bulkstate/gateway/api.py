@@ -45,8 +45,9 @@ class Turns(Protocol):
         """Every delete fails, so that not even a connection may be tried before its turn."""
         ...
 
-    async def acquire(self) -> None:
-        """Wait for the next call's turn. NoTurn, or what ends the run, if none comes any more."""
+    async def acquire(self, deletes: bool = False) -> None:
+        """Wait for the next call's turn; if it `deletes`, also until it is known that it may. NoTurn, or what ends the
+        run, if none comes any more."""
         ...
 
     def answered(self, attempt: Attempt[Any]) -> None:

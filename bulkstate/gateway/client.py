@@ -124,14 +124,14 @@ class Client:
 
     async def _once(self, request: wire.Request, call: _Call[T], chunk: int | None) -> Attempt[T]:
         try:
-            turn = await self._turn()
+            turn = await self._turn(deletes=chunk is not None)
         except Lost as lost:
             return Attempt(_absent(lost), self._clock(), 0.0)
         if isinstance(turn, Attempt):
             return _unsent(turn)
         return await self._exchange(turn, request, self._credentials.headers(request), call, chunk)
 
-    async def _turn(self) -> Connection | Attempt[Token]:
+    async def _turn(self, deletes: bool) -> Connection | Attempt[Token]:
         """Come to a turn with good credentials and a connection; or the call to the token service that brought none.
 
         A token may end while the pacer holds the call: then the turn that comes is spent on a new one. Were another
@@ -143,7 +143,7 @@ class Client:
                 refusal = await self._credentials.obtain(turn)
                 if refusal is not None:
                     return refusal
-            connection = await self._next_turn()
+            connection = await self._next_turn(deletes)
             if self._credentials.are_good():
                 return connection
             connection.release()
@@ -152,15 +152,15 @@ class Client:
                 self._turns.broken_off(self._clock())
             turn = self._turn_of_a_token_call if self._turns.failing else _at_hand
 
-    async def _next_turn(self) -> Connection:
+    async def _next_turn(self, deletes: bool = False) -> Connection:
         """Wait for the pacer with a connection at hand: what connects after its turn arrives late, and the next calls
         too close behind it for the gateway's windows. Where it is likely that there will be none, the turn is first."""
         if self._turns.failing:
-            await self._turns.acquire()
+            await self._turns.acquire(deletes)
             return await self._connection_in_turn()
         connection = await self._transport.connect()
         try:
-            await self._turns.acquire()
+            await self._turns.acquire(deletes)
         except BaseException:
             connection.release()
             raise

@@ -284,7 +284,7 @@ def _read(
     message = clean(_message(document))
     if answer is Answer.UNDECIDED and code in (None, Code.OK):
         message = _doubt(document, code, service.names, message)
-    return Reply(answer, status, code, message, clean(_request_id(document)) or None, data)
+    return Reply(answer, status, code, message, clean(_text(document.get("requestId")) or "") or None, data)
 
 
 def _answer_of_status(status: int, service: _Service) -> Answer | None:
@@ -346,10 +346,6 @@ def _integer(value: object) -> int | None:
 
 def _message(document: JsonObject) -> str:
     return _text(document.get("msg")) or _text(document.get("message")) or ""
-
-
-def _request_id(document: JsonObject) -> str:
-    return _text(document.get("requestId")) or ""
 
 
 def _text(value: object) -> str | None:

@@ -17,6 +17,8 @@ class By(StrEnum):
 
     PAUSE = "pause"
     """Somebody paused the run by hand."""
+    STATUS = "status"
+    """Nobody can say whether the pipelines are still paused: no delete is sent until somebody can."""
     YOUR_LIMIT = "your_limit"
     """A configured rate, or one that was set by hand."""
     GATEWAY_LIMIT = "gateway_limit"
@@ -30,6 +32,7 @@ class By(StrEnum):
 
 _WORDS: Final = {
     By.PAUSE: "a pause by hand",
+    By.STATUS: "the status of the pipelines",
     By.YOUR_LIMIT: "your limit",
     By.GATEWAY_LIMIT: "the gateway's limit",
     By.GATEWAY_SLOW: "the gateway's slowness",
@@ -52,12 +55,14 @@ class Holding:
 class Moment:
     """What gate and engine know of a moment.
 
-    `in_line` calls wait at the gate, the first of them for `gateway_limit`, in words that may be empty, or `window`,
-    unless both are None. `failing`: every delete fails. `full`: outcomes wait for the disk. `at_hand`: there is a chunk
-    that could be sent. So many are `under_way`, those in line included, of the `most` that may be.
+    `withheld` says why no delete is sent, if so. `in_line` calls wait at the gate, the first of them for
+    `gateway_limit`, in words that may be empty, or `window`, unless both are None. `failing`: every delete fails.
+    `full`: outcomes wait for the disk. `at_hand`: there is a chunk that could be sent. So many are `under_way`, those
+    in line included, of the `most` that may be.
     """
 
     paused: bool
+    withheld: str
     in_line: int
     gateway_limit: str | None
     window: Rate | None
@@ -77,6 +82,8 @@ def holding(moment: Moment) -> Holding:
     """What holds the run back: the first in the order of who could do something about it."""
     if moment.paused:
         return Holding(By.PAUSE)
+    if moment.withheld:
+        return Holding(By.STATUS, moment.withheld)
     if moment.failing:
         return Holding(By.GATEWAY_SLOW, "every delete fails")
     if moment.in_line and moment.gateway_limit is not None:

@@ -79,6 +79,8 @@ class Admission:
         self.breaker: Final = Breaker(self._retry)
         self.held = False
         """Nobody is let through, by hand."""
+        self.withheld = ""
+        """Why no delete is let through, if so."""
 
     # ── when ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -96,6 +98,15 @@ class Admission:
     def release(self, now: float) -> None:
         """End a hold."""
         self.held = False
+        self.breaker.held(now)
+
+    def withhold(self, reason: str) -> None:
+        """Let no delete through until `permit`; reads go on."""
+        self.withheld = reason
+
+    def permit(self, now: float) -> None:
+        """Let deletes through again."""
+        self.withheld = ""
         self.breaker.held(now)
 
     def set_rate(self, window: Rate | None) -> None:

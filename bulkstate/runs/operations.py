@@ -131,15 +131,17 @@ async def start(prepared: Prepared, directory: Path, host: Host) -> Finished:
             await _require_ready(session)
             looked = await look(session, prepared.spot_checks)
             await keep_witnesses(session, prepared.witnesses)
-            journal.agree(time.time(), await host.agree(_question(prepared, journal, looked)), _somebody())
-            provenance.remember(f"the run in {directory}", provenance.run_stored(journal, directory).seal)
+            how = await host.agree(_question(prepared, journal, looked))
+            journal.agree(time.time(), how, _somebody())
             _link_latest(directory)
+            provenance.remember(f"the run in {directory}", provenance.run_stored(journal, directory).seal)
             return await _carry_out(session, range(prepared.plan.requests), looked)
 
 
 def _question(prepared: Prepared, journal: Journal, looked: Looked) -> Question:
     seen = journal.pipelines_seen()
-    return Question(prepared.plan, seen, looked.found, tuple(looked.unknown), prepared.target, prepared.approval)
+    digests = prepared.target, prepared.approval
+    return Question(prepared.plan, seen, looked.found, tuple(looked.unknown), *digests, prepared.inputs)
 
 
 async def resume(directory: Path, again: frozenset[Verdict], host: Host) -> Finished:
@@ -294,7 +296,7 @@ async def _delete(session: Session, numbers: Sequence[int]) -> None:
     every = settings.safety.status_every if settings.safety.require_paused else None
     workers, pilot = _workers(settings.limits.concurrency, connection.pilot)
     pace = Pace(workers, settings.retry, pilot, _max_failed(settings))
-    status = StatusWatch(connection.reads, session.pipelines, every)
+    status = StatusWatch(connection.reads, session.pipelines, every, log.warning)
     chunks = journal.chunks()
     async with Aside("the status file") as status_file, watching(host.audience, chunks, numbers) as observer:
 

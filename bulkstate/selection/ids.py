@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from bulkstate.errors import InputError, Problem
-from bulkstate.pairs.patterns import unfold
+from bulkstate.pairs.patterns import first_of
 
 LONGEST_ID: Final = 65_536
 """Most characters of an ID: nothing real comes near, and a file of one endless line is told at once."""
@@ -58,7 +58,7 @@ def pattern_fault(value: str) -> str | None:
         return literal_fault(value) or _doubt(value)
     try:
         # The IDs of a pattern differ in digits only: the first one speaks for all.
-        return literal_fault(value) or _doubt(value) or literal_fault(unfold(value)[0])
+        return literal_fault(value) or _doubt(value) or literal_fault(first_of(value))
     except ValueError as error:
         return f"{show(value)} {error} ({_MEANT})"
 

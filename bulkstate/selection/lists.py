@@ -43,7 +43,7 @@ def read_files(source: IdList, files: Sequence[NamedFile], column: str) -> Count
         # Polars takes a fifth of a second to import, which a run without tables needn't wait for.
         from bulkstate.selection.tables import read_columns
 
-        ids += read_columns(tables, (column,), fault).columns[0].counts()
+        ids.update(read_columns(tables, (column,), fault).columns[0].counts())
     return _unfolded(source, ids)
 
 
@@ -60,8 +60,7 @@ def _unfolded(source: IdList, values: Counter[str]) -> Counter[str]:
         return values
     ids: Counter[str] = Counter()
     for value, count in values.items():
-        for id_ in unfold(value) if "{" in value else (value,):
-            ids[id_] += count
+        ids.update(dict.fromkeys(unfold(value) if "{" in value else (value,), count))
     return ids
 
 

@@ -172,7 +172,8 @@ def _read_block(source: BlockSource, inputs: Inputs) -> _BlockIds:
 
 def _read_list(source: IdList, inputs: Inputs, column: str) -> Counter[str]:
     column = source.column or column
-    ids = read_values(source) + read_files(source, inputs.lists(source, column), column)
+    ids = read_values(source)
+    ids.update(read_files(source, inputs.lists(source, column), column))
     refuse_empty(source, ids)
     return ids
 

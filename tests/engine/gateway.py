@@ -71,7 +71,8 @@ class World:
 
     `script` holds what each chunk's calls are answered in turn, `reads` what the looks at the pipelines are; beyond
     it everything is OK. `running` are the times in which the pipelines run; if `strict`, no delete works then. `down`
-    are the times in which deletes are answered by `outage`, whatever the script says.
+    are the times in which deletes are answered by `outage`, whatever the script says, `blind` those in which no look
+    at the pipelines is answered; `updated` is what they say of when they were changed.
     """
 
     plan: Plan = field(repr=False)
@@ -84,6 +85,8 @@ class World:
     keep_calls: bool = True
     down: Sequence[tuple[float, float]] = ()
     outage: Say = Say(Answer.UNAVAILABLE)
+    blind: Sequence[tuple[float, float]] = ()
+    updated: Callable[[float], str] = lambda now: ""
 
     def __post_init__(self) -> None:
         self.calls: list[Call] = []
@@ -160,7 +163,7 @@ class ScriptedApi:
 
     async def delete(self, chunk: Chunk) -> Attempt[bool]:
         asked_at = anyio.current_time()
-        await self._gate.acquire()
+        await self._gate.acquire(deletes=True)
         now = anyio.current_time()
         call = self._world.reached(Call(asked_at, now, "delete", chunk.number))
         said = self._world.next_delete(chunk.number, now)
@@ -191,7 +194,7 @@ class ScriptedApi:
         await self._gate.acquire()
         now = anyio.current_time()
         call = self._world.reached(Call(asked_at, now, "pipelines", page=page))
-        said = self._world.next_read()
+        said = self._world.outage if _within(self._world.blind, now) else self._world.next_read()
         await anyio.sleep(said.seconds)
         status = PipelineStatus.RUNNING if self._world.runs_at(now) else PipelineStatus.PAUSED
         _answered(call, said.answer)
@@ -200,7 +203,7 @@ class ScriptedApi:
             return self._told(Attempt(Reply(said.answer, retry_after=said.retry_after), now, said.seconds))
         call.found = status
         names = pipelines_of(self._world.plan)
-        row = Pipeline(names[page - 1], "", status)
+        row = Pipeline(names[page - 1], "", status, updated=self._world.updated(now))
         return self._told(Attempt(Reply(Answer.OK, 200, 0, data=PipelinePage(len(names), (row,))), now, said.seconds))
 
     async def renew(self, refused_at: float) -> bool:

@@ -76,6 +76,7 @@ class Witness:
     attempts: int = 0
     settled_: list[Outcome] = field(default_factory=list)
     pauses: list[tuple[float, float]] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
 
     def attempted(self, attempt: Attempt[bool]) -> None:
         self.attempts += 1
@@ -129,10 +130,10 @@ def assemble(
     gate = Gate(Pacer(settings.windows, history), wall, follower=follower, retry=settings.retry)
     api = ScriptedApi(world, gate)
     random = Random(settings.seed).random
-    witness = Witness()
     reads = Reads(api, gate, settings.retry, random)
     resolver = Resolver(reads, settings.retry.resolve_after or 30.0) if settings.retry.resolve else None
-    status = StatusWatch(reads, pipelines_of(world.plan), settings.status_every)
+    witness = Witness()
+    status = StatusWatch(reads, pipelines_of(world.plan), settings.status_every, say=witness.said.append)
     equipment = Equipment(api, gate, status, journal, witness, random, wall, resolver=resolver)
     pace = Pace(settings.workers, settings.retry, max_failed=settings.max_failed)
     wanted = range(world.plan.requests) if numbers is None else numbers

@@ -160,7 +160,7 @@ class Gate:
     ended: list[Answer] = field(default_factory=list)
     left: list[float] = field(default_factory=list)
 
-    async def acquire(self) -> None:
+    async def acquire(self, deletes: bool = False) -> None:
         self.passed += 1
         await self.turn()
 

@@ -132,7 +132,7 @@ async def test_a_single_turn_is_never_kept_from_whoever_makes_the_token() -> Non
     clock, turn = Clock(), asyncio.Lock()
 
     class OneTurn(Gate):
-        async def acquire(self) -> None:
+        async def acquire(self, deletes: bool = False) -> None:
             await turn.acquire()
 
         def answered(self, attempt: Attempt[Any]) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkstate.pairs.patterns import unfold
+from bulkstate.pairs.patterns import first_of, unfold
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,7 @@ from bulkstate.pairs.patterns import unfold
 def test_what_a_pattern_stands_for(value: str, first: str, last: str, count: int) -> None:
     unfolded = unfold(value)
     assert (unfolded[0], unfolded[-1], len(unfolded)) == (first, last, count)
+    assert first_of(value) == first
 
 
 def test_several_ranges_are_a_product() -> None:

@@ -12,7 +12,7 @@ from bulkstate.policy.bottleneck import By, Holding, Moment, holding
 from bulkstate.policy.pacing import Pacer
 from bulkstate.rates import Rate
 
-BUSY = Moment(False, 3, None, Rate(20, 1.0), False, False, True, 4, 4)
+BUSY = Moment(False, "", 3, None, Rate(20, 1.0), False, False, True, 4, 4)
 
 
 @pytest.mark.parametrize(
