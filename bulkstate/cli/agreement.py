@@ -57,7 +57,7 @@ async def _agreed(_question: Question) -> str:
 
 
 async def _unasked(_question: Question) -> str:
-    return "unasked: the gateway is the embedded one"
+    return "without a question (embedded gateway)"
 
 
 def show_question(
@@ -73,7 +73,7 @@ def show_question(
 
 
 def _known(asked: Question, settings: config.Settings, witnesses: int) -> Briefing:
-    known = briefing(asked.plan, settings, witnesses)
+    known = briefing(asked.plan, settings, witnesses, asked.inputs)
     seen = replace(known, pipelines=asked.pipelines, found=asked.found, left_out=asked.left_out)
     return replace(seen, target=asked.target, approval=asked.approval)
 

@@ -38,7 +38,7 @@ def plan(
     old = None if old_file is None else saved_plan.read(old_file).plan
     folder = config_file.parent
     prepared = prepare(settings, budget, folder) if output is None else save(settings, output, budget, folder)
-    made, known = prepared.plan, briefing(prepared.plan, settings, len(prepared.witnesses))
+    made, known = prepared.plan, briefing(prepared.plan, settings, len(prepared.witnesses), prepared.inputs)
     known = replace(known, target=prepared.target, approval=prepared.approval)
     if explain is not None:
         with to_write(explain):
@@ -62,5 +62,5 @@ def show(plan_file: Path, state: Path | None, json: bool) -> None:
     """What an approver needs to know of a saved plan, wherever its secrets are."""
     saved = saved_plan.read(plan_file)
     stored = plan_stored(saved, plan_file)
-    asked = Question(saved.plan, target=stored.target, approval=stored.seal)
+    asked = Question(saved.plan, target=stored.target, approval=stored.seal, inputs=saved.inputs)
     show_question(asked, settings_in(stored.what, stored.configuration), len(saved.witnesses), state, json)

@@ -67,7 +67,7 @@ def show_briefing(plan: Plan, briefing: Briefing, console: Console) -> None:
 def _lines(plan: Plan, briefing: Briefing) -> Iterator[Text]:
     yield Text(f"At {briefing.place}", "bold")
     if briefing.credentials:
-        yield Text(f"  as whom {', '.join(map(printable, briefing.credentials))} say")
+        yield Text(f"  credentials from {', '.join(map(printable, briefing.credentials))}")
     if off := [guard for guard in briefing.guards if not guard.on]:
         yield Text(f"  turned off: {_named(off)}", "bold yellow")
     yield from _pipelines(plan, briefing)

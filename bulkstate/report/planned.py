@@ -92,7 +92,8 @@ def plan_to_json(
 def _surroundings(briefing: Briefing) -> dict[str, object]:
     place = _Where(briefing.gateway, briefing.organisation, briefing.credentials)
     digests = {"target": briefing.target, "approval": briefing.approval}
-    fields: dict[str, object] = {**digests, "where": asdict(place), "guards": [*map(asdict, briefing.guards)]}
+    fields: dict[str, object] = {**digests, "where": asdict(place), "inputs": [*map(asdict, briefing.files)]}
+    fields["guards"] = [*map(asdict, briefing.guards)]
     if briefing.pipelines:
         fields["pipelines"] = [_Pipeline(each.id, each.name, each.now) for each in briefing.pipelines]
     if briefing.found.looked_at or briefing.found.unread:

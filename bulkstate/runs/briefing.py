@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from bulkstate.config import AUTO, Embedded, Settings, Share, UnknownStage
 from bulkstate.gateway.credentials import AppKey
-from bulkstate.model import Plan
+from bulkstate.model import InputFile, Plan
 from bulkstate.policy.sampling import LEAST_DRAWN
 from bulkstate.report.briefing import Briefing, Guard
+from bulkstate.selection import Fingerprint
 
 
-def briefing(plan: Plan, settings: Settings, witnesses: int = 0) -> Briefing:
+def briefing(plan: Plan, settings: Settings, witnesses: int = 0, inputs: Iterable[Fingerprint] = ()) -> Briefing:
     """What is known before anybody is called."""
     gateway = settings.gateway
     return Briefing(
@@ -20,6 +21,7 @@ def briefing(plan: Plan, settings: Settings, witnesses: int = 0) -> Briefing:
         credentials=credentials_of(settings),
         guards=tuple(_guards(plan, settings)),
         read_back=_read_back(settings, witnesses),
+        files=tuple(InputFile(str(each.path), each.sha256) for each in inputs),
     )
 
 

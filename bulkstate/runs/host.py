@@ -16,12 +16,14 @@ from bulkstate.policy.bottleneck import Holding
 from bulkstate.policy.presence import NOTHING_LOOKED_AT, Presence
 from bulkstate.runs.provenance import Voucher
 from bulkstate.runs.stopping import Stopping
+from bulkstate.selection import Fingerprint
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """What somebody is asked to agree to: the plan, what was seen of its pipelines, how much of it has state, and which
-    stages are left out, because the gateway doesn't know them. `target` and `approval` are digests of it."""
+    stages are left out, because the gateway doesn't know them. `target` and `approval` are digests of it, `inputs` what
+    it was made of."""
 
     plan: Plan
     pipelines: Sequence[PipelineSeen] = ()
@@ -29,6 +31,7 @@ class Question:
     left_out: Sequence[Stage] = ()
     target: str = ""
     approval: str = ""
+    inputs: Sequence[Fingerprint] = ()
 
 
 Agree: TypeAlias = Callable[[Question], Awaitable[str]]

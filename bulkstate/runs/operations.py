@@ -140,7 +140,8 @@ async def start(prepared: Prepared, directory: Path, host: Host) -> Finished:
 
 def _question(prepared: Prepared, journal: Journal, looked: Looked) -> Question:
     seen = journal.pipelines_seen()
-    return Question(prepared.plan, seen, looked.found, tuple(looked.unknown), prepared.target, prepared.approval)
+    digests = prepared.target, prepared.approval
+    return Question(prepared.plan, seen, looked.found, tuple(looked.unknown), *digests, prepared.inputs)
 
 
 async def resume(directory: Path, again: frozenset[Verdict], host: Host) -> Finished:

@@ -74,7 +74,7 @@ def test_who_approves_needs_no_secret(bulkstate: Bulkstate, gateway: Gateway) ->
     done = bulkstate("show", "p.plan", TOKEN="")
     assert done.exit_code == 0, done.err
     assert f"At {gateway.url}, organisation o1" in done.out
-    assert "as whom TOKEN say" in done.out
+    assert "credentials from TOKEN" in done.out
     assert planned["plan"][:8] in done.out
     shown = bulkstate("show", "p.plan", "--json", TOKEN="").document
     assert {name: shown[name] for name in ("plan", "where", "guards", "pairs")} == {

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -151,20 +152,26 @@ def test_a_run_directory_can_be_moved(bulkstate: Bulkstate, gateway: Gateway) ->
     assert gateway.deleted_pairs() == PAIRS
 
 
+def told(bulkstate: Bulkstate) -> dict[str, Any]:
+    """What the report says, but for the journal's length: calls are counted in it, whatever comes of them."""
+    document = bulkstate("report", "r", "--format", "json").document
+    return {name: value for name, value in document.items() if name != "journal"}
+
+
 def test_a_resume_that_is_refused_leaves_the_run_as_it_was(bulkstate: Bulkstate, gateway: Gateway) -> None:
     bulkstate.configure(gateway.url)
     assert bulkstate("run", "config.yaml", "--yes", "--run-dir", "r").exit_code == 0
-    before = bulkstate("report", "r", "--format", "json").document
+    before = told(bulkstate)
     gateway.status = "RUNNING"
     refused = bulkstate("resume", "r", "--json")
     assert (refused.exit_code, refused.document["result"]) == (4, "refused")
-    assert bulkstate("report", "r", "--format", "json").document == before
+    assert told(bulkstate) == before
 
 
 def test_a_verification_that_is_interrupted_leaves_the_run_as_it_was(bulkstate: Bulkstate, gateway: Gateway) -> None:
     bulkstate.configure(gateway.url)
     assert bulkstate("run", "config.yaml", "--yes", "--run-dir", "r").exit_code == 0
-    before = bulkstate("report", "r", "--format", "json").document
+    before = told(bulkstate)
     gateway.pause.clear()
     process = bulkstate.start("verify", "r", "--json")
     assert gateway.asked.wait(PATIENCE)
@@ -172,7 +179,7 @@ def test_a_verification_that_is_interrupted_leaves_the_run_as_it_was(bulkstate: 
     done = ended(process)
     gateway.pause.set()
     assert (done.exit_code, done.document["result"]) == (130, "interrupted")
-    assert bulkstate("report", "r", "--format", "json").document == before
+    assert told(bulkstate) == before
 
 
 def test_an_interrupted_run_writes_its_report_file_and_so_does_its_resume(

@@ -25,7 +25,7 @@ from tests.disk.runs import fast_folder, grid
 from tests.disk.test_chain import a_full_run
 
 FORMAT_2 = Path(__file__).parents[1] / "formats" / "journal-2" / "finished"
-MANY = settings(max_examples=3_000, deadline=None)
+MANY = settings(max_examples=1_000, deadline=None)
 
 odd_values = (
     st.none()
