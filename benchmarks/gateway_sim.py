@@ -311,7 +311,7 @@ class SimulatedApi:
 
 
 class Memory:
-    """`ports.Journal` without a disk: a virtual clock stands still for nobody's thread."""
+    """`ports.OutcomeLog` without a disk: a virtual clock stands still for nobody's thread."""
 
     def __init__(self) -> None:
         self.verdicts: Census[Verdict] = Census()

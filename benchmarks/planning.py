@@ -196,7 +196,7 @@ def relation_of(numbers: NDArray[np.int64]) -> Relation:
 def blocks() -> dict[str, object]:
     """Blocks of random size: the most requests beyond ceil(A · P / cap) and a thousandth, and the slowest."""
     from bulkstate.model import Rectangle
-    from bulkstate.planner.limits import Limits, Weights
+    from bulkstate.planner.limits import RequestLimits, Weights
     from bulkstate.planner.tiling import tile
 
     chance = random.Random(SEED)
@@ -206,7 +206,7 @@ def blocks() -> dict[str, object]:
         rectangle = Rectangle(np.arange(assets, dtype=np.int32), np.arange(points, dtype=np.int32))
         weights = Weights(np.full(assets, 9), np.full(points, 17), 100)
         began = time.perf_counter()
-        tiles = tile(rectangle, weights, Limits(CAP, BYTES)).rectangles
+        tiles = tile(rectangle, weights, RequestLimits(CAP, BYTES)).rectangles
         slowest = max(slowest, time.perf_counter() - began)
         worst = max(worst, len(tiles) - -(-assets * points // CAP) * 1.001)
         check_block(((each.assets, each.points) for each in tiles), assets, points, CAP)
@@ -268,7 +268,7 @@ def planned(select: Callable[[], Relation], effort: str, cap: int = CAP) -> dict
 def check(relation: Relation, made: Plan, cap: int) -> int:
     """Check the plan for law 1. Returns how many requests grouping by equal rows takes."""
     from bulkstate.pairs.relation import Unlisted, equal_rows
-    from bulkstate.planner.limits import Limits, weigh
+    from bulkstate.planner.limits import RequestLimits, weigh
     from bulkstate.planner.tiling import tile
 
     requests = [(each.assets, each.points) for stage in made.stages for each in stage.rectangles]
@@ -277,7 +277,7 @@ def check(relation: Relation, made: Plan, cap: int) -> int:
     else:
         spared = relation.kept if relation.unlisted is Unlisted.MAY_DELETE else None
         check_pairs(requests, relation.pairs, len(relation.points), cap, spared)
-    weights, limits = weigh(relation), Limits(cap, BYTES)
+    weights, limits = weigh(relation), RequestLimits(cap, BYTES)
     return sum(len(tile(each, weights, limits).rectangles) for each in equal_rows(relation).rectangles)
 
 

@@ -19,12 +19,12 @@ from bulkstate.cli.options import (
     LATEST,
     Asked,
     Config,
-    Format,
     Json,
     LatestRunDir,
     LogStyle,
     NewRunDir,
     OwnConfig,
+    ReportFormat,
     RunDir,
     StateFile,
     Yes,
@@ -212,7 +212,7 @@ def resume(
 def report(
     context: typer.Context,
     run_dir: LatestRunDir = LATEST,
-    form: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.TEXT,
+    form: Annotated[ReportFormat, typer.Option("--format", help="How it is written.")] = ReportFormat.TEXT,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="A file, instead of stdout.")] = None,
     failed: Annotated[
         Path | None,
@@ -224,7 +224,7 @@ def report(
     ] = False,
 ) -> None:
     """Tell how a run went, or how it stands."""
-    json = form is Format.JSON
+    json = form is ReportFormat.JSON
     with _at_work(context, json):
         from bulkstate.cli import reporting
 

@@ -27,7 +27,7 @@ _VALUE: Final = "VALUE"
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RunStatus:
     """How a run stands. `working`: a process is at it; else `result` and `reason` say how the last one ended.
 
     `pause_file`: a file PAUSE is there. `status` is what the session last said of itself, None if it said nothing.
@@ -92,15 +92,15 @@ def _no_value(value: str) -> None:
         raise InputError(Problem("takes no value", _COMMAND))
 
 
-def _standing(directory: Path) -> Standing:
+def _standing(directory: Path) -> RunStatus:
     """How the run in `directory` stands. InputError if there is none."""
     with Record.open(directory) as record:
         result, reason = record.ending
         working, paused = is_in_use(directory), files.is_paused(directory)
-        return Standing(record.name, str(directory), working, result, reason, paused, files.told(directory))
+        return RunStatus(record.name, str(directory), working, result, reason, paused, files.told(directory))
 
 
-def _lines(standing: Standing, now: float) -> Iterator[str]:
+def _lines(standing: RunStatus, now: float) -> Iterator[str]:
     """It for people; it is `now`, in UNIX seconds."""
     how = "at work" if standing.working else printable(f"{standing.result}: {standing.reason}".removesuffix(": "))
     yield f"run {printable(standing.run)}: {how}"

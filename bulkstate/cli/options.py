@@ -53,7 +53,7 @@ class LogStyle(StrEnum):
     JSON = "json"
 
 
-class Format(StrEnum):
+class ReportFormat(StrEnum):
     """How `report` writes."""
 
     TEXT = "text"

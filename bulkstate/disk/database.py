@@ -43,7 +43,7 @@ class Foreign(ValueError):
 
 
 @dataclass(frozen=True, eq=False)
-class Format:
+class FileFormat:
     """A kind of file: `what` it is, what SQLite's header calls it, and the statements that make the tables of each of
     its versions that can be read. The last version is the one that is written."""
 

@@ -19,12 +19,12 @@ from typing import Final
 from uuid import uuid4
 
 from bulkstate.disk import plan_tables
-from bulkstate.disk.database import Foreign, Format, check_rows, connect_to_read
+from bulkstate.disk.database import FileFormat, Foreign, check_rows, connect_to_read
 from bulkstate.errors import InputError, PlanAltered, PlanStale, Problem
 from bulkstate.model import Pair, Plan, Stage
 from bulkstate.pairs.digest import digest
 from bulkstate.policy.spot_checks import Spot, SpotCheck, spot_check
-from bulkstate.selection import STDIN, Fingerprint, Standing
+from bulkstate.selection import STDIN, Fingerprint, InputState
 
 _SCHEMA: Final = (
     *plan_tables.SCHEMA,
@@ -41,7 +41,7 @@ _SCHEMA: Final = (
     )""",
     "CREATE TABLE seal (sha256 TEXT NOT NULL)",
 )
-FORMAT: Final = Format("a saved plan", 0x424B5350, {2: _SCHEMA})
+FORMAT: Final = FileFormat("a saved plan", 0x424B5350, {2: _SCHEMA})
 """SQLite's header calls it BKSP."""
 
 _SEALED: Final = (
@@ -165,10 +165,10 @@ def refuse_stale(saved: SavedPlan, folder: Path, *, vouched: bool = False) -> No
     the plan, isn't there: where the plan was made nobody looks, for that may be another machine, or another job's."""
     standings = [(each.path, each.standing(folder)) for each in saved.inputs]
     when = f"{datetime.fromtimestamp(saved.made_at, UTC):%Y-%m-%d %H:%M:%S} UTC"
-    if changed := _named(path for path, standing in standings if standing is Standing.CHANGED):
+    if changed := _named(path for path, standing in standings if standing is InputState.CHANGED):
         message = f"the plan is stale: {changed} changed since it was made ({when}), or can't be read"
         raise PlanStale(message, hint="make the plan anew, or say --even-if-stale")
-    missing = _named(path for path, standing in standings if standing is Standing.NOT_THERE)
+    missing = _named(path for path, standing in standings if standing is InputState.NOT_THERE)
     if missing and not vouched:
         message = f"not checked: {missing}, of which the plan was made ({when}), isn't in {folder}"
         raise PlanStale(message, hint="say --inputs DIR, the digest that was approved, or --even-if-stale")

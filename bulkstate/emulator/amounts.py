@@ -31,7 +31,7 @@ class Seconds:
 
 
 @dataclass(frozen=True, slots=True)
-class Chance:
+class Probability:
     """How likely something is: `5%`, or `0.05`."""
 
     def read(self, at: Place) -> float:

@@ -281,7 +281,7 @@ class Interim:
 
 
 @dataclass(frozen=True, slots=True)
-class Headers:
+class ManyHeaders:
     """The call is performed, and its answer has one header of so many `bytes`, or so `many` more of them."""
 
     bytes: int = 0

@@ -30,7 +30,7 @@ from typing import Annotated, Any, Final
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from bulkstate.emulator.amounts import Chance, Seconds
+from bulkstate.emulator.amounts import Probability, Seconds
 from bulkstate.emulator.calls import CallKind
 from bulkstate.emulator.effects import (
     Close,
@@ -41,10 +41,10 @@ from bulkstate.emulator.effects import (
     Endless,
     Exchange,
     Garbage,
-    Headers,
     HttpStatus,
     Interim,
     Late,
+    ManyHeaders,
     Odd,
     Perform,
     Powers,
@@ -238,7 +238,7 @@ class _RuleKeys:
     point: Annotated[str, _ID, "Only calls that name this point."] = ""
     stage: Annotated[str, _ID, "Only calls that name this stage."] = ""
     larger_than: Annotated[int, Size(1, 1 << 40), "Only calls whose body has so many bytes."] = 0
-    rate: Annotated[float, Chance(), "How often it fires."] = 1.0
+    rate: Annotated[float, Probability(), "How often it fires."] = 1.0
     after: Annotated[int, _COUNT, "So many calls pass first."] = 0
     counting: Annotated[tuple[CallKind, ...], _KINDS, "Of which kinds: those that it sees unless named."] = ()
     times: Annotated[int | None, _COUNT, "It fires so often at the most."] = None
@@ -273,8 +273,8 @@ class _RuleKeys:
             (self.twice, lambda again: Twice(later=again is _Again.LATER)),
             (self.unasked or None, lambda _: Unasked()),
             (self.interim or None, lambda _: Interim()),
-            (self.header, lambda size: Headers(bytes=size)),
-            (self.headers, lambda many: Headers(many=many)),
+            (self.header, lambda size: ManyHeaders(bytes=size)),
+            (self.headers, lambda many: ManyHeaders(many=many)),
             (self.unpause or None, lambda _: Unpause()),
             (self.restart or None, lambda _: Restart()),
             (self.closed_port, ClosedPort),

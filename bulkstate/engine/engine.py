@@ -18,9 +18,9 @@ from anyio.abc import TaskGroup
 from bulkstate.engine.gate import Gate, GateClosed
 from bulkstate.engine.outbox import Outbox
 from bulkstate.engine.pipelines import StatusWatch
-from bulkstate.engine.ports import Journal, Observer
+from bulkstate.engine.ports import Observer, OutcomeLog
 from bulkstate.engine.queue import Job, JobQueue
-from bulkstate.engine.resolver import MOST_TIMES, REMAINS, RESOLVED, Found, Resolver
+from bulkstate.engine.resolver import MOST_TIMES, REMAINS, RESOLVED, Resolution, Resolver
 from bulkstate.errors import (
     BulkstateError,
     CredentialsLost,
@@ -74,7 +74,7 @@ class Equipment:
     api: StageStateApi
     gate: Gate
     status: StatusWatch
-    journal: Journal
+    journal: OutcomeLog
     observer: Observer
     random: Callable[[], float]
     wall: Callable[[], float]
@@ -336,9 +336,9 @@ class Engine:
         """Settle by what is found of it what may be deleted; or send it once more, or not for ever."""
         found = await resolver.look(job.chunk)
         job.unknown = False
-        if found is Found.NOTHING:
+        if found is Resolution.NOTHING:
             await self._settle(job, Verdict.UNKNOWN)
-        elif found is Found.DELETED:
+        elif found is Resolution.DELETED:
             await self._settle(job, Verdict.DELETED, RESOLVED)
         elif job.resolved == MOST_TIMES:
             await self._settle(job, Verdict.EXHAUSTED, REMAINS)

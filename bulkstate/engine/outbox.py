@@ -8,7 +8,7 @@ from typing import Final
 
 import anyio
 
-from bulkstate.engine.ports import Journal
+from bulkstate.engine.ports import OutcomeLog
 from bulkstate.errors import JournalNotWritable
 from bulkstate.model import Outcome
 
@@ -28,7 +28,7 @@ class Outbox:
 
     def __init__(
         self,
-        journal: Journal,
+        journal: OutcomeLog,
         recorded: Callable[[Outcome], None],
         failed: Callable[[JournalNotWritable], None],
     ) -> None:

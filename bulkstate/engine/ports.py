@@ -17,7 +17,7 @@ class Ledger(Protocol):
         ...
 
 
-class Journal(Ledger, Protocol):
+class OutcomeLog(Ledger, Protocol):
     """The run's record."""
 
     async def record(self, outcomes: Sequence[Outcome]) -> None:

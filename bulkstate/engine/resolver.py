@@ -18,7 +18,7 @@ RESOLVED: Final = "resolved: no attempt was answered, and read back none of its 
 REMAINS: Final = "no attempt was answered, and read back it still has state"
 
 
-class Found(Enum):
+class Resolution(Enum):
     """What a chunk was found to be."""
 
     DELETED = "none of its pairs has state"
@@ -33,10 +33,10 @@ class Resolver:
         self._reads = reads
         self.after: Final = after
 
-    async def look(self, chunk: Chunk) -> Found:
+    async def look(self, chunk: Chunk) -> Resolution:
         """What the chunk is. GateClosed, JournalNotWritable."""
         try:
             state = await self._reads.state(chunk)
         except ReadFailed:
-            return Found.NOTHING
-        return Found.STILL_THERE if state else Found.DELETED
+            return Resolution.NOTHING
+        return Resolution.STILL_THERE if state else Resolution.DELETED

@@ -22,7 +22,7 @@ from bulkstate.gateway import limit_headers, wire
 from bulkstate.gateway.api import NoTurn, Turns
 from bulkstate.gateway.credentials import Auth, Bearer, Credentials, FixedCredentials, TokenCredentials
 from bulkstate.gateway.response_order import ResponseOrder, Settled
-from bulkstate.gateway.transport import MEBIBYTE, Lost, Received, Transport
+from bulkstate.gateway.transport import MEBIBYTE, HttpAnswer, Lost, Transport
 from bulkstate.model import Absence, Answer, Attempt, Chunk, Pair, PipelinePage, Reply, Token
 from bulkstate.text import flat, one_line, shortened
 
@@ -214,7 +214,7 @@ class Client:
 
     # ── answers ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _reply(self, received: Received, call: _Call[T]) -> Reply[T]:
+    def _reply(self, received: HttpAnswer, call: _Call[T]) -> Reply[T]:
         status, headers, body = received.status, received.headers, received.body
         reply = _overflow(call, status) if body is None else call.read(status, body, self._clean)
         if 300 <= status < 400:
@@ -239,7 +239,7 @@ class Client:
             host = None
         return f"a redirect to {self._clean(host) if host else 'another path'}; redirects are never followed"
 
-    def _believed(self, received: Received, reply: Reply[T], chunk: int | None) -> Reply[T]:
+    def _believed(self, received: HttpAnswer, reply: Reply[T], chunk: int | None) -> Reply[T]:
         """An answer that may be another request's is none."""
         settled = Settled(chunk, reply.request_id) if chunk is not None and reply.answer is Answer.OK else None
         in_order = self._order.answered(received.connection, received.at, settled)

@@ -64,7 +64,7 @@ class Lost(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class HttpAnswer:
     """An answer, `at` seconds of the event loop's clock, on the connection of that number.
 
     The body is None if it is longer than was asked for; then the rest was not read. `disturbed`: there were more bytes
@@ -143,7 +143,7 @@ class Transport:
 
     async def exchange(
         self, connection: Connection, request: wire.Request, headers: Mapping[str, str], most_bytes: int
-    ) -> Received:
+    ) -> HttpAnswer:
         """Send a request, and read its answer up to `most_bytes` of body. Gives the connection back. Raises Lost.
 
         A connection that was lost while the turn was awaited, or on which bytes have come, is replaced.
@@ -163,7 +163,7 @@ class Transport:
 
     async def _exchange(
         self, connection: Connection, line: Line, request: wire.Request, headers: Mapping[str, str], most_bytes: int
-    ) -> Received:
+    ) -> HttpAnswer:
         loop, writer = asyncio.get_running_loop(), connection.transport
         if writer is None:
             raise aiohttp.ServerDisconnectedError
@@ -180,7 +180,7 @@ class Transport:
             self._order.disturbed(line.number, loop.time())
         elif body is not None and not writer.get_write_buffer_size():
             self._give_back(connection, line)
-        return Received(message.code, message.headers, body, line.number, loop.time(), disturbed)
+        return HttpAnswer(message.code, message.headers, body, line.number, loop.time(), disturbed)
 
     def _give_back(self, connection: Connection, line: Line) -> None:
         """Keep a connection for the next call; or listen to it, where too much would come into doubt at once."""

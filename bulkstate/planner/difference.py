@@ -18,7 +18,7 @@ EXAMPLES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class OnlyThere:
     """Pairs that only one of two plans deletes: how many, and a few of them."""
 
     pairs: int
@@ -30,8 +30,8 @@ class Difference:
     """What two plans delete in one stage, each pair counted once; `both` counts what they have in common."""
 
     stage: Stage
-    only_old: Share
-    only_new: Share
+    only_old: OnlyThere
+    only_new: OnlyThere
     both: int
 
 
@@ -76,7 +76,7 @@ def _difference(stage: Stage, old: StagePlan | None, new: StagePlan | None) -> D
     meetings = list(_meetings(_rows(old, ids), _rows(new, ids)))
     only_old = [Rectangle(assets, np.setdiff1d(of_old, of_new, True)) for assets, of_old, of_new in meetings]
     only_new = [Rectangle(assets, np.setdiff1d(of_new, of_old, True)) for assets, of_old, of_new in meetings]
-    shares = Share(_pairs(only_old), ids.examples(only_old)), Share(_pairs(only_new), ids.examples(only_new))
+    shares = OnlyThere(_pairs(only_old), ids.examples(only_old)), OnlyThere(_pairs(only_new), ids.examples(only_new))
     whole = sum(len(assets) * len(of_old) for assets, of_old, _ in meetings)
     return Difference(stage, *shares, whole - shares[0].pairs)
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bulkstate.model import IndexArray, Rectangle
-from bulkstate.planner.limits import Limits, Tiles, Weights
+from bulkstate.planner.limits import RequestLimits, Tiles, Weights
 
 CANDIDATES = 16
 """How many grids are cut before the best is taken. Only where bytes bind is it ever another than the first."""
@@ -75,7 +75,7 @@ class Grid:
     Any asset of the rectangle must fit into one request with any of its points.
     """
 
-    def __init__(self, rectangle: Rectangle, weights: Weights, limits: Limits) -> None:
+    def __init__(self, rectangle: Rectangle, weights: Weights, limits: RequestLimits) -> None:
         self._assets = _Side.of(rectangle.assets, weights.assets)
         self._points = _Side.of(rectangle.points, weights.points)
         self._best = _best_grid(self._assets, self._points, weights.frame, limits)
@@ -92,7 +92,7 @@ class Grid:
         return Tiles(tiles, self._best.cost[1])
 
 
-def _best_grid(assets: _Side, points: _Side, frame: int, limits: Limits) -> _Grid:
+def _best_grid(assets: _Side, points: _Side, frame: int, limits: RequestLimits) -> _Grid:
     (_, columns), *others = _promising(assets, points, frame, limits)
     best = _grid(assets, points, columns, frame, limits)
     for cost, columns in others:
@@ -102,7 +102,7 @@ def _best_grid(assets: _Side, points: _Side, frame: int, limits: Limits) -> _Gri
     return best
 
 
-def _promising(assets: _Side, points: _Side, frame: int, limits: Limits) -> list[tuple[Cost, int]]:
+def _promising(assets: _Side, points: _Side, frame: int, limits: RequestLimits) -> list[tuple[Cost, int]]:
     """The most promising numbers of columns, best first, each with a cost that its grid can't undercut.
 
     A grid of k columns and r rows sends k times the assets' bytes and r times the points', in k × r bodies of limited
@@ -120,7 +120,7 @@ def _promising(assets: _Side, points: _Side, frame: int, limits: Limits) -> list
     return [((int(requests[i]), int(sizes[i])), int(columns[i])) for i in order]
 
 
-def _grid(assets: _Side, points: _Side, columns: int, frame: int, limits: Limits) -> _Grid:
+def _grid(assets: _Side, points: _Side, columns: int, frame: int, limits: RequestLimits) -> _Grid:
     """The grid that cuts the points into about `columns` runs (more if bytes ask for it), and the assets to suit."""
     room = limits.bytes - frame
     width = -(-len(points) // columns)

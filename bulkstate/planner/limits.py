@@ -13,7 +13,7 @@ from bulkstate.pairs.relation import Relation
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RequestLimits:
     """What one request may hold: so many pairs, and so many bytes of encoded body. Both at least 1."""
 
     pairs: int

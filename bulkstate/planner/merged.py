@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from bulkstate.model import IndexArray, Rectangle
 from bulkstate.pairs.relation import Relation, Unlisted, equal_rows
-from bulkstate.planner.cover.incidence import Classes, Incidence, merge_columns, partition_of
+from bulkstate.planner.cover.incidence import ClassRelation, Incidence, merge_columns, partition_of
 
 
-def merged(relation: Relation, target: Sequence[Rectangle], unlisted: Unlisted) -> Classes:
+def merged(relation: Relation, target: Sequence[Rectangle], unlisted: Unlisted) -> ClassRelation:
     """The classes of a relation, given its target as classes of equal rows. Blocks aren't expanded.
 
     Where unlisted pairs may be deleted, assets of a class have the same kept points as well.

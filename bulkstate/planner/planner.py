@@ -13,10 +13,10 @@ from bulkstate.pairs.digest import digest
 from bulkstate.pairs.overlap import without
 from bulkstate.pairs.relation import Classes, Relation, Unlisted, equal_rows
 from bulkstate.planner.cover.effort import Work
-from bulkstate.planner.cover.incidence import Classes as MergedClasses
+from bulkstate.planner.cover.incidence import ClassRelation as MergedClasses
 from bulkstate.planner.effort import STEPS, Pace, worthwhile
 from bulkstate.planner.exactness import refuse_inexact
-from bulkstate.planner.limits import Limits, Weights, weigh
+from bulkstate.planner.limits import RequestLimits, Weights, weigh
 from bulkstate.planner.merged import merged
 from bulkstate.planner.proof import by_volume, lower_bound
 from bulkstate.planner.requests import plan_classes
@@ -37,7 +37,7 @@ def never() -> bool:
 class Search:
     """How the fewest requests are looked for: within both limits, so many steps, and until the time is up."""
 
-    limits: Limits
+    limits: RequestLimits
     effort: Effort
     expired: Expired
 
@@ -59,7 +59,7 @@ def plan(
     `pace` says how long sending takes. InputError if an ID is too long to be sent, or all that is selected in a stage
     is kept.
     """
-    search = Search(Limits(pairs_per_request, bytes_per_request), effort, expired or never)
+    search = Search(RequestLimits(pairs_per_request, bytes_per_request), effort, expired or never)
     targets = [_Target(relation, search.limits) for relation in sorted(relations, key=lambda each: each.stage)]
     if effort is Effort.AUTO:
         search = replace(search, effort=_worthwhile(targets, search, pace))
@@ -93,7 +93,7 @@ class _Target:
     """What is to be planned in one stage, looked at once: InputError if it can't be."""
 
     relation: Relation
-    limits: Limits
+    limits: RequestLimits
 
     @cached_property
     def weights(self) -> Weights:
@@ -121,7 +121,7 @@ class _Draft:
     work: Work
 
 
-def _known(target: _Target, limits: Limits, planned: Iterable[tuple[Relation, StagePlan]]) -> StagePlan | None:
+def _known(target: _Target, limits: RequestLimits, planned: Iterable[tuple[Relation, StagePlan]]) -> StagePlan | None:
     """What was planned for a stage of which the same is selected, if it fits: the name takes bytes, too."""
     for other, stage in planned:
         if target.relation.is_like(other) and max(map(target.weights.of, stage.rectangles), default=0) <= limits.bytes:
@@ -163,7 +163,7 @@ def _requests(target: _Target, search: Search) -> _Draft:
     return _Draft(found.requests, lower_bound(found.bound, found.classes, limits.pairs), found.work)
 
 
-def _some_pair_is_too_long(weights: Weights, limits: Limits) -> bool:
+def _some_pair_is_too_long(weights: Weights, limits: RequestLimits) -> bool:
     """Whether some asset doesn't fit into one request with some point, listed or not."""
     return int(weights.assets.max(initial=0) + weights.points.max(initial=0)) > limits.bytes - weights.frame
 
@@ -175,7 +175,9 @@ def _refuse_empty(relation: Relation, classes: Classes) -> None:
         raise InputError(Problem(message, field="delete.keep", hint="leave out the stage, or correct one of the two"))
 
 
-def _refuse_unsendable(relation: Relation, classes: Iterable[Rectangle], weights: Weights, limits: Limits) -> None:
+def _refuse_unsendable(
+    relation: Relation, classes: Iterable[Rectangle], weights: Weights, limits: RequestLimits
+) -> None:
     """InputError if a target pair alone is over the limit of bytes: no plan could send it."""
     room = limits.bytes - weights.frame
     if weights.assets.max(initial=0) + weights.points.max(initial=0) <= room:
@@ -187,7 +189,7 @@ def _refuse_unsendable(relation: Relation, classes: Iterable[Rectangle], weights
             raise _unsendable(relation, int(asset), int(point), weights, limits)
 
 
-def _unsendable(relation: Relation, asset: int, point: int, weights: Weights, limits: Limits) -> InputError:
+def _unsendable(relation: Relation, asset: int, point: int, weights: Weights, limits: RequestLimits) -> InputError:
     asset_size, point_size = int(weights.assets[asset]), int(weights.points[point])
     kind, id_, size = (
         ("asset", relation.assets[asset], asset_size)

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from bulkstate.model import Argument, Evidence, IndexArray, LowerBound, Rectangle
 from bulkstate.planner.cover.bound import Bound, Group, Part, Region, Unlike
 from bulkstate.planner.cover.graph import Cell
-from bulkstate.planner.cover.incidence import Classes, Partition
+from bulkstate.planner.cover.incidence import ClassRelation, Partition
 from bulkstate.planner.cover.small import Weighted
 
 
-def lower_bound(bound: Bound, classes: Classes, cap: int) -> LowerBound:
+def lower_bound(bound: Bound, classes: ClassRelation, cap: int) -> LowerBound:
     """The bound on classes, in words and spelt out; `cap` is the most pairs of a request."""
     if len(bound.parts) == 1 and isinstance(bound.parts[0], Region):
         return by_volume(classes.pairs(), cap, classes.rows.label.size, classes.columns.label.size)
@@ -51,7 +51,7 @@ def _unlike(evidence: tuple[Evidence, ...], cap: int) -> str:
     )
 
 
-def _evidence(part: Part, classes: Classes, cap: int) -> Evidence:
+def _evidence(part: Part, classes: ClassRelation, cap: int) -> Evidence:
     match part:
         case Group(cells):
             return Evidence(tuple(_enough(cells, classes, cap)), cap)
@@ -65,13 +65,13 @@ def _evidence(part: Part, classes: Classes, cap: int) -> Evidence:
             return Evidence(corners, load, tuple(weight for _, weight in weighted), Argument.WEIGHTS)
 
 
-def _representatives(classes: Classes, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Rectangle:
+def _representatives(classes: ClassRelation, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Rectangle:
     """An asset of each class of rows, and a point of each class of columns."""
     assets, points = classes.rows.firsts()[rows], classes.columns.firsts()[columns]
     return Rectangle(np.sort(assets).astype(np.int32), np.sort(points).astype(np.int32))
 
 
-def _enough(group: tuple[Cell, ...], classes: Classes, cap: int) -> Iterator[Rectangle]:
+def _enough(group: tuple[Cell, ...], classes: ClassRelation, cap: int) -> Iterator[Rectangle]:
     """As few of the group's pairs as show how many requests it takes: a single pair where that is one."""
     rows, columns = classes.rows.sizes(), classes.columns.sizes()
     areas = sorted(((int(rows[row] * columns[column]), row, column) for row, column in group), reverse=True)
@@ -83,7 +83,7 @@ def _enough(group: tuple[Cell, ...], classes: Classes, cap: int) -> Iterator[Rec
             yield part
 
 
-def _corner(cell: Cell, classes: Classes, most: int) -> Rectangle:
+def _corner(cell: Cell, classes: ClassRelation, most: int) -> Rectangle:
     """At least `most` of the cell's pairs, if it has so many, and few more."""
     points = _members(classes.columns, np.array(cell[1:]))[:most]
     assets = _members(classes.rows, np.array(cell[:1]))[: -(-most // len(points))]

@@ -20,7 +20,7 @@ from bulkstate.planner.cover.bits import from_array, to_list
 from bulkstate.planner.cover.bound import Bound, Region, Sizes, by_fooling, by_kernel
 from bulkstate.planner.cover.effort import Steps, Work
 from bulkstate.planner.cover.fooling import fooling_set
-from bulkstate.planner.cover.incidence import Classes, Incidence
+from bulkstate.planner.cover.incidence import ClassRelation, Incidence
 from bulkstate.planner.cover.large import clusters_of, cover_large
 from bulkstate.planner.cover.lines import Piece, line_covers, turned
 from bulkstate.planner.cover.merging import Piece as Request
@@ -29,7 +29,7 @@ from bulkstate.planner.cover.packed import Packed, as_bit_sets, pack
 from bulkstate.planner.cover.reduction import undominated_cells
 from bulkstate.planner.cover.small import Biclique, cover_matrix, matrix_of
 from bulkstate.planner.cover.vertex_greedy import WAYS, vertex_greedy
-from bulkstate.planner.limits import Limits, Weights
+from bulkstate.planner.limits import RequestLimits, Weights
 from bulkstate.planner.tiling import tile
 from bulkstate.planner.trimming import trimmed
 
@@ -42,22 +42,26 @@ _HOPELESS = 1.25  # covers with so many times the requests of the best are given
 
 
 @dataclass(frozen=True)
-class Found:
+class StageCover:
     """Requests that cover every target and touch nothing forbidden, and how few could do at best."""
 
     requests: tuple[Rectangle, ...]
     bound: Bound
-    classes: Classes
+    classes: ClassRelation
     work: Work
 
 
 def plan_classes(
-    classes: Classes, weights: Weights, limits: Limits, effort: Steps, expired: Callable[[], bool] = lambda: False
-) -> Found:
+    classes: ClassRelation,
+    weights: Weights,
+    limits: RequestLimits,
+    effort: Steps,
+    expired: Callable[[], bool] = lambda: False,
+) -> StageCover:
     """The fewest requests found for a relation; the same for the same input, limits and effort unless `expired` cuts
     the search short."""
     if not classes.target.cells:
-        return Found((), Bound(()), classes, Work())
+        return StageCover((), Bound(()), classes, Work())
     desk = _Desk(classes, weights, limits)
     _offer_lines(desk)
     if not desk.settled():
@@ -66,13 +70,13 @@ def plan_classes(
         _search(desk, effort, expired)
     if not desk.settled():
         _squeeze(desk, effort, expired)
-    return Found(desk.requests, desk.bound, classes, desk.work)
+    return StageCover(desk.requests, desk.bound, classes, desk.work)
 
 
 class _Desk:
     """The fewest requests offered so far, and the best bound proven."""
 
-    def __init__(self, classes: Classes, weights: Weights, limits: Limits) -> None:
+    def __init__(self, classes: ClassRelation, weights: Weights, limits: RequestLimits) -> None:
         self.classes = classes
         self.weights = weights
         self.limits = limits
@@ -109,7 +113,7 @@ class _Desk:
         return tuple(part for one in whole for part in tile(one, self.weights, self.limits).rectangles)
 
 
-def _everything(classes: Classes, cap: int) -> Region:
+def _everything(classes: ClassRelation, cap: int) -> Region:
     everybody = np.arange(classes.target.height), np.arange(classes.target.width)
     return Region(*everybody, -(-classes.pairs() // cap))
 
@@ -257,7 +261,7 @@ def _squeeze(desk: _Desk, effort: Steps, expired: Callable[[], bool]) -> None:
         desk.offer(requests)
 
 
-def _bit_rows(classes: Classes, incidence: Incidence) -> list[int]:
+def _bit_rows(classes: ClassRelation, incidence: Incidence) -> list[int]:
     """For each row (not class) the columns (not classes) that it has in the relation between classes."""
     starts = incidence.starts.tolist()
     width = classes.columns.label.size

@@ -24,7 +24,7 @@ _PLACES = 2_500  # lengths of all knapsacks of a direction together, for speed
 
 
 @dataclass(frozen=True)
-class Limits:
+class StripLimits:
     """What one request may hold: `pairs`; `size` bytes of IDs, each ID with its separator."""
 
     pairs: int
@@ -81,7 +81,7 @@ def _equal_strips(across: int, along: int, pairs: int) -> int:
     return int((whole + np.where(last, -(-across // (pairs // np.maximum(last, 1))), 0)).min())
 
 
-def tiles(row_sizes: NDArray[np.int64], column_sizes: NDArray[np.int64], limits: Limits) -> list[Tile]:
+def tiles(row_sizes: NDArray[np.int64], column_sizes: NDArray[np.int64], limits: StripLimits) -> list[Tile]:
     """Tiles that cover the rectangle once, each within the limits; `sizes` are bytes of each ID with its separator.
 
     Raises ValueError where one row ID and one column ID together are over the limit.
@@ -99,7 +99,7 @@ def _axis(sizes: NDArray[np.int64]) -> _Axis:
     return _Axis(sizes.size, float(sizes.mean()), int(sizes.max()))
 
 
-def _plan(rows: _Axis, columns: _Axis, limits: Limits) -> _Plan:
+def _plan(rows: _Axis, columns: _Axis, limits: StripLimits) -> _Plan:
     """The best of: strips of columns; strips of rows; columns first and the rest in rows; the other way round is the
     same transposed."""
     upright = _strips(rows, columns, limits)
@@ -111,7 +111,7 @@ def _plan(rows: _Axis, columns: _Axis, limits: Limits) -> _Plan:
     return min(plans, key=lambda plan: (plan.requests, plan.size))
 
 
-def _nested(rows: _Axis, columns: _Axis, limits: Limits, upright: tuple[_Strip, ...]) -> Iterator[_Plan]:
+def _nested(rows: _Axis, columns: _Axis, limits: StripLimits, upright: tuple[_Strip, ...]) -> Iterator[_Plan]:
     """Keep the first k kinds of strips of columns, and cut the columns left into strips of rows."""
     firsts = sorted({number for number in range(1, len(upright)) if upright[number] != upright[number - 1]})[-8:]
     for kept in sorted({*firsts, *range(max(1, len(upright) - 4), len(upright))}):
@@ -133,7 +133,7 @@ def _cost(strips: tuple[_Strip, ...], across: _Axis, along: _Axis) -> tuple[int,
     return requests, size
 
 
-def _strips(across: _Axis, along: _Axis, limits: Limits) -> tuple[_Strip, ...]:
+def _strips(across: _Axis, along: _Axis, limits: StripLimits) -> tuple[_Strip, ...]:
     """Strips along an axis, widest first, whose tiles across the other axis are fewest: a covering knapsack."""
     widths, heights = _kinds(across, along, limits)
     counts = -(-across.length // heights)
@@ -155,7 +155,7 @@ def _strips(across: _Axis, along: _Axis, limits: Limits) -> tuple[_Strip, ...]:
     return _fitted(strips, along.length)
 
 
-def _kinds(across: _Axis, along: _Axis, limits: Limits) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _kinds(across: _Axis, along: _Axis, limits: StripLimits) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Useful widths of strips, and the heights of their tiles: of the widths with equal numbers of tiles, only the
     widest."""
     most = min(along.length, limits.pairs, (limits.size - across.largest) // max(along.largest, 1))
@@ -232,7 +232,9 @@ def _fitted(strips: list[_Strip], length: int) -> tuple[_Strip, ...]:
     return tuple(fitted)
 
 
-def _cut(plan: _Plan, row_sizes: NDArray[np.int64], column_sizes: NDArray[np.int64], limits: Limits) -> Iterator[Tile]:
+def _cut(
+    plan: _Plan, row_sizes: NDArray[np.int64], column_sizes: NDArray[np.int64], limits: StripLimits
+) -> Iterator[Tile]:
     left = 0
     for strip in plan.upright:
         right = left + strip.width
@@ -249,7 +251,7 @@ def _cut(plan: _Plan, row_sizes: NDArray[np.int64], column_sizes: NDArray[np.int
         top = bottom
 
 
-def _runs(sizes: NDArray[np.int64], strip: _Strip, taken: int, limits: Limits) -> Iterator[tuple[int, int]]:
+def _runs(sizes: NDArray[np.int64], strip: _Strip, taken: int, limits: StripLimits) -> Iterator[tuple[int, int]]:
     """Cut across a strip: runs as long as pairs and bytes allow, as even as their number allows."""
     sums = np.concatenate(([0], np.cumsum(sizes)))
     most = min(limits.pairs // strip.width, strip.height)

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from bulkstate.model import IndexArray, Rectangle
 from bulkstate.planner import strips
 from bulkstate.planner.grid import Grid
-from bulkstate.planner.limits import Limits, Tiles, Weights
+from bulkstate.planner.limits import RequestLimits, Tiles, Weights
 from bulkstate.planner.strips import Tile
 
 
-def tile(rectangle: Rectangle, weights: Weights, limits: Limits) -> Tiles:
+def tile(rectangle: Rectangle, weights: Weights, limits: RequestLimits) -> Tiles:
     """The rectangle's tiles: strips or a grid, whichever is better. They share the memory of its arrays.
 
     Any asset of the rectangle must fit into one request with any of its points.
@@ -22,7 +22,7 @@ def tile(rectangle: Rectangle, weights: Weights, limits: Limits) -> Tiles:
     whole = weights.of(rectangle)
     if rectangle.pairs <= limits.pairs and whole <= limits.bytes:
         return Tiles((rectangle,), whole)
-    within = strips.Limits(limits.pairs, limits.bytes - weights.frame)
+    within = strips.StripLimits(limits.pairs, limits.bytes - weights.frame)
     assets, points = weights.assets[rectangle.assets], weights.points[rectangle.points]
     tiles = strips.tiles(assets, points, within)
     body_bytes = len(tiles) * weights.frame + _sent(assets, points, tiles)

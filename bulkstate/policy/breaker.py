@@ -25,7 +25,7 @@ PATIENCE: Final = 60.0
 """Seconds after which a probe is lost of which nobody says how it ended: more than any call takes."""
 
 
-class Failure(Enum):
+class Suspicion(Enum):
     """Whose a failure may be."""
 
     FIRST = "of a chunk that never failed: the gateway's, if there are many"
@@ -81,7 +81,7 @@ class Breaker:
         self._next_probe = -inf
         return was_open
 
-    def failed(self, now: float, sent_at: float, failure: Failure, wish: float = 0.0, enough: int = FAILURES) -> None:
+    def failed(self, now: float, sent_at: float, failure: Suspicion, wish: float = 0.0, enough: int = FAILURES) -> None:
         """A delete failed that was sent, or wanted a connection, at `sent_at`. `wish`: the gateway wants to be left
         alone for so many seconds. So many chunks in a row are `enough` to open."""
         if self._opened_at <= sent_at:
@@ -89,11 +89,11 @@ class Breaker:
         elif not self.open and not self._given_up:
             self._count(now, sent_at, failure, enough)
 
-    def _count(self, now: float, sent_at: float, failure: Failure, enough: int) -> None:
-        if failure is not Failure.AGAIN:
+    def _count(self, now: float, sent_at: float, failure: Suspicion, enough: int) -> None:
+        if failure is not Suspicion.AGAIN:
             self._failures += 1
             self._since = min(self._since, sent_at)
-        self._again = self._failures > 0 and (self._again or failure is not Failure.FIRST)
+        self._again = self._failures > 0 and (self._again or failure is not Suspicion.FIRST)
         if self._failures >= enough and (self._again or self._retry.attempts == 1):
             self.open = True
             self._opened_at = now

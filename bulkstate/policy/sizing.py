@@ -15,7 +15,7 @@ NEXT_TRY: Final = 0.8
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class SizeBound:
     """One limit of a gateway, as far as it is known: the largest request that it took, the smallest that it refused.
 
     `hopeless`: it refused a single pair and never took anything. No cut helps there, so none is made.
@@ -36,7 +36,7 @@ class Bound:
         """Whether a request of that size may be sent."""
         return self.most is None or size <= self.most
 
-    def took(self, size: int) -> Bound:
+    def took(self, size: int) -> SizeBound:
         """The gateway took one. One that it had refused before says nothing about the limit."""
         if self.refused is not None and size >= self.refused:
             return self
@@ -44,19 +44,19 @@ class Bound:
             return self
         return replace(self, taken=max(self.taken, size), hopeless=False)
 
-    def turned_down(self, size: int, single: bool) -> Bound:
+    def turned_down(self, size: int, single: bool) -> SizeBound:
         """The gateway refused one; `single` if it held one pair."""
         taken = self.taken if self.taken < size else 0
         least = size if self.refused is None else min(self.refused, size)
-        return Bound(taken, least, (self.hopeless or single) and not taken)
+        return SizeBound(taken, least, (self.hopeless or single) and not taken)
 
 
 @dataclass(frozen=True, slots=True)
 class Sizing:
     """What a run has learnt about the size of requests: how many pairs they may name, how many bytes they may take."""
 
-    pairs: Bound = Bound()
-    bytes: Bound = Bound()
+    pairs: SizeBound = SizeBound()
+    bytes: SizeBound = SizeBound()
 
     def heard(self, reply: Reply[object], pairs: int, body_bytes: int) -> Sizing:
         """The gateway answered a request of that size."""

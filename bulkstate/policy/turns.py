@@ -11,7 +11,7 @@ from math import inf
 from typing import Any, Final, Protocol
 
 from bulkstate.model import Answer, Attempt, Reply, Told
-from bulkstate.policy.breaker import FAILURES, Breaker, Failure
+from bulkstate.policy.breaker import FAILURES, Breaker, Suspicion
 from bulkstate.policy.pacing import Pacer
 from bulkstate.policy.retry import DOWN, RetryPolicy
 from bulkstate.policy.throttling import Throttling
@@ -212,7 +212,7 @@ class Admission:
         return min(self._pacer.rate, self._follower.rate)
 
 
-def _failure(answer: Answer, first: bool) -> Failure:
+def _failure(answer: Answer, first: bool) -> Suspicion:
     if answer is Answer.UNREACHED:
-        return Failure.NO_CONNECTION
-    return Failure.FIRST if first else Failure.AGAIN
+        return Suspicion.NO_CONNECTION
+    return Suspicion.FIRST if first else Suspicion.AGAIN

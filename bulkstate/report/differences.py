@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from bulkstate.model import Pair
-from bulkstate.planner.difference import Comparison, Difference, Share
+from bulkstate.planner.difference import Comparison, Difference, OnlyThere
 from bulkstate.report.text import counted
 from bulkstate.text import printable
 
@@ -88,7 +88,7 @@ def _lines(comparison: Comparison) -> Iterator[Text]:
             yield from _share("-", each.only_old)
 
 
-def _share(sign: str, share: Share) -> Iterator[Text]:
+def _share(sign: str, share: OnlyThere) -> Iterator[Text]:
     if share.pairs:
         named = [f"{printable(pair.asset)} {printable(pair.point)}" for pair in share.examples]
         more = ["…"] if share.pairs > len(named) else []

@@ -29,7 +29,7 @@ _HEARTBEAT: Final = 1.0
 """Seconds between two looks at whether it is time for a line."""
 
 
-class Standing:
+class Headway:
     """Where a run stands, counted from what its observer is told: `chunks` of `pairs` pairs are to be sent.
 
     `clock` gives seconds; it is also read by the thread that draws the bar.
@@ -110,7 +110,7 @@ def _ratio(count: int, seconds: float) -> float:
     return count / seconds if seconds > 0 else 0.0
 
 
-class LiveProgress(Standing):
+class LiveProgress(Headway):
     """A bar at the foot of the terminal, drawn four times a second, whatever the rate of events."""
 
     def __init__(self, chunks: int, pairs: int, clock: Callable[[], float], console: Console) -> None:
@@ -160,7 +160,7 @@ def _clock_time(seconds: float | None) -> str:
     return f"{hours}:{minutes:02}:{rest:02} left" if hours else f"{minutes}:{rest:02} left"
 
 
-class LineProgress(Standing):
+class LineProgress(Headway):
     """A log line every so many seconds, for a run that nobody watches."""
 
     def __init__(self, chunks: int, pairs: int, clock: Callable[[], float], every: float = 10.0) -> None:

@@ -1,6 +1,6 @@
 """Files, patterns and lists in place become relations: what is selected, stage by stage."""
 
-from bulkstate.selection.fingerprints import Fingerprint, Standing
+from bulkstate.selection.fingerprints import Fingerprint, InputState
 from bulkstate.selection.inputs import Inputs
 from bulkstate.selection.remarks import strangers
 from bulkstate.selection.select import read_pairs, select
@@ -14,10 +14,10 @@ __all__ = [
     "Entry",
     "Fingerprint",
     "IdList",
+    "InputState",
     "Inputs",
     "PairSource",
     "Source",
-    "Standing",
     "read_pairs",
     "select",
     "strangers",

@@ -22,7 +22,7 @@ import polars as pl
 from bulkstate.selection.columns import find_columns
 from bulkstate.selection.files import NamedFile
 from bulkstate.selection.ids import Fault, Mistakes
-from bulkstate.selection.text import Block, blocks, decoded
+from bulkstate.selection.text import TextBlock, blocks, decoded
 
 if TYPE_CHECKING:
     from _csv import Reader
@@ -90,7 +90,7 @@ def _mistake(names: Sequence[str], ids: list[str], fault: Fault) -> str | None:
 # ── the header ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _opened(file: NamedFile, names: Sequence[str]) -> tuple[_Header, Iterator[Block]]:
+def _opened(file: NamedFile, names: Sequence[str]) -> tuple[_Header, Iterator[TextBlock]]:
     """The header, and the text after it. InputError if a column is missing, or there twice."""
     text = blocks(file)
     first = next(text)
@@ -98,11 +98,11 @@ def _opened(file: NamedFile, names: Sequence[str]) -> tuple[_Header, Iterator[Bl
     start = 0
     for _ in range(header.lines):
         start = first.data.index(b"\n", start) + 1
-    rest = Block(first.line + header.lines, first.data[start:])
+    rest = TextBlock(first.line + header.lines, first.data[start:])
     return header, chain([rest] if rest.data else [], text)
 
 
-def _header(file: NamedFile, first: Block, names: Sequence[str]) -> _Header:
+def _header(file: NamedFile, first: TextBlock, names: Sequence[str]) -> _Header:
     headers = []
     for separator in _SEPARATORS[file.kind]:
         reader = csv.reader(_lines(file, [first]), delimiter=separator, strict=True)
@@ -119,7 +119,9 @@ def _header(file: NamedFile, first: Block, names: Sequence[str]) -> _Header:
 # ── rows ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _columns(file: NamedFile, header: _Header, text: Iterator[Block], names: Sequence[str]) -> Iterator[pl.DataFrame]:
+def _columns(
+    file: NamedFile, header: _Header, text: Iterator[TextBlock], names: Sequence[str]
+) -> Iterator[pl.DataFrame]:
     for block in text:
         if b'"' in block.data:
             yield from _strictly_read(_reader(file, header, chain([block], text)), header, names)
@@ -173,7 +175,7 @@ def _nothing(names: Sequence[str]) -> pl.DataFrame:
     return pl.DataFrame([pl.Series(name, [None], pl.String) for name in names])
 
 
-def _rows(file: NamedFile, header: _Header, text: Iterator[Block]) -> Iterator[tuple[int, list[str]]]:
+def _rows(file: NamedFile, header: _Header, text: Iterator[TextBlock]) -> Iterator[tuple[int, list[str]]]:
     """The rows, each with the number of its first line. InputError where the text isn't CSV."""
     first = next(text, None)
     if first is None:
@@ -188,9 +190,9 @@ def _rows(file: NamedFile, header: _Header, text: Iterator[Block]) -> Iterator[t
         raise file.line_error(line, f"isn't CSV: {error}") from None
 
 
-def _reader(file: NamedFile, header: _Header, text: Iterable[Block]) -> Reader:
+def _reader(file: NamedFile, header: _Header, text: Iterable[TextBlock]) -> Reader:
     return csv.reader(_lines(file, text), delimiter=header.separator, strict=True)
 
 
-def _lines(file: NamedFile, text: Iterable[Block]) -> Iterator[str]:
+def _lines(file: NamedFile, text: Iterable[TextBlock]) -> Iterator[str]:
     return chain.from_iterable(io.StringIO(decoded(file, block), newline="\n") for block in text)

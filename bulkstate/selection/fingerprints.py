@@ -17,7 +17,7 @@ from bulkstate.selection.sources import STDIN
 _PIECE: Final = 1 << 20
 
 
-class Standing(StrEnum):
+class InputState(StrEnum):
     """What became of an input."""
 
     SAME = "same"
@@ -36,17 +36,17 @@ class Fingerprint:
     size: int
     sha256: str
 
-    def standing(self, folder: Path) -> Standing:
+    def standing(self, folder: Path) -> InputState:
         """Is the file there, from this folder, and as it was? Standard input is nowhere, and nor is an absolute path:
         it is the place where a plan was made, which isn't looked at."""
         there = folder / self.path
         if self.path == STDIN or self.path.is_absolute() or not os.path.lexists(there):
-            return Standing.NOT_THERE
+            return InputState.NOT_THERE
         try:
             size, digest = _content(NamedFile.of(there, "", "").members())
         except InputError:
-            return Standing.CHANGED
-        return Standing.SAME if (size, digest) == (self.size, self.sha256) else Standing.CHANGED
+            return InputState.CHANGED
+        return InputState.SAME if (size, digest) == (self.size, self.sha256) else InputState.CHANGED
 
 
 class Seen:

@@ -28,7 +28,7 @@ MANY_ROWS: Final = 1 << 22
 """After so many rows it is seen whether most of them are there again."""
 
 
-class Format(Protocol):
+class TableFormat(Protocol):
     """One kind of table."""
 
     def titles(self, file: NamedFile, names: Sequence[str]) -> Collection[str]:
@@ -44,7 +44,7 @@ class Format(Protocol):
         ...
 
 
-FORMATS: Final[Mapping[str, Format]] = {
+FORMATS: Final[Mapping[str, TableFormat]] = {
     ".csv": csv_rows,
     ".tsv": csv_rows,
     ".ndjson": ndjson_rows,
@@ -55,14 +55,14 @@ FORMATS: Final[Mapping[str, Format]] = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Table:
+class IdTable:
     """Columns of IDs. Rows that are there again may have been `dropped`, where many had been read."""
 
     columns: tuple[Column, ...]
     dropped: int
 
 
-def read_columns(files: Sequence[NamedFile], names: Sequence[str], fault: Fault) -> Table:
+def read_columns(files: Sequence[NamedFile], names: Sequence[str], fault: Fault) -> IdTable:
     """The named columns of all files together, whatever other columns there are; `fault` says what is no ID.
 
     InputError names the file, and the line or row where there is one, if a file can't be read, a column is missing or
@@ -73,7 +73,7 @@ def read_columns(files: Sequence[NamedFile], names: Sequence[str], fault: Fault)
     _refuse_faults(files, parts, coders, fault)
     frame = pl.concat(part.rows for part in parts)
     columns = tuple(Column(coder.ids(), frame[coder.name].to_numpy()) for coder in coders)
-    return Table(columns, sum(part.dropped for part in parts))
+    return IdTable(columns, sum(part.dropped for part in parts))
 
 
 def has_columns(files: Sequence[NamedFile], names: Sequence[str], more: Sequence[str]) -> bool:
@@ -157,7 +157,7 @@ def _read(file: NamedFile, coders: Sequence[_Coder], fault: Fault) -> _Part:
     return part
 
 
-def _format(file: NamedFile) -> Format:
+def _format(file: NamedFile) -> TableFormat:
     if file.kind not in FORMATS:
         raise file.error("isn't a kind of table that is known", f"known are {', '.join(FORMATS)}, and .txt for a list")
     return FORMATS[file.kind]

@@ -23,7 +23,7 @@ _BOM: Final = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class TextBlock:
     """Whole lines without NUL bytes, each ended by a line feed; `line` is the number of the first, from 1."""
 
     line: int
@@ -34,7 +34,7 @@ class Block:
         return enumerate(self.data[:-1].split(b"\n"), self.line)
 
 
-def blocks(file: NamedFile, piece: int = PIECE) -> Iterator[Block]:
+def blocks(file: NamedFile, piece: int = PIECE) -> Iterator[TextBlock]:
     """The file's text, without a byte order mark. Lines may end in LF, CR LF or CR, and come with LF.
 
     `piece` is how many unpacked bytes are read at a time.
@@ -54,7 +54,7 @@ def blocks(file: NamedFile, piece: int = PIECE) -> Iterator[Block]:
         raise file.error("the file is empty")
 
 
-def decoded(file: NamedFile, block: Block) -> str:
+def decoded(file: NamedFile, block: TextBlock) -> str:
     """A block as text. InputError names the line that isn't UTF-8."""
     try:
         return block.data.decode()
@@ -136,22 +136,22 @@ def _line_fed(pieces: Iterator[bytes]) -> Iterator[bytes]:
         yield b"\n"
 
 
-def _whole_lines(file: NamedFile, pieces: Iterator[bytes]) -> Iterator[Block]:
+def _whole_lines(file: NamedFile, pieces: Iterator[bytes]) -> Iterator[TextBlock]:
     line, rest = 1, b""
     for piece in pieces:
         text = rest + piece
         end = text.rfind(b"\n") + 1
         if end:
-            yield Block(line, text[:end])
+            yield TextBlock(line, text[:end])
             line += text.count(b"\n", 0, end)
         rest = text[end:]
         if len(rest) > LONGEST_LINE:
             raise _too_long(file, line)
     if rest:
-        yield Block(line, rest + b"\n")
+        yield TextBlock(line, rest + b"\n")
 
 
-def _refuse_long_lines(file: NamedFile, block: Block) -> None:
+def _refuse_long_lines(file: NamedFile, block: TextBlock) -> None:
     start = 0
     while len(block.data) - start > LONGEST_LINE:
         end = block.data.rfind(b"\n", start, start + LONGEST_LINE + 1)
@@ -164,5 +164,5 @@ def _too_long(file: NamedFile, line: int) -> Exception:
     return file.line_error(line, f"the line is longer than {LONGEST_LINE:,} bytes")
 
 
-def _line_at(block: Block, position: int) -> int:
+def _line_at(block: TextBlock, position: int) -> int:
     return block.line + block.data.count(b"\n", 0, position)

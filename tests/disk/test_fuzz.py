@@ -121,7 +121,7 @@ def check_control(content: bytes) -> None:
             control.uses(directory)
         status = control.told(directory)
         if status is not None:
-            standing = ctl.Standing("run", "run", True, RunResult.STOPPED, "", False, status)
+            standing = ctl.RunStatus("run", "run", True, RunResult.STOPPED, "", False, status)
             list(ctl._lines(standing, 1e9))
 
 

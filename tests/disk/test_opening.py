@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from bulkstate.disk.database import connect_to_read
-from bulkstate.disk.journal import FILE_NAME, Ending, Journal, Record, Session, inline, make_run_directory
+from bulkstate.disk.journal import FILE_NAME, Ending, Journal, Record, SessionRecord, inline, make_run_directory
 from bulkstate.errors import InputError, JournalNotWritable, RunExists
 from bulkstate.model import Grant, Outcome, Pair, RunResult, Stage, Verdict, Verification
 from tests.disk.runs import FACTS, grid, record
@@ -160,7 +160,7 @@ def test_everything_that_was_written_is_read_back(tmp_path: Path) -> None:
     with Record.open(tmp_path) as found:
         assert (found.facts, found.name, found.directory) == (FACTS, "night", tmp_path)
         assert found.agreed_at == 2.0
-        assert found.sessions == (Session(1, 3.0, ending),)
+        assert found.sessions == (SessionRecord(1, 3.0, ending),)
         assert found.ending == (RunResult.PARTIAL, "a chunk is refused")
         assert found.witnesses() == witnesses
         assert found.verification == Verification(10, 1, 2, 0)

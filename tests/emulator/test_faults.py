@@ -29,10 +29,10 @@ from bulkstate.emulator.effects import (
     Effect,
     Endless,
     Garbage,
-    Headers,
     HttpStatus,
     Interim,
     Late,
+    ManyHeaders,
     Odd,
     Pretend,
     ReflectToken,
@@ -244,13 +244,13 @@ async def test_an_answer_that_nobody_asked_for() -> None:
         assert (await connection.reader.readline()).startswith(b"HTTP/1.1 408 ")
 
 
-@pytest.mark.parametrize("effect", [Interim(), Headers(bytes=7_000), Headers(many=90)])
+@pytest.mark.parametrize("effect", [Interim(), ManyHeaders(bytes=7_000), ManyHeaders(many=90)])
 async def test_a_head_that_is_unusual_and_right(effect: Effect) -> None:
     async with caller(small_world(), faults=on_delete(effect)) as someone:
         status, response, _ = await delete(someone)
         assert (status, len(await someone.pairs())) == (200, 5)
-    assert len(response.headers.get("X-Long", "")) == (7_000 if effect == Headers(bytes=7_000) else 0)
-    assert ("X-Many-89" in response.headers) == (effect == Headers(many=90))
+    assert len(response.headers.get("X-Long", "")) == (7_000 if effect == ManyHeaders(bytes=7_000) else 0)
+    assert ("X-Many-89" in response.headers) == (effect == ManyHeaders(many=90))
 
 
 @pytest.mark.parametrize(("byte_order_mark", "begins"), [(True, b"\xef\xbb\xbf{"), (False, b'{"code":"0",')])
@@ -387,7 +387,7 @@ def test_a_file_of_faults(tmp_path: Path) -> None:
             Rule(HttpStatus(503), frozenset({CallKind.PIPELINES}), after=60, lasts=90.0, counting=ON_DELETE),
             Rule(Close(When.RESET), ON_DELETE, larger_than=65_536),
             *(Rule(effect, ON_DELETE) for effect in (Late(20.0), Twice(later=True), Unasked(), Interim())),
-            *(Rule(effect, ON_DELETE) for effect in (Headers(bytes=16_384), Headers(many=300), Restart())),
+            *(Rule(effect, ON_DELETE) for effect in (ManyHeaders(bytes=16_384), ManyHeaders(many=300), Restart())),
             *(Rule(effect, ON_DELETE) for effect in (ClosedPort(90.0), ReflectToken(Where.REDIRECT))),
             Rule(Odd(byte_order_mark=True), ON_DELETE),
         ),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 from bulkstate.model import LowerBound, Pair, Plan, Rectangle, Stage, StagePlan
-from bulkstate.planner.difference import EXAMPLES, Difference, Share, compare
+from bulkstate.planner.difference import EXAMPLES, Difference, OnlyThere, compare
 from tests.disk.runs import grid, plans
 
 
@@ -21,7 +21,7 @@ def deleted(plan: Plan) -> dict[Stage, set[tuple[str, str]]]:
     return found
 
 
-def pairs_of(share: Share) -> set[tuple[str, str]]:
+def pairs_of(share: OnlyThere) -> set[tuple[str, str]]:
     return {(pair.asset, pair.point) for pair in share.examples}
 
 
@@ -47,7 +47,7 @@ def test_the_difference_is_that_of_sets(old: Plan, new: Plan) -> None:
 
 @given(plans())
 def test_a_plan_is_like_itself(plan: Plan) -> None:
-    none = Share(0, ())
+    none = OnlyThere(0, ())
     expected = {stage: Difference(stage, none, none, len(pairs)) for stage, pairs in deleted(plan).items()}
     assert list(compare(plan, plan).stages) == [expected[stage] for stage in sorted(expected)]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkstate.policy.breaker import FAILURES, PATIENCE, Breaker, Failure
+from bulkstate.policy.breaker import FAILURES, PATIENCE, Breaker, Suspicion
 from bulkstate.policy.retry import RetryPolicy
 
 POLICY = RetryPolicy(attempts=6, first_delay=1.0, max_delay=60.0)
@@ -19,7 +19,7 @@ def opened(policy: RetryPolicy = POLICY) -> Breaker:
     """One that has just opened, at LATE."""
     breaker = Breaker(policy)
     for _ in range(FAILURES):
-        breaker.failed(LATE, LATE - 100.0, Failure.NO_CONNECTION)
+        breaker.failed(LATE, LATE - 100.0, Suspicion.NO_CONNECTION)
     assert breaker.open
     return breaker
 
@@ -27,10 +27,10 @@ def opened(policy: RetryPolicy = POLICY) -> Breaker:
 def test_it_opens_when_chunk_after_chunk_fails_and_one_of_them_again() -> None:
     breaker = Breaker(POLICY)
     for second in range(FAILURES):
-        breaker.failed(second, second - 0.5, Failure.FIRST)
+        breaker.failed(second, second - 0.5, Suspicion.FIRST)
         assert not breaker.open
         assert breaker.ready_at() == -inf
-    breaker.failed(30.0, 29.0, Failure.AGAIN)
+    breaker.failed(30.0, 29.0, Suspicion.AGAIN)
     assert breaker.open
     assert breaker.down_for(100.0) == 100.5
 
@@ -38,7 +38,7 @@ def test_it_opens_when_chunk_after_chunk_fails_and_one_of_them_again() -> None:
 def test_what_was_under_way_when_a_server_restarted_costs_no_more_than_a_retry() -> None:
     breaker = Breaker(POLICY)
     for _ in range(10 * FAILURES):
-        breaker.failed(2.0, 1.5, Failure.NO_CONNECTION)
+        breaker.failed(2.0, 1.5, Suspicion.NO_CONNECTION)
     assert breaker.ready_at() == 2.0 + POLICY.first_delay
 
 
@@ -48,9 +48,9 @@ def test_chunks_that_fail_again_are_at_fault_themselves(between: list[str]) -> N
     breaker = Breaker(POLICY)
     for number, what in enumerate(between * FAILURES):
         if what == "again":
-            breaker.failed(100.0 * number, 100.0 * number - 50.0, Failure.AGAIN)
+            breaker.failed(100.0 * number, 100.0 * number - 50.0, Suspicion.AGAIN)
         elif what == "answered":
-            breaker.failed(100.0 * number, 100.0 * number - 50.0, Failure.FIRST)
+            breaker.failed(100.0 * number, 100.0 * number - 50.0, Suspicion.FIRST)
             assert not breaker.answered()
         else:
             breaker.ended(100.0 * number, 100.0 * number - 50.0)
@@ -61,7 +61,7 @@ def test_chunks_that_fail_again_are_at_fault_themselves(between: list[str]) -> N
 def test_single_probes_come_ever_more_rarely_but_as_often_as_a_last_retry() -> None:
     breaker, gaps = Breaker(POLICY), []
     for _ in range(FAILURES):
-        breaker.failed(1.0, 0.0, Failure.NO_CONNECTION)
+        breaker.failed(1.0, 0.0, Suspicion.NO_CONNECTION)
     now = 1.0
     for _ in range(30):
         gaps.append(breaker.ready_at() - now)
@@ -69,7 +69,7 @@ def test_single_probes_come_ever_more_rarely_but_as_often_as_a_last_retry() -> N
         breaker.sent(now)
         assert breaker.ready_at() == now + PATIENCE
         breaker.ended(now, now)
-        breaker.failed(now, now, Failure.AGAIN)
+        breaker.failed(now, now, Suspicion.AGAIN)
     assert gaps == sorted(gaps)
     assert gaps[0] == POLICY.first_delay
     assert gaps[-1] == POLICY.longest_delay == 16.0
@@ -79,7 +79,7 @@ def test_single_probes_come_ever_more_rarely_but_as_often_as_a_last_retry() -> N
 def test_a_gateway_may_say_when_to_try_again() -> None:
     breaker = opened()
     breaker.sent(LATE + 1.0)
-    breaker.failed(LATE + 2.0, LATE + 1.0, Failure.AGAIN, wish=50.0)
+    breaker.failed(LATE + 2.0, LATE + 1.0, Suspicion.AGAIN, wish=50.0)
     assert breaker.ready_at() == LATE + 52.0
 
 
@@ -88,7 +88,7 @@ def test_calls_that_were_under_way_when_it_opened_are_no_probes() -> None:
     probe_at = breaker.ready_at()
     for _ in range(50):
         breaker.ended(LATE + 0.1, LATE - 1.0)
-        breaker.failed(LATE + 0.1, LATE - 1.0, Failure.FIRST)
+        breaker.failed(LATE + 0.1, LATE - 1.0, Suspicion.FIRST)
     assert breaker.ready_at() == probe_at
 
 
@@ -100,7 +100,7 @@ def test_any_delete_that_is_answered_closes_it(sent_at: float) -> None:
     assert not breaker.open
     assert breaker.ready_at() == -inf
     assert breaker.down_for(2 * LATE) == 0.0
-    breaker.failed(2 * LATE, LATE, Failure.FIRST)
+    breaker.failed(2 * LATE, LATE, Suspicion.FIRST)
     assert not breaker.open
 
 
@@ -128,7 +128,7 @@ def test_whoever_gave_up_waits_no_more() -> None:
     breaker = opened()
     breaker.give_up()
     for _ in range(10 * FAILURES):
-        breaker.failed(2 * LATE, LATE + 1.0, Failure.NO_CONNECTION)
+        breaker.failed(2 * LATE, LATE + 1.0, Suspicion.NO_CONNECTION)
     assert not breaker.open
     assert breaker.ready_at() == -inf
 
@@ -136,7 +136,7 @@ def test_whoever_gave_up_waits_no_more() -> None:
 def test_with_one_attempt_each_nothing_fails_again() -> None:
     breaker = Breaker(RetryPolicy(attempts=1))
     for _ in range(FAILURES):
-        breaker.failed(2.0, 1.0, Failure.FIRST)
+        breaker.failed(2.0, 1.0, Suspicion.FIRST)
     assert breaker.open
 
 
@@ -153,12 +153,12 @@ def test_whoever_waits_has_a_probe_to_wait_for(policy: RetryPolicy, events: list
             breaker.sent(now)
             latest = now
         elif what == "failed":
-            breaker.failed(now, latest, Failure.FIRST if first else Failure.AGAIN)
+            breaker.failed(now, latest, Suspicion.FIRST if first else Suspicion.AGAIN)
         elif what == "answered":
             breaker.answered()
         elif what == "ended":
             breaker.ended(now, latest)
     breaker.ended(now, now)
     assert breaker.ready_at() <= now
-    breaker.failed(now, now, Failure.AGAIN)
+    breaker.failed(now, now, Suspicion.AGAIN)
     assert breaker.ready_at() <= now + policy.longest_delay

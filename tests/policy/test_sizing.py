@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bulkstate.gateway import wire
 from bulkstate.model import Answer, Chunk, Reply, Stage, Verdict
 from bulkstate.policy.retry import Again, RetryPolicy, Settle, Split, Tries, decide
-from bulkstate.policy.sizing import Bound, Sizing
+from bulkstate.policy.sizing import SizeBound, Sizing
 
 STAGE = Stage("pipeline", "LastRecordAppender_01")
 TOO_MANY: Reply[bool] = Reply(Answer.TOO_LARGE, 200, 61105)
@@ -45,7 +45,7 @@ def test_a_cut_covers_the_chunk_exactly_and_each_part_may_be_sent_or_is_one_pair
 
 @given(st.integers(1, 100_000), st.integers(1, 100_000))
 def test_the_largest_that_is_sent_comes_down_to_what_the_gateway_takes_and_no_further(first: int, limit: int) -> None:
-    bound, asked, refusals = Bound(), first, 0
+    bound, asked, refusals = SizeBound(), first, 0
     while asked > limit:
         bound, refusals = bound.turned_down(asked, asked == 1), refusals + 1
         assert bound.most is not None
@@ -57,7 +57,7 @@ def test_the_largest_that_is_sent_comes_down_to_what_the_gateway_takes_and_no_fu
 
 
 def test_what_was_taken_is_never_cut() -> None:
-    bound = Bound().took(950).turned_down(1_000, False)
+    bound = SizeBound().took(950).turned_down(1_000, False)
     assert bound.most == 950
     assert bound.turned_down(900, False).most == 720
 

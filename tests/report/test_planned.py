@@ -10,7 +10,7 @@ import orjson
 from rich.console import Console
 
 from bulkstate.model import Pair, Plan, Rectangle, Stage
-from bulkstate.planner.difference import Comparison, Difference, Share
+from bulkstate.planner.difference import Comparison, Difference, OnlyThere
 from bulkstate.policy.pacing import Forecast
 from bulkstate.rates import Rate
 from bulkstate.report.differences import show_comparison
@@ -21,7 +21,9 @@ NAMES = """plan reproducible effort requests lower_bound pairs unlisted_pairs ke
 forecast_seconds binding_limit stages remarks"""
 STAGE = Stage("pipe", "[red]One")
 FORECAST = Forecast(12.54, Rate(20, 1.0))
-DIFFERENT = Difference(STAGE, Share(4, (Pair("a", "p"), Pair("[b]", "q\x1b"))), Share(1, (Pair("c", "p"),)), 1_000)
+DIFFERENT = Difference(
+    STAGE, OnlyThere(4, (Pair("a", "p"), Pair("[b]", "q\x1b"))), OnlyThere(1, (Pair("c", "p"),)), 1_000
+)
 
 
 def counted(unlisted: int = 0, kept: int = 0) -> Plan:
@@ -82,7 +84,7 @@ def test_the_difference_is_part_of_the_document() -> None:
 
 
 def test_the_difference_in_words() -> None:
-    text = compared(DIFFERENT, Difference(Stage("pipe", "Two"), Share(0, ()), Share(0, ()), 5))
+    text = compared(DIFFERENT, Difference(Stage("pipe", "Two"), OnlyThere(0, ()), OnlyThere(0, ()), 5))
     assert "1 pair more, 4 less, 1,005 as before" in text
     assert "pipe/[red]One" in text
     assert "Two" not in text
@@ -91,5 +93,5 @@ def test_the_difference_in_words() -> None:
 
 
 def test_no_difference_in_words() -> None:
-    same = Difference(STAGE, Share(0, ()), Share(0, ()), 1_000)
+    same = Difference(STAGE, OnlyThere(0, ()), OnlyThere(0, ()), 1_000)
     assert "nothing else is deleted: 1,000 pairs, as before" in compared(same)

@@ -17,7 +17,7 @@ from rich.console import Console
 from bulkstate.cli.logs import LogStyle, log_style, set_up_logging
 from bulkstate.engine.ports import Observer
 from bulkstate.model import Answer, Attempt, Outcome, Reply, Verdict
-from bulkstate.report.progress import LineProgress, LiveProgress, Standing
+from bulkstate.report.progress import Headway, LineProgress, LiveProgress
 from tests.waiting import until
 
 ATTEMPT: Attempt[bool] = Attempt(Reply(Answer.OK), sent_at=0.0, seconds=0.1)
@@ -89,7 +89,7 @@ def test_a_traceback_of_a_library_is_not_shown(capsys: pytest.CaptureFixture[str
 
 @given(st.lists(st.sampled_from(Verdict), max_size=30))
 def test_counts(verdicts: list[Verdict]) -> None:
-    standing = Standing(30, 300, Clock())
+    standing = Headway(30, 300, Clock())
     for chunk, verdict in enumerate(verdicts):
         if verdict is Verdict.SUSPECT:
             delete(standing, chunk)
@@ -104,7 +104,7 @@ def test_counts(verdicts: list[Verdict]) -> None:
 
 def test_the_rate_is_that_of_the_last_half_minute() -> None:
     clock = Clock()
-    standing = Standing(10_000, 100_000, clock)
+    standing = Headway(10_000, 100_000, clock)
     assert (standing.rate, standing.seconds_left) == (0.0, None)
     for second in range(100):
         for chunk in range(50 if second < 50 else 10):
@@ -116,7 +116,7 @@ def test_the_rate_is_that_of_the_last_half_minute() -> None:
 
 def test_a_pause_passes() -> None:
     clock = Clock()
-    standing = Standing(1, 1, clock)
+    standing = Headway(1, 1, clock)
     assert standing.pause is None
     standing.paused(5.0, "429")
     clock.now += 2.0
@@ -126,7 +126,7 @@ def test_a_pause_passes() -> None:
 
 
 def test_a_pause_of_a_moment_is_not_worth_a_word() -> None:
-    standing = Standing(1, 1, Clock())
+    standing = Headway(1, 1, Clock())
     seen = []
     for seconds, reason in ((0.0, "429"), (0.4, "429"), (5.0, "Retry-After"), (0.0, "429")):
         standing.paused(seconds, reason)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bulkstate.errors import InputError
-from bulkstate.selection import STDIN, Entry, Fingerprint, Inputs, Source, Standing, read_pairs, select
+from bulkstate.selection import STDIN, Entry, Fingerprint, Inputs, InputState, Source, read_pairs, select
 from tests.selection.conftest import Write
 from tests.selection.spoken import block, ids, pairs
 
@@ -92,27 +92,27 @@ def test_a_directory_that_is_not_what_it_was(write: Write, how: Callable[[Path],
     write("d/b.csv", TABLE)
     folder = path.parent.parent
     (found,) = read(folder, pairs(path.parent))
-    assert found.standing(folder) is Standing.SAME
+    assert found.standing(folder) is InputState.SAME
     how(path)
-    assert found.standing(folder) is Standing.CHANGED
+    assert found.standing(folder) is InputState.CHANGED
 
 
 @pytest.mark.parametrize(
     ("how", "standing"),
     [
-        (change, Standing.CHANGED),
-        (rename, Standing.NOT_THERE),
-        (Path.unlink, Standing.NOT_THERE),
-        (lambda path: path.write_bytes(b""), Standing.CHANGED),
-        (lambda path: (path.unlink(), path.mkdir()), Standing.CHANGED),
-        (lambda path: (path.unlink(), os.mkfifo(path)), Standing.CHANGED),
-        (lambda path: (path.unlink(), path.symlink_to("/nowhere")), Standing.CHANGED),
+        (change, InputState.CHANGED),
+        (rename, InputState.NOT_THERE),
+        (Path.unlink, InputState.NOT_THERE),
+        (lambda path: path.write_bytes(b""), InputState.CHANGED),
+        (lambda path: (path.unlink(), path.mkdir()), InputState.CHANGED),
+        (lambda path: (path.unlink(), os.mkfifo(path)), InputState.CHANGED),
+        (lambda path: (path.unlink(), path.symlink_to("/nowhere")), InputState.CHANGED),
     ],
 )
-def test_a_file_that_is_not_what_it_was(write: Write, how: Callable[[Path], None], standing: Standing) -> None:
+def test_a_file_that_is_not_what_it_was(write: Write, how: Callable[[Path], None], standing: InputState) -> None:
     path = write("a.csv", TABLE)
     (found,) = read(path.parent, pairs(path))
-    assert found.standing(path.parent) is Standing.SAME
+    assert found.standing(path.parent) is InputState.SAME
     how(path)
     assert found.standing(path.parent) is standing
 
@@ -122,13 +122,13 @@ def test_a_file_of_the_same_content_elsewhere_is_the_same(write: Write) -> None:
     (found,) = read(path.parent, pairs(path))
     elsewhere = write("two/a.csv", TABLE).parent
     change(path)
-    assert found.standing(elsewhere) is Standing.SAME
+    assert found.standing(elsewhere) is InputState.SAME
 
 
 @pytest.mark.parametrize("path", [Path("/etc/hostname"), STDIN])
 def test_nobody_looks_where_a_plan_was_made(tmp_path: Path, path: Path) -> None:
     (tmp_path / "-").write_text("")
-    assert Fingerprint(path, 0, sha256(b"").hexdigest()).standing(tmp_path) is Standing.NOT_THERE
+    assert Fingerprint(path, 0, sha256(b"").hexdigest()).standing(tmp_path) is InputState.NOT_THERE
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from bulkstate.disk.journal.record import (
     Pause,
     Record,
     RunFacts,
-    Session,
+    SessionRecord,
     sent_history,
 )
 from bulkstate.disk.journal.tables import FILE_NAME, FORMAT, existing
@@ -35,7 +35,7 @@ __all__ = [
     "Pause",
     "Record",
     "RunFacts",
-    "Session",
+    "SessionRecord",
     "WriterThread",
     "existing",
     "inline",

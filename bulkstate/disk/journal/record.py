@@ -97,7 +97,7 @@ class Ending:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class SessionRecord:
     """One process's work on the run, the first or a resumed one. No `ending`: it still works, or was killed."""
 
     number: int
@@ -260,7 +260,7 @@ class Record:
             return at
 
     @property
-    def sessions(self) -> tuple[Session, ...]:
+    def sessions(self) -> tuple[SessionRecord, ...]:
         """Every process that worked on the run, oldest first."""
         query = """SELECT id, started_at, at, result, reason, exit
             FROM session LEFT JOIN ending ON session = id ORDER BY id"""
@@ -492,7 +492,7 @@ def _looked_at(read: int, pipeline: str, stage: str, entry: str, asset: str, poi
     return LookedAt(read, Stage(pipeline, stage), entry, Pair(asset, point), had)
 
 
-def _session(row: tuple[int, float, float | None, str, str, int], reasons: Sequence[str]) -> Session:
+def _session(row: tuple[int, float, float | None, str, str, int], reasons: Sequence[str]) -> SessionRecord:
     number, started_at, at, result, reason, exit_code = row
     ending = None if at is None else Ending(at, RunResult(result), reason, exit_code, *reasons)
-    return Session(number, started_at, ending)
+    return SessionRecord(number, started_at, ending)

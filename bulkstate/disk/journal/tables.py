@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bulkstate.disk import plan_tables
-from bulkstate.disk.database import Format
+from bulkstate.disk.database import FileFormat
 from bulkstate.errors import InputError, JournalNotWritable, Problem
 
 FILE_NAME: Final = "journal.sqlite"
@@ -75,7 +75,7 @@ CHAINED: Final = 3
 
 _TABLES: Final = {2: _FORMAT_2, 3: _FORMAT_3}
 
-FORMAT: Final = Format(
+FORMAT: Final = FileFormat(
     "a journal of bulkstate",
     0x424B5354,
     {
@@ -87,7 +87,7 @@ FORMAT: Final = Format(
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TableForm:
     """What is written of a table's rows: the columns that SQLite doesn't number itself, and their types."""
 
     columns: tuple[str, ...]
@@ -107,16 +107,16 @@ class Table:
 _CASTS: Final[Mapping[str, Callable[[Any], object]]] = {"REAL": float, "INTEGER": int, "TEXT": str}
 
 
-def tables_of(connection: sqlite3.Connection) -> dict[str, Table]:
+def tables_of(connection: sqlite3.Connection) -> dict[str, TableForm]:
     """The append-only tables of a journal, but for the chain's own."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     return {name: _table(connection, name) for name in _TABLES[version] if name != "link"}
 
 
-def _table(connection: sqlite3.Connection, name: str) -> Table:
+def _table(connection: sqlite3.Connection, name: str) -> TableForm:
     columns = connection.execute(f"PRAGMA table_info({name})")
     written = [(column, kind) for _, column, kind, _, _, key in columns if not (key and column in ("seq", "id"))]
-    return Table(*map(tuple, zip(*written, strict=True)))
+    return TableForm(*map(tuple, zip(*written, strict=True)))
 
 
 _ADVICE: Final = {

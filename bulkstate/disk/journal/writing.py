@@ -49,7 +49,7 @@ class WriterThread:
 
 
 class Journal(Record):
-    """A run's journal, to be written by one process. It is a `ports.Journal`.
+    """A run's journal, to be written by one process. It is a `ports.OutcomeLog`.
 
     `record`, `grant`, `used` and `plot` are for the run's tasks. The other writes are short, and made where they are;
     one that is under way in a thread is waited for.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bulkstate.planner.cover.bound import Bound, Part, Region, Sizes, Unlike, by_fooling
 from bulkstate.planner.cover.fooling import fooling_set
-from bulkstate.planner.cover.incidence import Classes, Incidence, dense
+from bulkstate.planner.cover.incidence import ClassRelation, Incidence, dense
 from bulkstate.planner.cover.packed import pack
 from bulkstate.planner.cover.sperner import different_rows
 
@@ -22,7 +22,7 @@ _WORDS = 20_000_000  # looked at for the fooling set of one cluster
 
 
 def by_clusters(
-    classes: Classes, clusters: Sequence[NDArray[np.int64]], sizes: Sizes, expired: Callable[[], bool]
+    classes: ClassRelation, clusters: Sequence[NDArray[np.int64]], sizes: Sizes, expired: Callable[[], bool]
 ) -> Bound:
     """What each cluster needs in the columns that count for it, added up; cells that aren't targets are forbidden."""
     target = classes.target

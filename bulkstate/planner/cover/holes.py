@@ -35,7 +35,7 @@ _SAMPLE = 600  # rows a climb looks at
 
 
 @dataclass(frozen=True)
-class Block:
+class HoledBlock:
     """A dense part of a relation: target and allowed cells (rows × columns), and how many rows and columns each
     class stands for."""
 
@@ -59,7 +59,7 @@ class Sets:
 
 
 def cover_block(
-    block: Block, cap: int, steps: int, rng: np.random.Generator, expired: Callable[[], bool] = lambda: False
+    block: HoledBlock, cap: int, steps: int, rng: np.random.Generator, expired: Callable[[], bool] = lambda: False
 ) -> Sets:
     """Rectangles that cover the block's targets: few of them, and little overlap where their area exceeds `cap`
     pairs.
@@ -93,7 +93,7 @@ def _cover_light(
 def _begun(target: Flags, allowed: Flags, codes: Flags, rng: np.random.Generator, expired: Callable[[], bool]) -> Flags:
     """Rectangles by these columns, and by a climb after the other for what they leave."""
     height, width = target.shape
-    unit = Block(target, allowed, np.ones(height, np.float32), np.ones(width, np.float32))
+    unit = HoledBlock(target, allowed, np.ones(height, np.float32), np.ones(width, np.float32))
     search = _Search(unit, target.size + 1, rng)
     for code in codes:
         search.take(search.rectangle(code))
@@ -127,7 +127,7 @@ class _Found:
 class _Search:
     """The state of a greedy: the cells left, and the rectangles found."""
 
-    def __init__(self, block: Block, cap: int, rng: np.random.Generator) -> None:
+    def __init__(self, block: HoledBlock, cap: int, rng: np.random.Generator) -> None:
         self.left = block.target.copy()
         self._block = block
         self._cap = cap

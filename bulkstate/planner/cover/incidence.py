@@ -112,7 +112,7 @@ class Partition:
 
 
 @dataclass(frozen=True)
-class Classes:
+class ClassRelation:
     """A relation between classes of equal rows and classes of equal columns.
 
     `target` has a cell wherever all pairs of the two classes are to be covered. `forbidden` is None where every
@@ -125,10 +125,10 @@ class Classes:
     rows: Partition
     columns: Partition
 
-    def transposed(self) -> Classes:
+    def transposed(self) -> ClassRelation:
         """Columns as rows, and rows as columns."""
         forbidden = None if self.forbidden is None else self.forbidden.transposed()
-        return Classes(self.target.transposed(), forbidden, self.columns, self.rows)
+        return ClassRelation(self.target.transposed(), forbidden, self.columns, self.rows)
 
     def pairs(self) -> int:
         """The number of target pairs that the classes stand for."""
@@ -136,7 +136,7 @@ class Classes:
         return int(sizes.sum())
 
 
-def merge_columns(rows: Partition, target: Incidence, forbidden: Incidence | None = None) -> Classes:
+def merge_columns(rows: Partition, target: Incidence, forbidden: Incidence | None = None) -> ClassRelation:
     """The classes of a relation whose rows are merged already: `target` and `forbidden` have a row for each
     class of `rows`.
 
@@ -147,7 +147,7 @@ def merge_columns(rows: Partition, target: Incidence, forbidden: Incidence | Non
     columns = _equal(across, across_forbidden)
     merged = across.take(columns.firsts()).transposed()
     merged_forbidden = None if across_forbidden is None else across_forbidden.take(columns.firsts()).transposed()
-    return Classes(merged, merged_forbidden, rows, columns)
+    return ClassRelation(merged, merged_forbidden, rows, columns)
 
 
 def partition_of(signatures: NDArray[np.uint64]) -> Partition:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from bulkstate.planner.cover.bound import Sizes
 from bulkstate.planner.cover.clusters import cluster_rows
 from bulkstate.planner.cover.effort import Steps
-from bulkstate.planner.cover.holes import Block, cover_block
-from bulkstate.planner.cover.incidence import Classes, Incidence, Partition, dense, of_dense, partition_of
+from bulkstate.planner.cover.holes import HoledBlock, cover_block
+from bulkstate.planner.cover.incidence import ClassRelation, Incidence, Partition, dense, of_dense, partition_of
 from bulkstate.planner.cover.lines import Piece, line_covers
 from bulkstate.planner.cover.packed import pack
 from bulkstate.planner.cover.vertex_greedy import vertex_greedy
@@ -37,7 +37,7 @@ class Clusters:
         return (*self.together, self.alone) if self.alone.size else self.together
 
 
-def clusters_of(classes: Classes, expired: Callable[[], bool]) -> Clusters:
+def clusters_of(classes: ClassRelation, expired: Callable[[], bool]) -> Clusters:
     """The rows that hold a target, by how similar they are; all alone if there is no time to compare them."""
     rows = np.flatnonzero(classes.target.lengths())
     if expired():
@@ -48,7 +48,7 @@ def clusters_of(classes: Classes, expired: Callable[[], bool]) -> Clusters:
     return Clusters(together, rows[sizes[found.label] < _FEW])
 
 
-def _alike(classes: Classes, rows: NDArray[np.int64]) -> Incidence:
+def _alike(classes: ClassRelation, rows: NDArray[np.int64]) -> Incidence:
     """The cells by which rows are compared."""
     forbidden, width = classes.forbidden, classes.target.width
     if forbidden is None or rows.size * width > _CELLS:
@@ -58,7 +58,7 @@ def _alike(classes: Classes, rows: NDArray[np.int64]) -> Incidence:
 
 
 def cover_large(
-    classes: Classes, clusters: Clusters, cap: int, effort: Steps, expired: Callable[[], bool]
+    classes: ClassRelation, clusters: Clusters, cap: int, effort: Steps, expired: Callable[[], bool]
 ) -> list[Piece]:
     """Rectangles that cover every target and nothing forbidden, cluster after cluster, and then the pool.
 
@@ -77,7 +77,7 @@ def cover_large(
 
 
 def _cover_cluster(
-    classes: Classes, rows: NDArray[np.int64], cap: int, effort: Steps, number: int, expired: Callable[[], bool]
+    classes: ClassRelation, rows: NDArray[np.int64], cap: int, effort: Steps, number: int, expired: Callable[[], bool]
 ) -> list[Piece] | None:
     """A cluster as a block with holes; None if that is too large, or takes no fewer requests than its rows."""
     part = classes.target.take(rows)
@@ -90,7 +90,7 @@ def _cover_cluster(
     row_sizes = classes.rows.sizes()[rows].astype(np.float64)
     sizes = classes.columns.sizes()[columns]
     column_sizes = np.bincount(merged.label, weights=sizes).astype(np.float64)
-    block = Block(target[:, merged.firsts()], allowed[:, merged.firsts()], row_sizes, column_sizes)
+    block = HoledBlock(target[:, merged.firsts()], allowed[:, merged.firsts()], row_sizes, column_sizes)
     sets = cover_block(block, cap, effort.walk, np.random.default_rng(number), expired)
     found = [(np.flatnonzero(r), np.flatnonzero(c)) for r, c in zip(sets.rows, sets.columns, strict=True) if r.any()]
     ours = sum(np.ceil(row_sizes[r].sum() * column_sizes[c].sum() / cap) for r, c in found)
@@ -100,7 +100,7 @@ def _cover_cluster(
 
 
 def _pooled(
-    classes: Classes, rows: NDArray[np.int64], cap: int, effort: Steps, expired: Callable[[], bool]
+    classes: ClassRelation, rows: NDArray[np.int64], cap: int, effort: Steps, expired: Callable[[], bool]
 ) -> list[Piece]:
     """The best of lines and vertex greedy on some of the rows."""
     sizes = Sizes(classes.rows.sizes()[rows], classes.columns.sizes(), cap)

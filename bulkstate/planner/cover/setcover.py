@@ -22,7 +22,7 @@ _UNIT = 10_000_000  # dual values are kept as whole multiples of 1 / _UNIT
 
 
 @dataclass(frozen=True)
-class Choice:
+class ChosenSets:
     """Sets chosen by the solver, by number; `optimal` if it proved that no fewer (or no more) will do."""
 
     chosen: tuple[int, ...]
@@ -31,7 +31,7 @@ class Choice:
 
 def minimum_cover(
     sets: list[int], size: int, nodes: int, entries: int, at_most: int, expired: Callable[[], bool]
-) -> Choice | None:
+) -> ChosenSets | None:
     """The fewest of `sets` whose union is `range(size)`; None if none of fewer than `at_most` sets was found.
 
     The linear relaxation is asked first: where its value is far from `at_most`, or the programme has over
@@ -55,7 +55,7 @@ def minimum_cover(
 
 def maximum_independent(
     cliques: list[int], size: int, nodes: int, entries: int, expired: Callable[[], bool]
-) -> Choice | None:
+) -> ChosenSets | None:
     """The most of `range(size)` with at most one member in each clique."""
     if sum(map(int.bit_count, cliques)) > entries or expired():
         return None
@@ -127,7 +127,7 @@ def _silent() -> highspy.Highs:
     return model
 
 
-def _solve(model: highspy.Highs, count: int, nodes: int) -> Choice | None:
+def _solve(model: highspy.Highs, count: int, nodes: int) -> ChosenSets | None:
     import highspy
 
     model.setOptionValue("mip_max_nodes", nodes)
@@ -137,4 +137,4 @@ def _solve(model: highspy.Highs, count: int, nodes: int) -> Choice | None:
     values = model.getSolution().col_value
     if len(values) != count or not model.getSolution().value_valid:
         return None
-    return Choice(tuple(np.flatnonzero(np.array(values) > 0.5).tolist()), optimal)
+    return ChosenSets(tuple(np.flatnonzero(np.array(values) > 0.5).tolist()), optimal)

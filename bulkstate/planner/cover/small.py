@@ -17,7 +17,7 @@ from bulkstate.planner.cover.chance import Chance
 from bulkstate.planner.cover.effort import Steps
 from bulkstate.planner.cover.graph import Cell, Matrix, components
 from bulkstate.planner.cover.improve import Solved, solve
-from bulkstate.planner.cover.incidence import Classes, Incidence
+from bulkstate.planner.cover.incidence import ClassRelation, Incidence
 from bulkstate.planner.cover.reduction import kernel
 
 
@@ -60,7 +60,7 @@ class Cover:
         return len(self.fooling) + sum(one.needed for one in self.weighted)
 
 
-def matrix_of(classes: Classes) -> Matrix:
+def matrix_of(classes: ClassRelation) -> Matrix:
     """The relation between classes as bit sets."""
     target = _bit_rows(classes.target)
     if classes.forbidden is None:
