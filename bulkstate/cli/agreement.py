@@ -57,7 +57,7 @@ async def _agreed(_question: Question) -> str:
 
 
 async def _unasked(_question: Question) -> str:
-    return "unasked: the gateway is the embedded one"
+    return "without a question (embedded gateway)"
 
 
 def show_question(

@@ -28,7 +28,7 @@ from bulkstate.planner.cover.merging import Squeeze
 from bulkstate.planner.cover.packed import Packed, as_bit_sets, pack
 from bulkstate.planner.cover.reduction import undominated_cells
 from bulkstate.planner.cover.small import Biclique, cover_matrix, matrix_of
-from bulkstate.planner.cover.vertex_greedy import vertex_greedy
+from bulkstate.planner.cover.vertex_greedy import WAYS, vertex_greedy
 from bulkstate.planner.limits import Limits, Weights
 from bulkstate.planner.tiling import tile
 from bulkstate.planner.trimming import trimmed
@@ -140,7 +140,7 @@ def _offer_by_flags(desk: _Desk, effort: Steps, expired: Callable[[], bool]) -> 
     if packed.words(packed.lines) <= effort.words:
         desk.prove(by_fooling(fooling_set(packed, expired), desk.sizes))
     most = int(_HOPELESS * len(desk.requests)) + 1
-    if desk.settled() or packed.words(min(most, packed.lines)) > effort.words:
+    if desk.settled() or WAYS * packed.words(min(most, packed.lines)) > effort.words:
         return
     for cover in vertex_greedy(packed, most, expired):
         _offer_overlapping(desk, packed, cover, expired)

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bulkstate.planner.cover.lines import Piece
 from bulkstate.planner.cover.packed import Packed, Words, members, sums
+
+WAYS: Final = 3
+"""By lines, by places, by both: so many covers are made."""
 
 _NOBODY = np.iinfo(np.int64).max
 
