@@ -641,8 +641,9 @@ class Blamed:
 class Ended:
     """How a run's last session ended, beside what became of its chunks.
 
-    `by` is the reason code of what ended it early, empty if it went to its end, None if no ending is recorded: then it
-    is still running, or was killed after `at` (UNIX seconds), when it was last heard of. `unread` says why what is left
+    `by` is the reason code of what ended it early, empty if it went to its end, None if no ending is recorded: then a
+    process works on it, if `running`, or it was killed, or could write no more, after `at` (UNIX seconds), when it was
+    last heard of. `unread` says why what is left
     could not be read back. `pipelines` are what it saw of them.
     """
 
@@ -650,6 +651,7 @@ class Ended:
     at: float | None = None
     unread: str = ""
     pipelines: tuple[PipelineSeen, ...] = ()
+    running: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -245,7 +245,9 @@ def _so_far(report: Report) -> str:
 
 def _unfinished(report: Report) -> str:
     heard = f", last heard of {_clock(report.ended.at)}" if report.ended.at is not None else ""
-    return f"No ending recorded: still running, or killed{heard}. So far {_so_far(report)}."
+    if report.ended.running:
+        return f"Still running{heard}. So far {_so_far(report)}."
+    return f"No ending recorded: killed, or no longer able to write{heard}. So far {_so_far(report)}."
 
 
 def _clock(at: float) -> str:
@@ -321,6 +323,8 @@ def _next(code: ReasonCode | None, report: Report) -> str:
     directory = shlex.quote(report.run_dir)
     if code in (ReasonCode.DELETED, ReasonCode.DELETED_SAMPLED):
         return ""
+    if report.ended.running:
+        return f"bulkstate ctl {directory} status"
     chunks = report.chunks
     if chunks.deleted == chunks.unsplit:
         everything = " --sample all" if code is ReasonCode.WITNESSES_LOST else ""

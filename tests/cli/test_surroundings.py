@@ -14,6 +14,7 @@ def test_no_columns_are_no_reason_to_show_nothing(bulkstate: Bulkstate) -> None:
     assert bulkstate("--help", COLUMNS="0").out == bulkstate("--help", COLUMNS="80").out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("umask", "report"), [(0o000, 0o644), (0o022, 0o644), (0o077, 0o600)])
 def test_nobody_else_may_change_what_is_written(
     bulkstate: Bulkstate, gateway: Gateway, umask: int, report: int

@@ -13,6 +13,7 @@ import pytest
 
 from bulkstate.disk.database import connect_to_read
 from bulkstate.disk.journal import FILE_NAME, Ending, Journal, Record, SessionRecord, inline, make_run_directory
+from bulkstate.disk.locks import lock_run
 from bulkstate.errors import InputError, JournalNotWritable, RunExists
 from bulkstate.model import Grant, Outcome, Pair, RunResult, Stage, Verdict, Verification
 from tests.disk.runs import FACTS, grid, record
@@ -154,7 +155,7 @@ def test_everything_that_was_written_is_read_back(tmp_path: Path) -> None:
         journal.keep_witnesses(witnesses)
         journal.keep_witnesses(witnesses[:1])
         anyio.run(journal.grant, Grant(3.0, 5, 0))
-        assert journal.ending == (RunResult.INTERRUPTED, "still running, or killed")
+        assert journal.ending == (RunResult.INTERRUPTED, "killed, or no longer able to write")
         journal.verified(8.0, Verification(10, 1, 2, 0))
         journal.finish(ending)
     with Record.open(tmp_path) as found:
@@ -280,3 +281,13 @@ def test_outcomes_that_nobody_can_have_written_are_refused(tmp_path: Path, name:
         journal._write({"outcome": [tuple({**row, name: wrong[name]}.values())]})
     with Record.open(tmp_path) as journal, pytest.raises(InputError, match="table outcome"):
         list(journal.records())
+
+
+def test_whether_a_run_without_an_ending_goes_on_is_asked_of_its_lock(tmp_path: Path) -> None:
+    a_run(tmp_path)
+    with lock_run(tmp_path), Record.open(tmp_path) as found:
+        assert found.ending[1] == "still running"
+        assert found.ended.running
+    with Record.open(tmp_path) as found:
+        assert found.ending[1] == "killed, or no longer able to write"
+        assert not found.ended.running

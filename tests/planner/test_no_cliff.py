@@ -85,6 +85,7 @@ def selections() -> Iterator[st.SearchStrategy[tuple[Flags, Flags]]]:
     yield from (simple, like, turned, st.builds(beside, simple, turned))
 
 
+@pytest.mark.slow
 @given(st.one_of(*selections()), st.sampled_from([1, 7, 30, 200, 100_000]), st.sampled_from(Unlisted))
 @settings(max_examples=25)
 def test_never_more_requests_than_the_simplest_way(drawn: tuple[Flags, Flags], cap: int, unlisted: Unlisted) -> None:

@@ -189,8 +189,16 @@ RESUME = "bulkstate resume 'runs/a b'"
         (
             None,
             report(STOPPED, 380_000),
+            Ended(None, 1_764_368_049.0, running=True),
+            "Still running, last heard of 2025-11-28 22:14:09 UTC. So far 38 % deleted, 4 requests unknown,"
+            " 5,538 requests not sent.",
+            "bulkstate ctl 'runs/a b' status",
+        ),
+        (
+            None,
+            report(STOPPED, 380_000),
             Ended(None, 1_764_368_049.0),
-            "No ending recorded: still running, or killed, last heard of 2025-11-28 22:14:09 UTC."
+            "No ending recorded: killed, or no longer able to write, last heard of 2025-11-28 22:14:09 UTC."
             " So far 38 % deleted, 4 requests unknown, 5,538 requests not sent.",
             RESUME,
         ),

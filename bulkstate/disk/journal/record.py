@@ -21,6 +21,8 @@ from bulkstate.disk.database import check_rows, closed_on_error, connect_to_read
 from bulkstate.disk.journal import chain
 from bulkstate.disk.journal.chain import Head
 from bulkstate.disk.journal.tables import CHAINED, FORMAT, existing, reading, tables_of
+from bulkstate.disk.locks import is_in_use
+from bulkstate.errors import Refused
 from bulkstate.gateway.wire import Code
 from bulkstate.model import (
     Agreed,
@@ -287,8 +289,12 @@ class Record:
         """How the run stands, and why: as the last session left it, or as a later reading back has found it."""
         last = self.sessions[-1].ending if self.sessions else None
         if last is None:
-            reason = "still running, or killed" if self.sessions else "nothing was sent yet"
-            return RunResult.INTERRUPTED, reason
+            if not self.sessions:
+                return RunResult.INTERRUPTED, "nothing was sent yet"
+            return (
+                RunResult.INTERRUPTED,
+                "still running" if self._is_running() else "killed, or no longer able to write",
+            )
         if last.result not in (RunResult.DELETED, RunResult.PARTIAL) or not self._verified_since(last.at):
             return last.result, last.reason
         doubts = self.doubts()
@@ -300,9 +306,17 @@ class Record:
         seen = self.pipelines_seen()
         last = self.sessions[-1].ending if self.sessions else None
         if last is None:
-            return Ended(None, self._heard_of(), "", seen)
+            running = bool(self.sessions) and self._is_running()
+            return Ended(None, self._heard_of(), "", seen, running)
         unread = "" if self._verified_since(last.at) else last.unread
         return Ended(last.reason_code, last.at, unread, seen)
+
+    def _is_running(self) -> bool:
+        """Whether another process works on the run; its lock says so. Where none can be asked for, nobody can write."""
+        try:
+            return is_in_use(self.directory)
+        except Refused:
+            return False
 
     def _heard_of(self) -> float | None:
         with reading(self.path):

@@ -140,6 +140,9 @@ class Journal(Record):
         """A session has started in this process."""
         return self._session > 0
 
+    def _is_running(self) -> bool:
+        return False  # whoever writes it holds the lock, and works on nothing that isn't ended yet
+
     def require_in_place(self) -> None:
         """JournalNotWritable if the file isn't where it was any more: what is written then, nobody finds again.
 
