@@ -20,6 +20,7 @@ from bulkstate.planner.cover.bits import from_array, to_list
 from bulkstate.planner.cover.bound import Bound, Region, Sizes, by_fooling, by_kernel
 from bulkstate.planner.cover.effort import Steps, Work
 from bulkstate.planner.cover.fooling import fooling_set
+from bulkstate.planner.cover.holes import Allowance
 from bulkstate.planner.cover.incidence import ClassRelation, Incidence
 from bulkstate.planner.cover.large import clusters_of, cover_large
 from bulkstate.planner.cover.lines import Piece, line_covers, turned
@@ -35,9 +36,11 @@ from bulkstate.planner.trimming import trimmed
 
 _CELLS = 400_000  # class cells up to which a kernel is looked for
 _KERNEL = 4_000  # cells that plain containment leaves: the compatibility graph is quadratic in them
+_FOOLING = 1_500_000_000  # words that a fooling set may look at, at any effort: what it proves spares searches
 _PAIRS = 100_000  # pairs, and requests, up to which requests are improved pair by pair
 _REQUESTS = 3_000
 _ALONE = 0.1  # share of cells in rows that nobody is like from which on columns are clustered, too
+_NEAR = 1.15  # times the bound: clusters then spare next to nothing, as blocks overlap
 _HOPELESS = 1.25  # covers with so many times the requests of the best are given up: pruning won't save them
 
 
@@ -90,6 +93,10 @@ class _Desk:
         """Whether nothing better can be offered."""
         return 0 < len(self.requests) <= self.bound.requests
 
+    def is_near(self) -> bool:
+        """Whether so little can be spared that clusters aren't worth being looked for."""
+        return len(self.requests) <= _NEAR * self.bound.requests
+
     def offer(self, requests: tuple[Rectangle, ...]) -> None:
         """Take the requests if there are fewer of them, or as many that name fewer IDs; none may be over the limits."""
         if not self.requests or _cost(requests) < _cost(self.requests):
@@ -141,7 +148,7 @@ def _offer_by_flags(desk: _Desk, effort: Steps, expired: Callable[[], bool]) -> 
     packed = desk.packed
     if packed is None:
         return
-    if packed.words(packed.lines) <= effort.words:
+    if packed.words(packed.lines) <= max(effort.words, _FOOLING):
         desk.prove(by_fooling(fooling_set(packed, expired), desk.sizes))
     most = int(_HOPELESS * len(desk.requests)) + 1
     if desk.settled() or WAYS * packed.words(min(most, packed.lines)) > effort.words:
@@ -171,6 +178,9 @@ def _search(desk: _Desk, effort: Steps, expired: Callable[[], bool]) -> None:
 
     Where different lines prove more than cells of which no two fit, the relation is more of a crown: blocks come first.
     """
+    if desk.is_near():
+        _offer_kernel(desk, effort, expired)
+        return
     before = desk.bound.requests
     clusters = _Clustered(desk, expired, transposed=False)
     clusters.prove(expired)
@@ -229,7 +239,11 @@ class _Clustered:
         """Blocks with holes, and what is best for the others."""
         self.offered = True
         self._desk.work += Work(blocks=len(self._clusters.together))
-        pieces = cover_large(self._classes, self._clusters, self._sizes.pairs, effort, expired)
+        fewest = len(self._desk.requests)
+        allowance = Allowance(fewest, effort.climbed * (fewest - self._desk.bound.requests))
+        pieces = cover_large(self._classes, self._clusters, self._sizes.pairs, allowance, effort, expired)
+        if not pieces:
+            return
         self._desk.offer_pieces(map(turned, pieces) if self._transposed else pieces)
 
 

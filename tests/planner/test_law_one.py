@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bulkstate.errors import InputError
@@ -150,6 +150,9 @@ def test_a_stage_is_planned_alike_beside_another_that_has_a_longer_name(
 
 
 @given(selections, limits)
+@example(
+    Selection([(["b", "c", "d", "e"], ["p", "q", "r"])], [("a", "p")], [("a", "p"), ("c", "r"), ("e", "q")]), (10, 170)
+)
 def test_blocks_and_the_pairs_they_stand_for_make_the_same_plan(selection: Selection, limit: tuple[int, int]) -> None:
     spelt_out = Selection([], sorted(selection.target()), [])
     one, two = (

@@ -36,10 +36,12 @@ def fooling_set(packed: Packed, expired: Callable[[], bool]) -> tuple[Cell, ...]
             lines = packed.at(left, place)
             line = int(lines[long_line[lines].argmin()])
         near = packed.at(packed.allowed, place)
+        near = near[of_line[near] > 0]
         gone = left[near] & packed.allowed[line]
-        left[near] &= ~packed.allowed[line]
-        of_line[near] -= np.bitwise_count(gone).sum(axis=1, dtype=np.int64)
-        of_place -= sums(gone, packed.places)
+        lost = np.bitwise_count(gone).sum(axis=1, dtype=np.int64)
+        left[near] ^= gone
+        of_line[near] -= lost
+        of_place -= sums(gone[lost > 0], packed.places)
         chosen.append((place, line) if packed.transposed else (line, place))
     return tuple(chosen)
 

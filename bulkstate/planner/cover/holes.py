@@ -31,7 +31,11 @@ _TENURE = 10
 _PATIENCE = 400  # steps of a walk without a new low
 _HEAVY = 8  # requests
 _PENALTIES = (0.0625, 0.5)  # sums of such weights are exact, in whatever order a machine adds them
-_SAMPLE = 600  # rows a climb looks at
+_SAMPLE = 600  # rows a climb looks at, fewer where they are long: a climb takes about as many steps in every block
+_SAMPLED = 150_000  # cells
+_SHRINKS = 1.5  # times the requests wanted that a beginning may have: a walk spares a third at best
+_UNBOUNDED = 1 << 62
+_MULTIPLIED = 16  # cells that a product of matrices takes in the time of one looked at otherwise
 
 
 @dataclass(frozen=True)
@@ -58,47 +62,92 @@ class Sets:
         return len(self.columns)
 
 
+@dataclass
+class Allowance:
+    """What covering a block may take: a cover of `requests` or more is of no use, and `cells` are looked at at most."""
+
+    requests: int
+    cells: int
+
+    def spend(self, cells: int) -> None:
+        """Count cells that were looked at."""
+        self.cells -= cells
+
+    @property
+    def spent(self) -> bool:
+        """Whether nothing more may be looked at."""
+        return self.cells <= 0
+
+
 def cover_block(
-    block: HoledBlock, cap: int, steps: int, rng: np.random.Generator, expired: Callable[[], bool] = lambda: False
-) -> Sets:
+    block: HoledBlock,
+    cap: int,
+    steps: int,
+    allowance: Allowance,
+    rng: np.random.Generator,
+    expired: Callable[[], bool] = lambda: False,
+) -> Sets | None:
     """Rectangles that cover the block's targets: few of them, and little overlap where their area exceeds `cap`
-    pairs.
+    pairs. None where that would take more than is allowed.
 
     `steps` bounds the walk, for a block of 100,000 cells; it is scaled down for larger ones.
     """
-    search = _Search(block, cap, rng)
+    search = _Search(block, cap, rng, allowance)
     while search.is_heavy():
-        search.take(search.rectangle(search.some_row()) if expired() else search.best_climb(_PENALTIES))
+        if search.requests >= allowance.requests or allowance.spent or expired():
+            return None
+        search.take(search.best_climb(_PENALTIES))
     peeled, left = search.found(), search.left
     useful = np.flatnonzero(left.any(axis=1))
     if not useful.size:
         return peeled
-    columns = _cover_light(left[useful], block.allowed[useful], steps, rng, expired)
+    most = int(_SHRINKS * max(0, allowance.requests - search.requests))
+    columns = _cover_light(left[useful], block.allowed[useful], steps, Allowance(most, allowance.cells), rng, expired)
+    if columns is None:
+        return None
     rows = _trimmed(columns, left, block.allowed)
     return Sets(np.concatenate([peeled.rows, rows]), np.concatenate([peeled.columns, columns]))
 
 
 def _cover_light(
-    target: Flags, allowed: Flags, steps: int, rng: np.random.Generator, expired: Callable[[], bool]
-) -> Flags:
-    """The columns of few rectangles that cover the target, whatever their area."""
-    columns = _begun(target, allowed, middle_layer(target.shape[1]), rng, expired)
-    if len(columns) > needed_by_apart(target.shape[1]):
-        columns = min(columns, _begun(target, allowed, columns[:0], rng, expired), key=len)
-    walk = Walk(target, allowed, columns, rng)
+    target: Flags,
+    allowed: Flags,
+    steps: int,
+    allowance: Allowance,
+    rng: np.random.Generator,
+    expired: Callable[[], bool],
+) -> Flags | None:
+    """The columns of few rectangles that cover the target, whatever their area; None if they are too many."""
+    layer = middle_layer(target.shape[1])
+    begun = [_begun(target, allowed, layer, allowance, rng, expired)]
+    if begun[0] is None or len(begun[0]) > needed_by_apart(target.shape[1]):
+        begun.append(_begun(target, allowed, layer[:0], allowance, rng, expired))
+    columns = min((one for one in begun if one is not None), key=len, default=None)
+    if columns is None:
+        return None
+    walk = Walk(target, allowed, columns, rng, allowance)
     walk.run(int(steps * min(1.0, 1e5 / target.size)), expired)
     return walk.best
 
 
-def _begun(target: Flags, allowed: Flags, codes: Flags, rng: np.random.Generator, expired: Callable[[], bool]) -> Flags:
-    """Rectangles by these columns, and by a climb after the other for what they leave."""
+def _begun(
+    target: Flags,
+    allowed: Flags,
+    codes: Flags,
+    allowance: Allowance,
+    rng: np.random.Generator,
+    expired: Callable[[], bool],
+) -> Flags | None:
+    """Rectangles by these columns, and by a climb after the other for what they leave; None if that is too much."""
     height, width = target.shape
     unit = HoledBlock(target, allowed, np.ones(height, np.float32), np.ones(width, np.float32))
-    search = _Search(unit, target.size + 1, rng)
+    search = _Search(unit, target.size + 1, rng, allowance)
     for code in codes:
         search.take(search.rectangle(code))
     while search.left.any():
-        search.take(search.rectangle(search.some_row()) if expired() else search.best_climb((0.0,)))
+        if search.requests >= allowance.requests or allowance.spent or expired():
+            return None
+        search.take(search.best_climb((0.0,)))
     return search.found().columns
 
 
@@ -127,11 +176,13 @@ class _Found:
 class _Search:
     """The state of a greedy: the cells left, and the rectangles found."""
 
-    def __init__(self, block: HoledBlock, cap: int, rng: np.random.Generator) -> None:
+    def __init__(self, block: HoledBlock, cap: int, rng: np.random.Generator, allowance: Allowance) -> None:
+        self.requests = 0
         self.left = block.target.copy()
         self._block = block
         self._cap = cap
         self._rng = rng
+        self._allowance = allowance
         self._found: list[_Found] = []
         self._worth = (self.left @ block.column_sizes) * block.row_sizes
         self._rows_lacking = [np.flatnonzero(lacking) for lacking in ~block.allowed.T]
@@ -148,6 +199,7 @@ class _Search:
         self.left[np.ix_(rows, rectangle.columns)] = False
         self._worth[rows] = (self.left[rows] @ self._block.column_sizes) * self._block.row_sizes[rows]
         self._found.append(rectangle)
+        self.requests += int(rectangle.requests)
 
     def some_row(self) -> Flags:
         """All columns that are allowed on a row that has most left."""
@@ -176,6 +228,7 @@ class _Search:
         start = allowed & (self._rng.random(allowed.size) < 0.5)
         candidates = np.flatnonzero(self.left[seed])
         start[candidates[int(self._rng.random() * candidates.size)]] = True
+        self._allowance.spend(_ROUNDS * sample.size * allowed.size)
         allowed_there, left_there = self._block.allowed[sample], self.left[sample]
         weights = self._block.column_sizes * self._block.row_sizes[sample, None]
         gains = left_there * weights
@@ -185,9 +238,10 @@ class _Search:
 
     def _sample(self) -> NDArray[np.int64]:
         rows = np.flatnonzero(self._worth)
-        if rows.size <= _SAMPLE:
+        most = min(_SAMPLE, max(1, _SAMPLED // self.left.shape[1]))
+        if rows.size <= most:
             return rows
-        return np.sort(self._rng.choice(rows, size=_SAMPLE, replace=False))
+        return np.sort(self._rng.choice(rows, size=most, replace=False))
 
     def rectangle(self, columns: Flags) -> _Found:
         """The rows that are whole on the columns: as many as give most uncovered pairs a request, fullest first."""
@@ -196,6 +250,7 @@ class _Search:
         for column in chosen.tolist():
             whole[self._rows_lacking[column]] = False
         rows = np.flatnonzero(whole)
+        self._allowance.spend(self._worth.size + rows.size * chosen.size)
         fresh = self.left[rows][:, chosen] @ self._block.column_sizes[chosen]
         order = np.argsort(-fresh, kind="stable")[: np.count_nonzero(fresh)]
         if not order.size:
@@ -236,8 +291,16 @@ class Walk:
     rectangle k.
     """
 
-    def __init__(self, target: Flags, allowed: Flags, columns: Flags, rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        target: Flags,
+        allowed: Flags,
+        columns: Flags,
+        rng: np.random.Generator,
+        allowance: Allowance | None = None,
+    ) -> None:
         self.target = target
+        self._allowance = allowance or Allowance(len(columns), _UNBOUNDED)
         self.best = columns.copy()
         self._rng = rng
         self._holes = ~allowed
@@ -253,7 +316,7 @@ class Walk:
         low, idle, tabu = self.target.size, 0, np.zeros(self._columns.shape, dtype=np.int64)
         for step in range(steps):
             uncovered = np.flatnonzero(self._covers.ravel() == 0)
-            while not uncovered.size and len(self._columns) > 1:
+            while not uncovered.size and len(self._columns) > 1 and not self._allowance.spent:
                 self.best = self._columns.copy()
                 self._drop_least()
                 low, idle, tabu = self.target.size, 0, np.zeros(self._columns.shape, dtype=np.int64)
@@ -268,6 +331,7 @@ class Walk:
 
     def _drop_least(self) -> None:
         """Drop the rectangle with fewest cells that no other covers."""
+        self._allowance.spend(self.target.size + len(self._columns) * self.target.size // _MULTIPLIED)
         once = (self._covers == 1).astype(np.float32)
         alone = ((self._whole.astype(np.float32) @ once) * self._columns).sum(axis=1)
         least = int(alone.argmin())

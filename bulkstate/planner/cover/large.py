@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bulkstate.planner.cover.bound import Sizes
 from bulkstate.planner.cover.clusters import cluster_rows
 from bulkstate.planner.cover.effort import Steps
-from bulkstate.planner.cover.holes import HoledBlock, cover_block
+from bulkstate.planner.cover.holes import Allowance, HoledBlock, cover_block
 from bulkstate.planner.cover.incidence import ClassRelation, Incidence, Partition, dense, of_dense, partition_of
 from bulkstate.planner.cover.lines import Piece, line_covers
 from bulkstate.planner.cover.packed import pack
@@ -58,45 +58,80 @@ def _alike(classes: ClassRelation, rows: NDArray[np.int64]) -> Incidence:
 
 
 def cover_large(
-    classes: ClassRelation, clusters: Clusters, cap: int, effort: Steps, expired: Callable[[], bool]
+    classes: ClassRelation,
+    clusters: Clusters,
+    cap: int,
+    allowance: Allowance,
+    effort: Steps,
+    expired: Callable[[], bool],
 ) -> list[Piece]:
-    """Rectangles that cover every target and nothing forbidden, cluster after cluster, and then the pool.
+    """Rectangles that cover every target and nothing forbidden, cluster after cluster, and then the pool; none if they
+    would take as many requests of `cap` pairs as are of no use.
 
-    A cluster is never given more requests of `cap` pairs than its different rows would take.
+    A cluster is never given more requests than its different rows, or its columns, would take, nor more of the cells
+    that may be looked at than its share.
     """
     pieces: list[Piece] = []
     pool = [clusters.alone]
+    lengths = classes.target.lengths()
+    taken = 0
     for number, rows in enumerate(clusters.together):
-        found = None if expired() else _cover_cluster(classes, rows, cap, effort, number, expired)
+        share = int(allowance.cells * (lengths[rows].sum() / classes.target.cells))
+        allowed = Allowance(allowance.requests - taken, share)
+        found = None if expired() else _cover_cluster(classes, rows, cap, allowed, effort, number, expired)
         if found is None:
             pool.append(rows)
-        else:
-            pieces += found
+            continue
+        pieces += found.pieces
+        taken += found.requests
+        if taken >= allowance.requests:
+            return []
     left = np.sort(np.concatenate(pool))
     return pieces + _pooled(classes, left, cap, effort, expired) if left.size else pieces
 
 
+@dataclass(frozen=True)
+class _Cluster:
+    """A cluster's cover, and how many requests it takes."""
+
+    pieces: list[Piece]
+    requests: int
+
+
 def _cover_cluster(
-    classes: ClassRelation, rows: NDArray[np.int64], cap: int, effort: Steps, number: int, expired: Callable[[], bool]
-) -> list[Piece] | None:
-    """A cluster as a block with holes; None if that is too large, or takes no fewer requests than its rows."""
+    classes: ClassRelation,
+    rows: NDArray[np.int64],
+    cap: int,
+    allowance: Allowance,
+    effort: Steps,
+    number: int,
+    expired: Callable[[], bool],
+) -> _Cluster | None:
+    """A cluster as a block with holes; None if that is too large, or takes no fewer requests than its rows or its
+    columns, or more than is allowed."""
     part = classes.target.take(rows)
     columns = np.unique(part.columns).astype(np.int64)
     if rows.size * columns.size > _CELLS:
         return None
     target = dense(part.only(columns))
-    allowed = target if classes.forbidden is None else ~dense(classes.forbidden.take(rows).only(columns))
-    merged = _equal_columns(target, allowed)
+    may = target if classes.forbidden is None else ~dense(classes.forbidden.take(rows).only(columns))
+    merged = _equal_columns(target, may)
     row_sizes = classes.rows.sizes()[rows].astype(np.float64)
     sizes = classes.columns.sizes()[columns]
     column_sizes = np.bincount(merged.label, weights=sizes).astype(np.float64)
-    block = HoledBlock(target[:, merged.firsts()], allowed[:, merged.firsts()], row_sizes, column_sizes)
-    sets = cover_block(block, cap, effort.walk, np.random.default_rng(number), expired)
-    found = [(np.flatnonzero(r), np.flatnonzero(c)) for r, c in zip(sets.rows, sets.columns, strict=True) if r.any()]
-    ours = sum(np.ceil(row_sizes[r].sum() * column_sizes[c].sum() / cap) for r, c in found)
-    if ours >= np.ceil(row_sizes * (block.target @ column_sizes) / cap).sum():
+    block = HoledBlock(target[:, merged.firsts()], may[:, merged.firsts()], row_sizes, column_sizes)
+    by_rows = np.ceil(row_sizes * (block.target @ column_sizes) / cap).sum()
+    by_columns = np.ceil(column_sizes * (row_sizes @ block.target) / cap).sum()
+    most = int(min(by_rows, by_columns, allowance.requests))
+    allowed = Allowance(most, allowance.cells)
+    sets = cover_block(block, cap, effort.walk, allowed, np.random.default_rng(number), expired)
+    if sets is None:
         return None
-    return [(rows[r], np.sort(columns[merged.expand(c)])) for r, c in found]
+    found = [(np.flatnonzero(r), np.flatnonzero(c)) for r, c in zip(sets.rows, sets.columns, strict=True) if r.any()]
+    ours = int(sum(np.ceil(row_sizes[r].sum() * column_sizes[c].sum() / cap) for r, c in found))
+    if ours >= most:
+        return None
+    return _Cluster([(rows[r], np.sort(columns[merged.expand(c)])) for r, c in found], ours)
 
 
 def _pooled(

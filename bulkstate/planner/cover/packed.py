@@ -62,7 +62,8 @@ def pack(target: Incidence, forbidden: Incidence | None) -> Packed | None:
     """The cells, packed; None if there would be too many flags."""
     if target.height * target.width > _FLAGS:
         return None
-    transposed = target.height > target.width
+    # Lines that hold nothing don't count: they come and go with how a selection is written.
+    transposed = np.count_nonzero(target.lengths()) > np.count_nonzero(np.bincount(target.columns))
     packed = _packed(target, transposed)
     places = max(target.height, target.width)
     if forbidden is None:
@@ -83,11 +84,13 @@ def members(flags: Words, places: int) -> NDArray[np.int64]:
 
 def sums(flags: Words, places: int) -> NDArray[np.int64]:
     """How many of some lines' flags each place has."""
-    counts = np.zeros(places, np.int64)
+    counts = np.zeros((flags.shape[1], _WORD), np.int64)
+    used = np.flatnonzero(np.bitwise_or.reduce(flags, axis=0))
+    within = flags if used.size == flags.shape[1] else np.take(flags, used, axis=1)
     for start in range(0, len(flags), _AT_ONCE):
-        spread = np.unpackbits(flags[start : start + _AT_ONCE].view(np.uint8), axis=1, count=places, bitorder="little")
-        counts += np.add.reduce(spread, axis=0, dtype=np.uint8)
-    return counts
+        spread = np.unpackbits(within[start : start + _AT_ONCE].view(np.uint8), axis=1, bitorder="little")
+        counts[used] += np.add.reduce(spread, axis=0, dtype=np.uint8).reshape(-1, _WORD)
+    return counts.ravel()[:places]
 
 
 def _packed(incidence: Incidence, transposed: bool) -> Words:
