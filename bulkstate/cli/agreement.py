@@ -92,7 +92,7 @@ async def _ask(asked: Question, settings: config.Settings, forecast: Forecast | 
     pairs = plan.pairs + plan.unlisted_pairs
     answers = f"[{pairs} to delete them]" if pairs > MANY else "[yes/no]"
     question = f"Delete the state of these {plan.pairs:,} pairs{unlisted} at {known.place}? It can't be brought back."
-    console.print(f"{question} {answers} ", markup=False, highlight=False, end="")
+    console.print(f"{question} {answers} ", markup=False, highlight=False, soft_wrap=True, end="")
     await anyio.wait_readable(sys.stdin)
     if not _means_yes(sys.stdin.readline().strip().lower(), pairs):
         raise NotConfirmed("not agreed to: nothing was deleted")
