@@ -63,7 +63,7 @@ def pack(target: Incidence, forbidden: Incidence | None) -> Packed | None:
     if target.height * target.width > _FLAGS:
         return None
     # Lines that hold nothing don't count: they come and go with how a selection is written.
-    transposed = np.count_nonzero(target.lengths()) > np.count_nonzero(np.bincount(target.columns))
+    transposed = bool(np.count_nonzero(target.lengths()) > np.count_nonzero(np.bincount(target.columns)))
     packed = _packed(target, transposed)
     places = max(target.height, target.width)
     if forbidden is None:
