@@ -151,7 +151,12 @@ def test_a_stage_is_planned_alike_beside_another_that_has_a_longer_name(
 
 @given(selections, limits)
 @example(
-    Selection([(["b", "c", "d", "e"], ["p", "q", "r"])], [("a", "p")], [("a", "p"), ("c", "r"), ("e", "q")]), (10, 170)
+    Selection(
+        [(["b1", "c22", "d", 'e"', "風車", "h" * 30], ["p", "ß", "u"])],
+        [("a", "p")],
+        [("a", "p"), ("c22", "u"), ('e"', "ß")],
+    ),
+    (10, 170),
 )
 def test_blocks_and_the_pairs_they_stand_for_make_the_same_plan(selection: Selection, limit: tuple[int, int]) -> None:
     spelt_out = Selection([], sorted(selection.target()), [])
