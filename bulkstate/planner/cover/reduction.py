@@ -9,9 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from bulkstate.planner.cover.bits import members, transpose
 from bulkstate.planner.cover.graph import Cell, Graph, Matrix, compatibility
+
+MOST_INSIDE: Final = 10_000_000
+"""Pairs of a row and another that contains it, up to which they are gone through: where nearly everything is allowed
+nearly every row lies inside nearly every other."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +50,10 @@ def kernel(matrix: Matrix, cells: list[Cell], steps: int, expired: Callable[[], 
 
 def undominated_cells(matrix: Matrix, expired: Callable[[], bool]) -> list[Cell] | None:
     """Target cells (v, q) without a target cell (u, p), u's row inside v's and p's column inside q's (equal ones
-    count by their order). None if the time was up before they were found."""
+    count by their order). None if the time was up before they were found, or that many rows lie inside others'."""
     row_above = _above(matrix.allowed, matrix.width, expired)
+    if sum(map(int.bit_count, row_above)) > MOST_INSIDE:
+        return None
     columns = matrix.allowed_columns()
     column_above = _above(columns, matrix.height, expired)
     dropped = [0] * matrix.height
@@ -68,21 +75,17 @@ def _above(sets: tuple[int, ...] | list[int], width: int, expired: Callable[[], 
     everyone = (1 << len(sets)) - 1
     holders = transpose(sets, width)
     above = []
+    earlier: dict[int, int] = {}
     for number, one in enumerate(sets):
         supersets = 0 if expired() else everyone & ~(1 << number)
         for member in members(one):
             supersets &= holders[member]
             if not supersets:
                 break
-        above.append(_later_of_equal(sets, number, supersets))
+        before = earlier.get(one, 0)
+        above.append(supersets & ~before)
+        earlier[one] = before | 1 << number
     return above
-
-
-def _later_of_equal(sets: tuple[int, ...] | list[int], number: int, supersets: int) -> int:
-    for other in members(supersets & ((1 << number) - 1)):
-        if sets[other] == sets[number]:
-            supersets &= ~(1 << other)
-    return supersets
 
 
 def _undominated(graph: Graph, steps: int, expired: Callable[[], bool]) -> Kernel:
