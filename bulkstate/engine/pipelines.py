@@ -103,6 +103,8 @@ class StatusWatch:
         self._unread = ""
         self._ended_unread = False
         self._unconfirmed: list[tuple[float, Outcome]] = []
+        self.seen: Mapping[str, Pipeline] = {}
+        """What the last look found, nothing if that failed."""
 
     async def watch(self, stop: Callable[[Stopped], None]) -> None:
         """Look again and again, until a look ends the run, or looks have failed for too long: `stop` is told why."""
@@ -180,8 +182,9 @@ class StatusWatch:
         except ReadFailed as failure:
             if not self._unread:
                 self._say(f"the status of the pipelines can't be read: {failure}")
-            self._unread = str(failure)
+            self._unread, self.seen = str(failure), {}
         else:
+            self.seen = found
             self._unread, self._running = "", self._not_paused(found)
             if not self._running:
                 self._confirm(began, found)

@@ -263,9 +263,10 @@ async def _carry_out(session: Session, numbers: Sequence[int], looked: Looked) -
     unread = ""
     try:
         with session.host.stopping.cancels():
-            await _delete(session, await leave_out(session, looked.unknown, numbers))
+            are_seen = await _delete(session, await leave_out(session, looked.unknown, numbers))
             unread = await read_back_or_say(session)
-            await _see_pipelines(session)
+            if not are_seen:
+                await _see_pipelines(session)
             await session.connection.gate.settle()
             session.journal.require_in_place()
     except (Stopped, Interrupted) as reason:
@@ -289,8 +290,9 @@ async def _see_pipelines(session: Session) -> None:
     session.journal.saw_pipelines(time.time(), (*found.values(), *unseen))
 
 
-async def _delete(session: Session, numbers: Sequence[int]) -> None:
-    """Send the chunks `numbers`. Raises what ended it early."""
+async def _delete(session: Session, numbers: Sequence[int]) -> bool:
+    """Send the chunks `numbers`. Raises what ended it early. Returns whether it is known what the pipelines are in: a
+    call for the report alone might wait for an hour's quota."""
     settings, connection, journal = session.settings, session.connection, session.journal
     host, gate, clock = session.host, connection.gate, connection.clock
     every = settings.safety.status_every if settings.safety.require_paused else None
@@ -322,8 +324,11 @@ async def _delete(session: Session, numbers: Sequence[int]) -> None:
                 ending = await engine.run()
             with suppress(JournalNotWritable):  # the run has ended for that reason
                 await course.close(engine)
+                if status.seen and journal.pipelines_seen():
+                    journal.saw_pipelines(time.time(), status.seen.values())
     if ending is not None:
         raise ending
+    return bool(status.seen)
 
 
 def _max_failed(settings: Settings) -> float | None:
