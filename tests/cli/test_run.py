@@ -39,7 +39,7 @@ def test_the_run_directory_is_named_by_time_and_plan(bulkstate: Bulkstate, gatew
     bulkstate.configure(gateway.url)
     digest = bulkstate("plan", "config.yaml", "--json").document["plan"]
     bulkstate("run", "config.yaml", "--yes")
-    (directory,) = (bulkstate.folder / "bulkstate-runs").iterdir()
+    (directory,) = (bulkstate.folder / "bulkstate-runs").glob("[!.]*")
     assert directory.name.endswith(f"Z-{digest[:8]}")
 
 
