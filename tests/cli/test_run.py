@@ -25,6 +25,7 @@ def test_a_run_deletes_exactly_what_is_selected_and_says_so(bulkstate: Bulkstate
     assert document["pairs"] == {"planned": 100, "deleted": 100}
     assert document["chunks"]["planned"] == document["chunks"]["deleted"] == document["attempts"] == 10
     assert (document["run"], document["run_dir"]) == ("r", "r")
+    assert f"head={document['journal']['head']} links={document['journal']['links']}" in done.err
     assert bulkstate("report", "r", "--format", "json").document == document
 
 
