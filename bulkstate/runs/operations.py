@@ -58,7 +58,7 @@ from bulkstate.runs.host import Host, Question
 from bulkstate.runs.look import Looked, ask_stages, leave_out, look
 from bulkstate.runs.memory import identity
 from bulkstate.runs.prepare import Prepared
-from bulkstate.runs.session import Session, again_and_again, open_session
+from bulkstate.runs.session import HEAD_SECONDS, Session, again_and_again, open_session, say_head
 from bulkstate.runs.verification import keep_witnesses, read_back, read_back_or_say
 
 log = structlog.get_logger()
@@ -171,6 +171,7 @@ async def verify(directory: Path, sample: Sample, host: Host) -> Finished:
         async with open_session(journal, settings, host) as session:
             found = await read_back(session, sample)
             await session.connection.gate.settle()
+        await say_head(journal)
         report = fold(journal)
         return Finished(report, 0 if report.result is RunResult.DELETED and found.clean else 3)
 
@@ -285,19 +286,22 @@ async def _start_again(session: Session) -> str:
 async def _finished(session: Session, work: Callable[[Session], Awaitable[str]]) -> Finished:
     """Do the session's work, which returns why what is left could not be read back, and put its ending on record."""
     session.journal.begin(time.time())
+    await say_head(session.journal)
     ending: BulkstateError | None = None
     unread = ""
     try:
         with session.host.stopping.cancels():
-            unread = await work(session)
-            await session.connection.gate.settle()
-            session.journal.require_in_place()
+            async with again_and_again(partial(say_head, session.journal), HEAD_SECONDS, session.host.stopping):
+                unread = await work(session)
+                await session.connection.gate.settle()
+                session.journal.require_in_place()
     except (Stopped, Interrupted, CheckFailed, NotRestarted) as reason:
         ending = reason
     session.host.stopping.over()
     if ending is not None:
         await pausing.start_untouched(session)
     finished = _finish(session.journal, ending, unread)
+    await say_head(session.journal)
     await _keep_report(finished.report, session.settings.report)
     return finished
 
