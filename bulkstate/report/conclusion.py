@@ -62,6 +62,7 @@ class ReasonCode(StrEnum):
     GATEWAY_REFUSED = "gateway_refused"
     JOURNAL = "journal"
     DAMAGED = "damaged"
+    CERTIFICATE_DIFFERS = "certificate_differs"
     STOPPED_BY_HAND = "stopped_by_hand"
     STOPPED = "stopped"
     INTERRUPTED = "interrupted"
