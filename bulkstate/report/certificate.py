@@ -19,7 +19,7 @@ from bulkstate.errors import InputError, Problem
 from bulkstate.model import Chain, Guard, InputFile, Report, Verdict, Verification
 from bulkstate.policy.presence import presence
 from bulkstate.policy.sampling import CONFIDENCE
-from bulkstate.report.conclusion import ReasonCode, concluded
+from bulkstate.report.conclusion import ReasonCode, at_the_end, concluded
 from bulkstate.report.document import reference_of
 from bulkstate.report.parts import rfc_3339
 from bulkstate.report.schema import schema_of
@@ -249,6 +249,8 @@ def _chain(report: Report) -> Chain:
 def status_of(report: Report) -> Status:
     """What can be said of the run as a whole: no more than was seen."""
     code, found = concluded(report).reason_code, report.verified or Verification()
+    if code is ReasonCode.NOT_RESTARTED:
+        code = at_the_end(report)
     if _is_rehearsal(report) or not (report.chunks.planned and found.requests) or found.remaining:
         return Status.NOT_ERASED
     if code in (ReasonCode.DELETED, ReasonCode.DELETED_SAMPLED):

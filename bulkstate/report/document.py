@@ -89,6 +89,8 @@ class _Pipeline:
     read_at: str | None
     safe_to_start: Safe
     because: str
+    paused_by: str
+    started_again: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,8 +265,8 @@ def _asked(report: Report) -> _Asked:
 
 def _pipeline(advice: StartAdvice) -> _Pipeline:
     seen = advice.pipeline
-    told = (seen.before, seen.now, rfc_3339(seen.at))
-    return _Pipeline(seen.id, seen.name, seen.version, *told, advice.safe, advice.because)
+    told, safe = (seen.before, seen.now, rfc_3339(seen.at)), (advice.safe, advice.because)
+    return _Pipeline(seen.id, seen.name, seen.version, *told, *safe, seen.paused_by, seen.started_again)
 
 
 def _before(report: Report) -> _Before:

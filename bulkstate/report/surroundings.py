@@ -25,7 +25,11 @@ def _pipeline(advice: StartAdvice) -> str:
     version = f", version {printable(seen.version)}" if seen.version else ""
     when = "" if seen.at is None else f" at {moment(seen.at)}"
     states = f"{printable(seen.before) or 'unread'} before, {printable(seen.now) or 'unread'}{when}"
-    return f"{name}{version}: {states}; safe to start: {advice.safe}, because {printable(advice.because)}"
+    paused = f", paused by {printable(seen.paused_by)}" if seen.paused_by else ""
+    again = ", started again" if seen.started_again else ""
+    return (
+        f"{name}{version}: {states}{paused}{again}; safe to start: {advice.safe}, because {printable(advice.because)}"
+    )
 
 
 def surroundings(report: Report) -> Iterator[str]:
