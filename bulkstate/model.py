@@ -668,7 +668,7 @@ class Chain:
     def __str__(self) -> str:
         if not self.links:
             return f"journal of format {self.format}, without a chain"
-        return f"journal {self.links:,} links to {self.head[:16]}"
+        return f"journal of {self.links:,} links to {self.head}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 import typer
 
 from bulkstate.cli.page import Page
 from bulkstate.cli.terminal import printing, to_write, write, write_json
 from bulkstate.disk.journal import FILE_NAME, Record
-from bulkstate.errors import InputError, JournalDamaged, Problem
+from bulkstate.errors import BulkstateError, InputError, JournalDamaged, Problem
 from bulkstate.report import fold, show, to_json, to_text, write_failed_blocks, write_failures
 from bulkstate.report.conclusion import concluded
 from bulkstate.report.document import times_of
@@ -21,7 +24,7 @@ def report(run_dir: Path, json: bool, output: Path | None, failed: Path | None, 
     """Write the report, and with `failed` what isn't deleted, as pairs or as blocks."""
     if failed_blocks and failed is None:
         raise InputError(Problem("--failed-blocks needs --failed FILE", hint="it says how that file is written"))
-    with Record.open(run_dir) as record:
+    with Record.open(run_dir) as record, _verified_beside(record):
         folded = fold(record)
         if failed is not None:
             with to_write(failed):
@@ -35,6 +38,27 @@ def report(run_dir: Path, json: bool, output: Path | None, failed: Path | None, 
     else:
         with printing():
             show(folded, Page())
+
+
+@contextmanager
+def _verified_beside(record: Record) -> Iterator[None]:
+    """Verify what opening the record left out of its chain in a thread, while this block goes on. JournalDamaged."""
+    found: list[BulkstateError] = []
+
+    def verify() -> None:
+        try:
+            record.verify_older()
+        except (JournalDamaged, InputError) as damage:
+            found.append(damage)
+
+    thread = Thread(target=verify)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+    if found:
+        raise JournalDamaged(found[0].message, hint=found[0].hint)
 
 
 @dataclass(frozen=True, slots=True)

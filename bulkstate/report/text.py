@@ -97,7 +97,8 @@ def _heading(report: Report) -> _Paragraph:
         * bool(report.unlisted_pairs),
         _pace(report),
         "; ".join(_held(report.held)),
-        ", ".join(filter(None, (f"run {printable(report.run)}, plan {printable(report.plan[:8])}", _chain(report)))),
+        f"run {printable(report.run)}, plan {printable(report.plan[:8])}",
+        _chain(report),
     )
     mark, style = _MARKS[report.result]
     heading = Text(f"{mark} {concluded(report).sentence}", style)

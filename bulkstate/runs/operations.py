@@ -57,7 +57,7 @@ from bulkstate.runs.host import Host, Question
 from bulkstate.runs.look import Looked, ask_stages, leave_out, look
 from bulkstate.runs.memory import identity
 from bulkstate.runs.prepare import Prepared
-from bulkstate.runs.session import Session, again_and_again, open_session
+from bulkstate.runs.session import HEAD_SECONDS, Session, again_and_again, open_session, say_head
 from bulkstate.runs.verification import keep_witnesses, read_back, read_back_or_say
 
 log = structlog.get_logger()
@@ -167,6 +167,7 @@ async def verify(directory: Path, sample: Sample, host: Host) -> Finished:
         async with open_session(journal, settings, host) as session:
             found = await read_back(session, sample)
             await session.connection.gate.settle()
+        await say_head(journal)
         report = fold(journal)
         return Finished(report, 0 if report.result is RunResult.DELETED and found.clean else 3)
 
@@ -259,20 +260,23 @@ async def _carry_out(session: Session, numbers: Sequence[int], looked: Looked) -
     """Send the chunks `numbers`, but for stages that are left out, read back, and put the ending on record.
     JournalNotWritable before the first delete; whatever ends it later is in what is returned."""
     session.journal.begin(time.time())
+    await say_head(session.journal)
     ending: BulkstateError | None = None
     unread = ""
     try:
         with session.host.stopping.cancels():
-            are_seen = await _delete(session, await leave_out(session, looked.unknown, numbers))
-            unread = await read_back_or_say(session)
-            if not are_seen:
-                await _see_pipelines(session)
-            await session.connection.gate.settle()
-            session.journal.require_in_place()
+            async with again_and_again(partial(say_head, session.journal), HEAD_SECONDS, session.host.stopping):
+                are_seen = await _delete(session, await leave_out(session, looked.unknown, numbers))
+                unread = await read_back_or_say(session)
+                if not are_seen:
+                    await _see_pipelines(session)
+                await session.connection.gate.settle()
+                session.journal.require_in_place()
     except (Stopped, Interrupted) as reason:
         ending = reason
     session.host.stopping.over()
     finished = _finish(session.journal, ending, unread)
+    await say_head(session.journal)
     await _keep_report(finished.report, session.settings.report)
     return finished
 

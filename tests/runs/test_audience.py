@@ -128,7 +128,7 @@ def test_an_observer_hears_everything_that_it_can(tmp_path: Path) -> None:
     finished, said = run(tmp_path, lambda *_: nullcontext(observer))
     assert is_whole(finished, tmp_path)
     assert observer.calls == 20
-    assert [line["event"] for line in said] == ["calls go to"]
+    assert [line["event"] for line in said] == ["calls go to", "the journal's chain", "the journal's chain"]
 
 
 def test_a_status_file_that_cannot_be_written_is_said_once(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
@@ -151,6 +152,8 @@ class Record:
         self._connection = connection
         self._tables = tables_of(connection)
         self.path = path
+        head = self._read_head()
+        self._opened_at = 0 if head is None else head.count
 
     @classmethod
     def open(cls, directory: Path) -> Self:
@@ -210,6 +213,9 @@ class Record:
     @property
     def head(self) -> Head | None:
         """The chain's last link, and how many there are; None for a journal of format 2, which has no chain."""
+        return self._read_head()
+
+    def _read_head(self) -> Head | None:
         if self.format < CHAINED:
             return None
         with reading(self.path):
@@ -219,8 +225,24 @@ class Record:
         """JournalDamaged if one of so many links, all of them for None, isn't what the rows make it."""
         if self.format >= CHAINED:
             with reading(self.path):
-                columns = {name: ", ".join(table.columns) for name, table in self._tables.items()}
-                chain.verify(self._connection, columns, latest)
+                chain.verify(self._connection, self._columns, latest)
+
+    def verify_older(self) -> None:
+        """JournalDamaged if one of the links that weren't looked at when the record was opened isn't what the rows make
+        it. To be called in a thread of its own, for it has a connection of its own; rows may be added meanwhile."""
+        if self._opened_at <= chain.LATEST:
+            return
+        with reading(self.path), closing(connect_to_read(self.path)) as connection:
+            chain.verify_older(connection, self._columns, self._opened_at - chain.LATEST)
+
+    def holds_link(self, link: str) -> bool:
+        """Whether the chain has a link that begins so, in hex: a head that was kept somewhere else."""
+        with reading(self.path):
+            return self.format >= CHAINED and chain.holds(self._connection, link)
+
+    @property
+    def _columns(self) -> dict[str, str]:
+        return {name: ", ".join(table.columns) for name, table in self._tables.items()}
 
     @cached_property
     def format(self) -> int:

@@ -57,11 +57,11 @@ class Journal(Record):
 
     def __init__(self, connection: Connection, path: Path, hop: Hop) -> None:
         super().__init__(connection, path)
+        self._head = self._read_head()
         self._hop = hop
         self._session = 0
         self._one_at_a_time = Lock()
         self._identity = _identity(path)
-        self._head = self.head
 
     @classmethod
     def create(
@@ -135,6 +135,11 @@ class Journal(Record):
     def set_deadline(self, deadline: Deadline) -> None:
         """The session, which has begun, has to be done by then."""
         self._insert("deadline", (self._session, *astuple(deadline)))
+
+    @property
+    def head(self) -> Head | None:
+        """The chain's last link that is on disk, and how many there are; None for a journal of format 2."""
+        return self._head
 
     @property
     def begun(self) -> bool:
