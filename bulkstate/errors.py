@@ -26,6 +26,7 @@
     │   └── JournalDamaged      what was recorded isn't what was written
     ├── NothingThere      6   no pair that was looked at has state; nothing was sent
     ├── NotVerified       3   what a run deleted could not be read back
+    ├── NotRestarted      3   all is deleted, and a pipeline that the run paused could not be started again
     └── Interrupted       129 SIGHUP, 130 SIGINT, 143 SIGTERM
 
 A chunk's failure is never an exception: it is an `Outcome`. Exceptions end the run.
@@ -232,6 +233,13 @@ class NotVerified(BulkstateError):
 
     exit_code = 3
     reason_code = "not_verified"
+
+
+class NotRestarted(BulkstateError):
+    """All that was asked for is deleted, and a pipeline that the run paused could not be started again."""
+
+    exit_code = 3
+    reason_code = "not_restarted"
 
 
 class Interrupted(BulkstateError):

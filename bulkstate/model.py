@@ -410,11 +410,22 @@ class Pipeline:
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """How a pipeline is started: in which mode (0 or 1), with how many Kafka records a second, and with which
+    resources, as JSON text that means something to the platform alone; empty: none are named."""
+
+    execution_mode: int
+    kafka_rate: int
+    resource_config: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PipelineSeen:
     """What a run saw of a pipeline: its status `before` the first delete, and `now`, when it was last read.
 
     `at` is in UNIX seconds. A status is empty, and a time None, where nobody could say. A pipeline that isn't listed
-    has no name.
+    has no name. `paused_by` is who paused it for the run, empty if that wasn't done for it; `started_again`: the run
+    did that when it was done.
     """
 
     id: str
@@ -422,6 +433,8 @@ class PipelineSeen:
     before: str = ""
     now: str = ""
     at: float | None = None
+    paused_by: str = ""
+    started_again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

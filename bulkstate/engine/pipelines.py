@@ -54,14 +54,19 @@ async def first_look(reads: Reads, pipelines: Collection[str], require_paused: b
     return (entry, *findings(found, pipelines, require_paused))
 
 
-def findings(found: Mapping[str, Pipeline], wanted: Collection[str], require_paused: bool) -> tuple[Finding, ...]:
-    """Whether each of the wanted pipelines is as a run needs it, given those that the gateway lists."""
-    return tuple(_finding(name, found.get(name), require_paused) for name in sorted(set(wanted)))
+def findings(
+    found: Mapping[str, Pipeline], wanted: Collection[str], require_paused: bool, pauses: bool = False
+) -> tuple[Finding, ...]:
+    """Whether each of the wanted pipelines is as a run needs it, given those that the gateway lists. One that runs may
+    do so until the run `pauses` it."""
+    return tuple(_finding(name, found.get(name), require_paused, pauses) for name in sorted(set(wanted)))
 
 
-def _finding(name: str, found: Pipeline | None, require_paused: bool) -> Finding:
+def _finding(name: str, found: Pipeline | None, require_paused: bool, pauses: bool) -> Finding:
     detail = "is not in the organisation's list of pipelines" if found is None else f"is {found.status}"
-    return Finding(f"pipeline {name}", is_paused(found) or not require_paused, detail)
+    will_be = pauses and found is not None and found.status == PipelineStatus.RUNNING
+    hint = "the run pauses it" if will_be else ""
+    return Finding(f"pipeline {name}", is_paused(found) or will_be or not require_paused, detail, hint)
 
 
 def require(found: Collection[Finding]) -> None:

@@ -55,7 +55,7 @@ class Reads:
 
     async def state(self, chunk: Chunk) -> frozenset[Pair]:
         """Those of the chunk's pairs that have state. A read that is too large is asked again in halves. ReadFailed."""
-        reply = await self._ask(partial(self._api.get, chunk))
+        reply = await self.ask(partial(self._api.get, chunk))
         if reply.answer is Answer.TOO_LARGE and chunk.pairs > 1:
             first, second = _in_halves(chunk)
             return await self.state(first) | await self.state(second)
@@ -68,7 +68,7 @@ class Reads:
         found: dict[str, Pipeline] = {}
         seen = 0
         for page in range(1, MOST_PAGES + 1):
-            rows = _payload("List Pipelines", await self._ask(partial(self._api.pipelines, page)))
+            rows = _payload("List Pipelines", await self.ask(partial(self._api.pipelines, page)))
             found.update((row.id, row) for row in rows.pipelines if row.id in wanted)
             seen += len(rows.pipelines)
             if len(found) == len(set(wanted)) or not rows.pipelines or seen >= rows.count:
@@ -76,7 +76,8 @@ class Reads:
         self.listed = found
         return found
 
-    async def _ask(self, call: Callable[[], Awaitable[Attempt[T]]]) -> Reply[T]:
+    async def ask(self, call: Callable[[], Awaitable[Attempt[T]]]) -> Reply[T]:
+        """Make a call, and repeat it until it is answered or given up: the last answer."""
         tries = Tries()
         while True:
             attempt = await call()

@@ -23,7 +23,7 @@ from bulkstate.gateway.api import NoTurn, Turns
 from bulkstate.gateway.credentials import Auth, Bearer, Credentials, FixedCredentials, TokenCredentials
 from bulkstate.gateway.response_order import ResponseOrder, Settled
 from bulkstate.gateway.transport import MEBIBYTE, HttpAnswer, Lost, Transport
-from bulkstate.model import Absence, Answer, Attempt, Chunk, Pair, PipelinePage, Reply, Token
+from bulkstate.model import Absence, Answer, Attempt, Chunk, Pair, PipelinePage, Reply, Start, Token
 from bulkstate.text import flat, one_line, shortened
 
 T = TypeVar("T")
@@ -41,6 +41,7 @@ class _Call(Generic[T]):
 _DELETE: Final = _Call(wire.read_delete, MEBIBYTE, Answer.UNAVAILABLE)
 _GET: Final = _Call(wire.read_state, 64 * MEBIBYTE, Answer.TOO_LARGE)
 _PIPELINES: Final = _Call(wire.read_pipelines, MEBIBYTE, Answer.UNAVAILABLE)
+_COMMAND: Final = _Call(wire.read_command, MEBIBYTE, Answer.UNAVAILABLE)
 _TOKEN: Final = _Call(wire.read_token, MEBIBYTE, Answer.UNAVAILABLE)
 
 
@@ -101,6 +102,14 @@ class Client:
     async def pipelines(self, page: int) -> Attempt[PipelinePage]:
         """List Pipelines, `page` counted from 1."""
         return await self._call(wire.list_pipelines(self._org, page), _PIPELINES)
+
+    async def pause(self, pipeline: str) -> Attempt[bool]:
+        """Pause a pipeline, by its ID; when it is answered it may not be paused yet."""
+        return await self._call(wire.pause_pipeline(self._org, pipeline), _COMMAND)
+
+    async def start(self, pipeline: str, how: Start) -> Attempt[bool]:
+        """Start a pipeline, by its ID; when it is answered it may not run yet."""
+        return await self._call(wire.start_pipeline(self._org, pipeline, how), _COMMAND)
 
     async def renew(self, refused_at: float) -> bool:
         """Have credentials younger than `refused_at` (loop seconds), made once for all who wait. False: none."""

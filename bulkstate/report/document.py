@@ -86,6 +86,8 @@ class _Pipeline:
     read_at: str | None
     safe_to_start: Safe
     because: str
+    paused_by: str
+    started_again: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +216,8 @@ def _agreed(agreed: Agreed | None) -> _Agreed | None:
 
 def _pipeline(advice: StartAdvice) -> _Pipeline:
     seen = advice.pipeline
-    return _Pipeline(seen.id, seen.name, seen.before, seen.now, _time(seen.at), advice.safe, advice.because)
+    when, safe = _time(seen.at), (advice.safe, advice.because)
+    return _Pipeline(seen.id, seen.name, seen.before, seen.now, when, *safe, seen.paused_by, seen.started_again)
 
 
 def _before(report: Report) -> _Before:

@@ -39,6 +39,8 @@ def _guards(plan: Plan, settings: Settings) -> Iterator[Guard]:
     for key, most in (("max_pairs", safety.max_pairs), ("max_requests", safety.max_requests)):
         yield Guard(f"safety.{key}", "none" if most is None else f"{most:,}", most is not None)
     yield Guard("safety.require_paused", str(safety.require_paused).lower(), safety.require_paused)
+    if safety.pause:
+        yield Guard("safety.pause", f"true, restart {'false' if safety.restart is None else 'true'}", True)
     required = safety.require_state
     yield Guard("safety.require_state", str(required), required != "none" and verify.before > 0)
     yield Guard("safety.unknown_stage", safety.unknown_stage, safety.unknown_stage is UnknownStage.REFUSE)

@@ -10,7 +10,7 @@ import getpass
 import os
 import platform
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -39,6 +39,7 @@ from bulkstate.errors import (
     InputError,
     Interrupted,
     JournalNotWritable,
+    NotRestarted,
     Problem,
     Refused,
     Stopped,
@@ -48,7 +49,7 @@ from bulkstate.model import ChunkCounts, Pipeline, Plan, Report, RunResult, Verd
 from bulkstate.policy.auto.pilot import Pilot
 from bulkstate.policy.concurrency import FEW, ConcurrencyPilot, at_first
 from bulkstate.report import fold, to_json
-from bulkstate.runs import provenance
+from bulkstate.runs import pausing, provenance
 from bulkstate.runs.allowed import require_allowed
 from bulkstate.runs.audience import Aside, watching, within
 from bulkstate.runs.connection import Connection
@@ -151,8 +152,10 @@ async def resume(directory: Path, again: frozenset[Verdict], host: Host) -> Fini
             raise Refused(f"nobody ever agreed to the run in {directory}", hint="start it anew with `bulkstate run`")
         settings = provenance.settings_of(provenance.run_stored(journal, directory), host.voucher)
         async with open_session(journal, settings, host) as session:
-            await _require_ready(session)
             numbers = journal.pending(again)
+            if not numbers and pausing.being_started(journal):
+                return await _finished(session, _start_again)
+            await _require_ready(session)
             looked = await ask_stages(session, numbers) if session.settings.verify.before else Looked()
             return await _carry_out(session, numbers, looked)
 
@@ -164,6 +167,7 @@ async def verify(directory: Path, sample: Sample, host: Host) -> Finished:
     """
     with _run_in(directory) as journal:
         settings = provenance.settings_of(provenance.run_stored(journal, directory), host.voucher)
+        pausing.refuse_started(journal)
         async with open_session(journal, settings, host) as session:
             found = await read_back(session, sample)
             await session.connection.gate.settle()
@@ -252,13 +256,35 @@ async def _require_ready(session: Session) -> None:
         found = await session.connection.reads.pipelines(session.pipelines)
     except ReadFailed as failure:
         raise CheckFailed(f"gateway {failure}", hint="put that right and start again: nothing was deleted") from failure
-    require(findings(found, session.pipelines, True))
+    require(findings(found, session.pipelines, True, session.settings.safety.pause))
     session.journal.saw_pipelines(time.time(), found.values())
 
 
 async def _carry_out(session: Session, numbers: Sequence[int], looked: Looked) -> Finished:
-    """Send the chunks `numbers`, but for stages that are left out, read back, and put the ending on record.
-    JournalNotWritable before the first delete; whatever ends it later is in what is returned."""
+    """Pause, send the chunks `numbers`, but for stages that are left out, read back, start again, and put the ending on
+    record. JournalNotWritable before the first delete; whatever ends it later is in what is returned."""
+
+    async def work(session: Session) -> str:
+        await pausing.pause(session)
+        are_seen = await _delete(session, await leave_out(session, looked.unknown, numbers))
+        unread = await read_back_or_say(session)
+        if not are_seen:
+            await _see_pipelines(session)
+        if not (unread or session.journal.doubts()) or pausing.nothing_sent(session.journal):
+            await pausing.start_again(session)
+        return unread
+
+    return await _finished(session, work)
+
+
+async def _start_again(session: Session) -> str:
+    """What is left of a run that has deleted and read back everything: its pipelines."""
+    await pausing.start_again(session)
+    return ""
+
+
+async def _finished(session: Session, work: Callable[[Session], Awaitable[str]]) -> Finished:
+    """Do the session's work, which returns why what is left could not be read back, and put its ending on record."""
     session.journal.begin(time.time())
     await say_head(session.journal)
     ending: BulkstateError | None = None
@@ -266,15 +292,14 @@ async def _carry_out(session: Session, numbers: Sequence[int], looked: Looked) -
     try:
         with session.host.stopping.cancels():
             async with again_and_again(partial(say_head, session.journal), HEAD_SECONDS, session.host.stopping):
-                are_seen = await _delete(session, await leave_out(session, looked.unknown, numbers))
-                unread = await read_back_or_say(session)
-                if not are_seen:
-                    await _see_pipelines(session)
+                unread = await work(session)
                 await session.connection.gate.settle()
                 session.journal.require_in_place()
-    except (Stopped, Interrupted) as reason:
+    except (Stopped, Interrupted, CheckFailed, NotRestarted) as reason:
         ending = reason
     session.host.stopping.over()
+    if ending is not None:
+        await pausing.start_untouched(session)
     finished = _finish(session.journal, ending, unread)
     await say_head(session.journal)
     await _keep_report(finished.report, session.settings.report)
@@ -372,6 +397,10 @@ def _finish(journal: Journal, ending: BulkstateError | None, unread: str) -> Fin
 def _result(ending: BulkstateError | None, doubts: str) -> RunResult:
     if ending is None:
         return RunResult.PARTIAL if doubts else RunResult.DELETED
+    if isinstance(ending, NotRestarted):
+        return RunResult.DELETED
+    if isinstance(ending, CheckFailed):
+        return RunResult.REFUSED
     return RunResult.INTERRUPTED if isinstance(ending, Interrupted) else RunResult.STOPPED
 
 

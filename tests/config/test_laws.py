@@ -21,6 +21,7 @@ from bulkstate.forms.place import Document, Place
 from bulkstate.forms.single import Duration, Form, RateOf, Size
 from bulkstate.forms.values import format_duration, parse_duration, parse_size
 from bulkstate.gateway.credentials import AppKey, Bearer, Style
+from bulkstate.model import Start
 from bulkstate.policy.retry import RetryPolicy
 from bulkstate.rates import parse_rate
 from bulkstate.selection import PairSource
@@ -109,6 +110,10 @@ witnesses = (
         st.booleans(),
     )
 )
+resources = st.just("") | st.dictionaries(
+    st.from_regex(r"[A-Za-z_][A-Za-z0-9_.-]{0,9}", fullmatch=True),
+    st.none() | st.booleans() | st.integers() | lines.filter(lambda text: "${" not in text) | st.lists(st.integers()),
+).map(json.dumps)
 settings = st.builds(
     Settings,
     version=st.just(1),
@@ -124,6 +129,8 @@ settings = st.builds(
         times,
         st.sampled_from(["any", "none"]) | st.integers(1, 100).map(Share),
         st.sampled_from(config.UnknownStage),
+        pause=st.just(True),
+        restart=st.none() | st.builds(Start, st.integers(0, 1), st.integers(1, 10**9), resources),
     ),
     verify=st.builds(
         config.Verify,

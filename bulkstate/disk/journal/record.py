@@ -129,7 +129,8 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A pipeline was paused for the run, `by` whom; its `status` was that before."""
+    """A pipeline is about to be paused for the run, `by` whom; its `status` was that before. By nobody: it is about to
+    be started again, with the status that it has now, or has been, and has the status that it was to have."""
 
     at: float
     pipeline: str
@@ -304,6 +305,10 @@ class Record:
         for at, id_, name, status in self._rows("pipeline_seen"):
             first = seen.get(id_)
             seen[id_] = PipelineSeen(id_, name, first.before if first else status, status, at)
+        for pause in self.pauses():
+            if found := seen.get(pause.pipeline):
+                by = pause.by or found.paused_by
+                seen[found.id] = replace(found, paused_by=by, started_again=not pause.by)
         return tuple(seen[id_] for id_ in sorted(seen))
 
     @property
