@@ -551,8 +551,9 @@ class Held:
 
 
 class RunResult(StrEnum):
-    """How a run ended, in one word."""
+    """How a run ended, in one word; or that it goes on."""
 
+    RUNNING = "running"
     DELETED = "deleted"
     PARTIAL = "partial"
     REFUSED = "refused"

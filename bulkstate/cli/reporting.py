@@ -28,7 +28,10 @@ def report(run_dir: Path, json: bool, output: Path | None, failed: Path | None, 
         folded = fold(record)
         if failed is not None:
             with to_write(failed):
-                (write_failed_blocks if failed_blocks else write_failures)(record, failed)
+                if failed_blocks:
+                    write_failed_blocks(record, failed)
+                else:
+                    write_failures(record, failed, folded.blamed)
             typer.echo(f"what isn't deleted: {printable(str(failed))}", err=True)
     if output is not None:
         with to_write(output):

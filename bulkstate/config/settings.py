@@ -119,6 +119,14 @@ class UnknownStage(StrEnum):
     """Leave it out, and do the others."""
 
 
+class OnUnpause(StrEnum):
+    """What to do when somebody starts a pipeline whose state is being deleted."""
+
+    STOP = "stop"
+    WAIT = "wait"
+    """Hold deletes until it is paused again, as long as an outage may last, and send again what is suspect."""
+
+
 @dataclass(frozen=True, slots=True)
 class Planning:
     """How hard the planner tries."""
@@ -224,7 +232,11 @@ class Safety:
     ] = None
     max_requests: Annotated[int | None, Maybe(Whole(1, 10**12)), "Refuse a plan with more requests."] = None
     require_paused: Annotated[bool, Flag(), "Refuse to start unless every pipeline is paused."] = True
-    status_every: Annotated[float, Duration(0.05, 86_400), "How often a pipeline's status is read in a run."] = 30.0
+    status_every: Annotated[
+        float | Auto,
+        AutoOr(Duration(0.05, 86_400)),
+        "How often a pipeline's status is read in a run; auto: 30 s, and 2 % of a known quota at the most.",
+    ] = AUTO
     require_state: Annotated[
         RequireState, StateRequired(), "Refuse where no pair looked at has state (any), or fewer than a share do."
     ] = "any"
@@ -236,6 +248,9 @@ class Safety:
         Maybe(FailuresAllowed()),
         "Stop once more of the plan's requests fail: a number, or a share of those settled (100 at least).",
     ] = A_TENTH
+    on_unpause: Annotated[
+        OnUnpause, Choice(OnUnpause), "If somebody starts a pipeline: stop; or wait until it is paused again."
+    ] = OnUnpause.STOP
     pause: Annotated[bool, Flag(), "Pause the pipelines that run, once somebody has agreed, and wait for it."] = False
     restart: Annotated[
         Start | None,
@@ -249,7 +264,7 @@ def _restart_what_was_paused(found: Found) -> Iterator[Problem]:
         yield found.problem("restart", "is for pipelines that the run paused", "add pause: true")
 
 
-SAFETY: Final = Section(Safety, (_restart_what_was_paused,), unbuilt=("deadline", "canary", "on_unpause"))
+SAFETY: Final = Section(Safety, (_restart_what_was_paused,), unbuilt=("deadline", "canary"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,9 @@ from itertools import chain, groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Final
-from uuid import uuid4
 
 from bulkstate.disk import plan_tables
-from bulkstate.disk.database import FileFormat, Foreign, check_rows, connect_to_read
+from bulkstate.disk.database import FileFormat, Foreign, check_rows, connect_to_read, made_whole
 from bulkstate.errors import InputError, PlanAltered, PlanStale, Problem
 from bulkstate.model import Pair, Plan, Stage
 from bulkstate.pairs.digest import digest
@@ -91,13 +90,10 @@ def refuse_to_overwrite(path: Path) -> None:
 def write(saved: SavedPlan, path: Path) -> None:
     """Put the plan into the file at `path`, whole or not at all. InputError if it can't be written there."""
     refuse_to_overwrite(path)
-    with _writing(path), _replaced(path) as new, closing(sqlite3.connect(new, isolation_level=None)) as connection:
-        connection.execute("PRAGMA journal_mode = MEMORY")
-        connection.execute("BEGIN")
+    with _writing(path), made_whole(path) as connection:
         FORMAT.make(connection)
         _insert(connection, saved)
         connection.execute("INSERT INTO seal VALUES (?)", (_seal(connection),))
-        connection.execute("COMMIT")
 
 
 def _insert(connection: sqlite3.Connection, saved: SavedPlan) -> None:
@@ -113,18 +109,6 @@ def _insert(connection: sqlite3.Connection, saved: SavedPlan) -> None:
         for spot in check.spots
     ]
     connection.executemany("INSERT INTO spot VALUES (?, ?, ?, ?, ?, ?)", spots)
-
-
-@contextmanager
-def _replaced(path: Path) -> Iterator[Path]:
-    """A new file beside `path`, which takes its place once it is whole and on disk."""
-    new = path.with_name(f".{path.name}.{uuid4().hex}")
-    try:
-        new.touch(0o600, exist_ok=False)
-        yield new
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -50,6 +50,8 @@ class Reads:
         """Why the latest read wasn't answered, in words; empty if it was."""
         self.listed: Mapping[str, Pipeline] = {}
         """The pipelines as they were listed last."""
+        self.pages = 1
+        """How many calls the latest list of pipelines took."""
         self._random = random
         self._paused = paused
 
@@ -73,7 +75,7 @@ class Reads:
             seen += len(rows.pipelines)
             if len(found) == len(set(wanted)) or not rows.pipelines or seen >= rows.count:
                 break
-        self.listed = found
+        self.listed, self.pages = found, page
         return found
 
     async def ask(self, call: Callable[[], Awaitable[Attempt[T]]]) -> Reply[T]:

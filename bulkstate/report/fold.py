@@ -160,7 +160,7 @@ def fold(record: RunRecord) -> Report:
         seconds=tally.seconds,
         verified=record.verification,
         failures=failures,
-        blamed=blamed(chunks, failures),
+        blamed=blamed(chunks, failures, _deleted_parts(chunks, tally)),
         unlisted_pairs=plan.unlisted_pairs,
         held=tuple(_held(record.points())),
         uses=tuple(record.uses()),
@@ -196,6 +196,11 @@ def _parts(chunks: Chunks) -> dict[Stage, list[int]]:
     for number in range(chunks.plan.requests, len(chunks)):
         parts.setdefault(chunks.place(number)[0].stage, []).append(number)
     return parts
+
+
+def _deleted_parts(chunks: Chunks, tally: _Tally) -> Iterator[int]:
+    numbers = range(chunks.plan.requests, len(chunks))
+    return (number for number in numbers if tally.verdicts[number] is Verdict.DELETED)
 
 
 def _counts(planned: int, verdicts: list[Verdict]) -> ChunkCounts:

@@ -29,6 +29,7 @@ _LEAST_SHARE: Final = 0.05
 _USES_SHOWN: Final = 20
 
 _MARKS: Final = {
+    RunResult.RUNNING: ("…", "bold yellow"),
     RunResult.DELETED: ("✓", "bold green"),
     RunResult.PARTIAL: ("!", "bold yellow"),
     RunResult.REFUSED: ("✗", "bold red"),

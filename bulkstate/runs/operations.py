@@ -24,7 +24,7 @@ from typing import Final
 import structlog
 
 from bulkstate import __version__, config
-from bulkstate.config import AUTO, MOST_CONCURRENCY, Auto, ReportFiles, Sample, Settings
+from bulkstate.config import AUTO, MOST_CONCURRENCY, Auto, OnUnpause, ReportFiles, Sample, Settings
 from bulkstate.disk import control
 from bulkstate.disk.control import Status
 from bulkstate.disk.journal import Ending, Input, Journal, RunFacts, existing, make_run_directory
@@ -48,6 +48,7 @@ from bulkstate.forms.values import Share
 from bulkstate.model import ChunkCounts, Pipeline, Plan, Report, RunResult, Verdict
 from bulkstate.policy.auto.pilot import Pilot
 from bulkstate.policy.concurrency import FEW, ConcurrencyPilot, at_first
+from bulkstate.policy.lease import look_every
 from bulkstate.report import fold, to_json
 from bulkstate.runs import pausing, provenance
 from bulkstate.runs.allowed import require_allowed
@@ -270,8 +271,7 @@ async def _carry_out(session: Session, numbers: Sequence[int], looked: Looked) -
         unread = await read_back_or_say(session)
         if not are_seen:
             await _see_pipelines(session)
-        if not (unread or session.journal.doubts()) or pausing.nothing_sent(session.journal):
-            await pausing.start_again(session)
+        await pausing.start_if_done(session, unread)
         return unread
 
     return await _finished(session, work)
@@ -324,10 +324,12 @@ async def _delete(session: Session, numbers: Sequence[int]) -> bool:
     call for the report alone might wait for an hour's quota."""
     settings, connection, journal = session.settings, session.connection, session.journal
     host, gate, clock = session.host, connection.gate, connection.clock
-    every = settings.safety.status_every if settings.safety.require_paused else None
+    safety = settings.safety
+    every = partial(_look_every, session) if safety.require_paused else None
     workers, pilot = _workers(settings.limits.concurrency, connection.pilot)
     pace = Pace(workers, settings.retry, pilot, _max_failed(settings))
-    status = StatusWatch(connection.reads, session.pipelines, every, log.warning)
+    waits = safety.on_unpause is OnUnpause.WAIT
+    status = StatusWatch(connection.reads, session.pipelines, every, log.warning, waits)
     chunks = journal.chunks()
     async with Aside("the status file") as status_file, watching(host.audience, chunks, numbers) as observer:
 
@@ -358,6 +360,16 @@ async def _delete(session: Session, numbers: Sequence[int]) -> bool:
     if ending is not None:
         raise ending
     return bool(status.seen)
+
+
+def _look_every(session: Session) -> float:
+    """Seconds from one look at the pipelines to the next, by what is known of the gateway's limits now."""
+    every, limits, connection = session.settings.safety.status_every, session.settings.limits, session.connection
+    if every != AUTO:
+        return every
+    learnt = connection.learnt()
+    found = () if learnt is None else learnt.windows(limits.share.part)
+    return look_every((*limits.windows, *found), connection.reads.pages)
 
 
 def _max_failed(settings: Settings) -> float | None:

@@ -76,6 +76,14 @@ async def start_again(session: Session) -> None:
     session.journal.saw_pipelines(time.time(), found.values())
 
 
+async def start_if_done(session: Session, unread: str) -> None:
+    """Start again what this run paused, if all is deleted and was read back, or nothing was sent. NotRestarted."""
+    if session.settings.safety.restart is None:
+        return
+    if not (unread or session.journal.doubts()) or nothing_sent(session.journal):
+        await start_again(session)
+
+
 async def start_untouched(session: Session) -> None:
     """Start again what this run paused, if it was ended before any delete was sent; for a while, as the run is over."""
     if session.settings.safety.restart is None or not nothing_sent(session.journal):

@@ -114,6 +114,29 @@ def test_a_run_that_is_not_whole_leaves_it_paused_and_says_so(bulkstate: Bulksta
     assert (done.exit_code, gateway.status) == (0, "RUNNING")
 
 
+def test_one_that_is_started_in_mid_run_is_waited_for(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    world, began = _Writing(gateway), threading.Event()
+    gateway.status = "PAUSED"
+
+    def start(call: Call, when: str) -> None:
+        world._heard(call, when)
+        if call.kind == "delete" and len(gateway.deletes()) == 5 and when == "after" and not began.is_set():
+            gateway.status = "RUNNING"
+            began.set()
+        if call.kind == "pipelines" and when == "after" and began.is_set():
+            gateway.status = "PAUSED"
+
+    gateway.heard = start
+    more = "safety: {status_every: 300ms, on_unpause: wait}"
+    bulkstate.configure(gateway.url, verify=READ, more=more, rate="20/s", concurrency=1)
+    done = bulkstate("run", "config.yaml", "--yes", "--run-dir", "r", "--json")
+    assert done.exit_code == 0, done.err
+    assert began.is_set()
+    assert done.document["reason_code"] == "deleted"
+    assert "held until it is paused again: pipeline p1 is RUNNING" in done.err
+    assert len(gateway.deletes()) > 10
+
+
 def test_where_no_delete_was_sent_it_is_started_again(bulkstate: Bulkstate, gateway: Gateway) -> None:
     """The last look finds that somebody stopped it meanwhile."""
     gateway.status = "RUNNING"

@@ -316,12 +316,10 @@ class Record:
         """How the run stands, and why: as the last session left it, or as a later reading back has found it."""
         last = self.sessions[-1].ending if self.sessions else None
         if last is None:
+            result = RunResult.RUNNING if self._is_running() else RunResult.INTERRUPTED
             if not self.sessions:
-                return RunResult.INTERRUPTED, "nothing was sent yet"
-            return (
-                RunResult.INTERRUPTED,
-                "still running" if self._is_running() else "killed, or no longer able to write",
-            )
+                return result, "nothing was sent yet"
+            return result, "still running" if result is RunResult.RUNNING else "killed, or no longer able to write"
         if last.result not in (RunResult.DELETED, RunResult.PARTIAL) or not self._verified_since(last.at):
             return last.result, last.reason
         doubts = self.doubts()
@@ -333,8 +331,7 @@ class Record:
         seen = self.pipelines_seen()
         last = self.sessions[-1].ending if self.sessions else None
         if last is None:
-            running = bool(self.sessions) and self._is_running()
-            return Ended(None, self._heard_of(), "", seen, running)
+            return Ended(None, self._heard_of(), "", seen, self._is_running())
         unread = "" if self._verified_since(last.at) else last.unread
         return Ended(last.reason_code, last.at, unread, seen)
 

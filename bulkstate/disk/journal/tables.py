@@ -128,12 +128,15 @@ _ADVICE: Final = {
 }
 
 
+_NEVER_BEGUN: Final = "a run that was killed before its plan was there has sent nothing: start it anew"
+
+
 def existing(directory: Path) -> Path:
     """The journal in `directory`. InputError if there is none."""
     path = directory / FILE_NAME
     if not path.is_file():
         problem = "no such directory" if not directory.exists() else f"not a run directory: it has no {FILE_NAME}"
-        raise InputError(Problem(problem, where=str(directory)))
+        raise InputError(Problem(problem, where=str(directory), hint=_NEVER_BEGUN if directory.exists() else ""))
     return path
 
 

@@ -14,7 +14,7 @@ import anyio.to_thread
 import structlog
 
 from bulkstate.disk import plan_tables, small_file
-from bulkstate.disk.database import closed_on_error, connect_to_write, end_log, transaction
+from bulkstate.disk.database import connect_to_write, end_log, made_whole, transaction
 from bulkstate.disk.journal.chain import Head, Rows
 from bulkstate.disk.journal.record import Deadline, Ending, Input, Pause, Record, RunFacts
 from bulkstate.disk.journal.tables import FILE_NAME, FORMAT, writing
@@ -73,16 +73,17 @@ class Journal(Record):
         given.
         """
         path = directory / FILE_NAME
+        hop = hop or WriterThread()
+        if path.exists():
+            raise RunExists(f"{directory} holds a run already", hint=_TO_RESUME)
+        *known, target, approval = astuple(facts)
+        run = [(*known, plan.digest, target, approval)]
         with writing(path):
-            _claim(path)
-            connection = connect_to_write(path)
-            with closed_on_error(connection), transaction(connection):
+            with made_whole(path) as connection:
                 FORMAT.make(connection)
                 plan_tables.write(connection, plan)
-                journal = cls(connection, path, hop or WriterThread())
-                *known, target, approval = astuple(facts)
-                run = [(*known, plan.digest, target, approval)]
-                journal._head = journal._add({"run": run, "input": list(map(astuple, inputs))})
+                cls(connection, path, hop)._add({"run": run, "input": list(map(astuple, inputs))})
+            journal = cls(connect_to_write(path), path, hop)
         journal.plan = plan  # what was just written needn't be read again
         return journal
 
@@ -236,13 +237,6 @@ def make_run_directory(directory: Path) -> None:
         raise RunExists(f"{directory} exists already", hint=_TO_RESUME) from None
     except OSError as error:
         raise InputError(Problem(f"can't be made: {error.strerror}", where=str(directory))) from None
-
-
-def _claim(path: Path) -> None:
-    try:
-        path.touch(0o600, exist_ok=False)
-    except FileExistsError:
-        raise RunExists(f"{path.parent} holds a run already", hint=_TO_RESUME) from None
 
 
 def _row(session: int, outcome: Outcome) -> tuple[object, ...]:
