@@ -334,7 +334,10 @@ async def _delete(session: Session, numbers: Sequence[int]) -> bool:
     waits = safety.on_unpause is OnUnpause.WAIT
     status = StatusWatch(connection.reads, session.pipelines, every, log.warning, waits)
     chunks = journal.chunks()
-    async with Aside("the status file", grace=STATUS_SECONDS) as status_file, watching(host.audience, chunks, numbers) as observer:
+    async with (
+        Aside("the status file", grace=STATUS_SECONDS) as status_file,
+        watching(host.audience, chunks, numbers) as observer,
+    ):
 
         def tell(status: Status) -> None:
             status_file.post(partial(control.tell, journal.directory, status))
