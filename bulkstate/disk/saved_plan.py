@@ -32,7 +32,7 @@ _SCHEMA: Final = (
         version TEXT NOT NULL,           -- of bulkstate
         configuration TEXT NOT NULL      -- JSON, secrets as references
     )""",
-    "CREATE TABLE input (path TEXT NOT NULL, size INTEGER NOT NULL, sha256 TEXT NOT NULL)",
+    "CREATE TABLE input (path TEXT NOT NULL, size INTEGER NOT NULL, sha256 TEXT NOT NULL, rows INTEGER)",
     "CREATE TABLE witness (pipeline TEXT NOT NULL, stage TEXT NOT NULL, asset TEXT NOT NULL, point TEXT NOT NULL)",
     """CREATE TABLE spot (
         read INTEGER NOT NULL, pipeline TEXT NOT NULL, stage TEXT NOT NULL, entry TEXT NOT NULL,
@@ -99,8 +99,8 @@ def write(saved: SavedPlan, path: Path) -> None:
 def _insert(connection: sqlite3.Connection, saved: SavedPlan) -> None:
     plan_tables.write(connection, saved.plan)
     connection.execute("INSERT INTO saved VALUES (?, ?, ?)", (saved.made_at, saved.version, saved.configuration))
-    inputs = [(str(each.path), each.size, each.sha256) for each in saved.inputs]
-    connection.executemany("INSERT INTO input VALUES (?, ?, ?)", inputs)
+    inputs = [(str(each.path), each.size, each.sha256, each.rows) for each in saved.inputs]
+    connection.executemany("INSERT INTO input VALUES (?, ?, ?, ?)", inputs)
     witnesses = [(stage.pipeline, stage.name, pair.asset, pair.point) for stage, pair in saved.witnesses]
     connection.executemany("INSERT INTO witness VALUES (?, ?, ?, ?)", witnesses)
     spots = [
@@ -171,13 +171,13 @@ def _read(connection: sqlite3.Connection) -> SavedPlan:
     if plan.digest != digest(plan.stages):
         raise ValueError("its chunks aren't those of its digest")
     made_at, made_by, configuration = connection.execute("SELECT made_at, version, configuration FROM saved").fetchone()
-    inputs = connection.execute("SELECT path, size, sha256 FROM input ORDER BY rowid")
+    inputs = connection.execute("SELECT path, size, sha256, rows FROM input ORDER BY rowid")
     witnesses = connection.execute("SELECT pipeline, stage, asset, point FROM witness ORDER BY rowid")
     return SavedPlan(
         plan=plan,
         configuration=configuration,
         witnesses=tuple((Stage(pipeline, stage), Pair(asset, point)) for pipeline, stage, asset, point in witnesses),
-        inputs=tuple(Fingerprint(Path(path), size, sha256) for path, size, sha256 in inputs),
+        inputs=tuple(Fingerprint(Path(path), *rest) for path, *rest in inputs),
         made_at=made_at,
         version=made_by,
         spot_checks=tuple(_spot_checks(connection)),

@@ -6,9 +6,7 @@ and the exit code says what became of the deletes.
 
 from __future__ import annotations
 
-import getpass
 import os
-import platform
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -49,10 +47,13 @@ from bulkstate.model import ChunkCounts, Pipeline, Plan, Report, RunResult, Verd
 from bulkstate.policy.auto.pilot import Pilot
 from bulkstate.policy.concurrency import FEW, ConcurrencyPilot, at_first
 from bulkstate.policy.lease import look_every
-from bulkstate.report import fold, to_json
+from bulkstate.report import to_json
+from bulkstate.report.certificate import certificate
 from bulkstate.runs import pausing, provenance
+from bulkstate.runs.account import account_of
 from bulkstate.runs.allowed import require_allowed
 from bulkstate.runs.audience import Aside, watching, within
+from bulkstate.runs.circumstances import circumstances
 from bulkstate.runs.connection import Connection
 from bulkstate.runs.course import Course
 from bulkstate.runs.host import Host, Question
@@ -137,7 +138,8 @@ async def start(prepared: Prepared, directory: Path, host: Host) -> Finished:
             looked = await look(session, prepared.spot_checks)
             await keep_witnesses(session, prepared.witnesses)
             how = await host.agree(_question(prepared, journal, looked))
-            journal.agree(time.time(), how, _somebody())
+            _keep_circumstances(session)
+            journal.agree(time.time(), how, journal.circumstances()[-1].who)
             _link_latest(directory)
             provenance.remember(f"the run in {directory}", provenance.run_stored(journal, directory).seal)
             return await _carry_out(session, range(prepared.plan.requests), looked)
@@ -161,6 +163,7 @@ async def resume(directory: Path, again: frozenset[Verdict], host: Host) -> Fini
                 return await _finished(session, _start_again)
             await _require_ready(session)
             looked = await ask_stages(session, numbers) if session.settings.verify.before else Looked()
+            _keep_circumstances(session)
             return await _carry_out(session, numbers, looked)
 
 
@@ -173,10 +176,11 @@ async def verify(directory: Path, sample: Sample, host: Host) -> Finished:
         settings = provenance.settings_of(provenance.run_stored(journal, directory), host.voucher)
         pausing.refuse_started(journal)
         async with open_session(journal, settings, host) as session:
+            _keep_circumstances(session)
             found = await read_back(session, sample)
             await session.connection.gate.settle()
         await say_head(journal)
-        report = fold(journal)
+        report = account_of(journal)
         return Finished(report, 0 if report.result is RunResult.DELETED and found.clean else 3)
 
 
@@ -191,13 +195,11 @@ def _link_latest(directory: Path) -> None:
         new.replace(link)
 
 
-def _somebody() -> str:
-    """Who works here, as far as the machine knows."""
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):
-        user = str(os.getuid())
-    return f"{user}@{platform.node()}"
+def _keep_circumstances(session: Session) -> None:
+    """Put on record who works on the run from here on, where, and how the clock stands."""
+    found = circumstances(session.host.environ, session.host.reference)
+    ahead = session.connection.client.clock_ahead
+    session.journal.keep_circumstances(replace(found, clock_ahead=ahead, at=time.time()))
 
 
 # ── what the run is in ────────────────────────────────────────────────────────────────────────────────────────────
@@ -233,7 +235,7 @@ def _new_journal(directory: Path, prepared: Prepared) -> Journal:
         prepared.target,
         prepared.approval,
     )
-    inputs = [Input(str(each.path), each.size, each.sha256) for each in prepared.inputs]
+    inputs = [Input(str(each.path), each.size, each.sha256, each.rows) for each in prepared.inputs]
     return Journal.create(directory, prepared.plan, facts, inputs)
 
 
@@ -407,7 +409,7 @@ def _finish(journal: Journal, ending: BulkstateError | None, unread: str) -> Fin
     by = ending.reason_code if ending else ""
     with suppress(JournalNotWritable):
         journal.finish(Ending(time.time(), result, reason, exit_code, by, unread))
-    report = fold(journal)
+    report = account_of(journal)
     ended = replace(report.ended, by=by, unread=unread)
     return Finished(replace(report, result=result, reason=reason, ended=ended), exit_code, ending)
 
@@ -424,10 +426,18 @@ def _result(ending: BulkstateError | None, doubts: str) -> RunResult:
 
 async def _keep_report(report: Report, files: ReportFiles) -> None:
     """Write the report files that are configured. One that can't be written is said, and changes nothing else."""
-    if files.json is not None:
-        trouble = await within(REPORT_SECONDS, partial(_write, files.json, to_json(report)))
+    documents = (("report", files.json, to_json), ("certificate", files.certificate, certificate))
+    for what, file, made in documents:
+        if file is None:
+            continue
+        try:
+            content = made(report)
+        except InputError as error:
+            log.error(f"the {what} can't be made", file=str(file), reason=error.message)
+            continue
+        trouble = await within(REPORT_SECONDS, partial(_write, file, content))
         if trouble:
-            log.error("the report can't be written", file=str(files.json), reason=trouble)
+            log.error(f"the {what} can't be written", file=str(file), reason=trouble)
 
 
 def _write(path: Path, content: bytes) -> None:

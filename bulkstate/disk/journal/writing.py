@@ -19,7 +19,20 @@ from bulkstate.disk.journal.chain import Head, Rows
 from bulkstate.disk.journal.record import Deadline, Ending, Input, Pause, Record, RunFacts
 from bulkstate.disk.journal.tables import FILE_NAME, FORMAT, writing
 from bulkstate.errors import InputError, JournalNotWritable, Problem, RunExists
-from bulkstate.model import Grant, LookedAt, Outcome, Pair, Part, Pipeline, Plan, Point, Stage, Use, Verification
+from bulkstate.model import (
+    Circumstances,
+    Grant,
+    LookedAt,
+    Outcome,
+    Pair,
+    Part,
+    Pipeline,
+    Plan,
+    Point,
+    Stage,
+    Use,
+    Verification,
+)
 
 _TO_RESUME: Final = "To go on with it: bulkstate resume RUN_DIR. To start anew: name another run directory."
 
@@ -193,9 +206,14 @@ class Journal(Record):
         )
         self._insert("look", *rows)
 
+    def keep_circumstances(self, found: Circumstances) -> None:
+        """Who works on the run from here on, and where."""
+        *known, at = astuple(found)
+        self._insert("circumstance", (at, *known))
+
     def saw_pipelines(self, at: float, pipelines: Iterable[Pipeline]) -> None:
         """The pipelines were in these states."""
-        self._insert("pipeline_seen", *((at, each.id, each.name, each.status) for each in pipelines))
+        self._insert("pipeline_seen", *((at, each.id, each.name, each.status, each.version) for each in pipelines))
 
     def _insert(self, table: str, *rows: Sequence[object]) -> None:
         """Put rows on disk. A journal that was begun in an earlier format has no place for some."""
