@@ -69,6 +69,9 @@ log = structlog.get_logger()
 COURSE_SECONDS: Final = 0.25
 """How often a run looks what holds it back."""
 
+STATUS_SECONDS: Final = 0.25
+"""How long a run waits at its end for the status file, whose last word few miss."""
+
 REPORT_SECONDS: Final = 10.0
 """How long a report file may take to be written."""
 
@@ -361,7 +364,10 @@ async def _delete(session: Session, numbers: Sequence[int]) -> bool:
     waits = safety.on_unpause is OnUnpause.WAIT
     status = StatusWatch(connection.reads, session.pipelines, every, log.warning, waits)
     chunks = journal.chunks()
-    async with Aside("the status file") as status_file, watching(host.audience, chunks, numbers) as observer:
+    async with (
+        Aside("the status file", grace=STATUS_SECONDS) as status_file,
+        watching(host.audience, chunks, numbers) as observer,
+    ):
 
         def tell(status: Status) -> None:
             status_file.post(partial(control.tell, journal.directory, status))
