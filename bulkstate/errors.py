@@ -24,7 +24,8 @@
     │   ├── CanaryFailed        the first request of a stage was answered well, and its state isn't gone
     │   ├── StoppedByHand       somebody asked for it, with `bulkstate ctl`
     │   ├── JournalNotWritable  an outcome could not be put on disk
-    │   └── JournalDamaged      what was recorded isn't what was written
+    │   ├── JournalDamaged      what was recorded isn't what was written
+    │   └── CertificateDiffers  a certificate isn't what its journal says
     ├── NothingThere      6   no pair that was looked at has state; nothing was sent
     ├── NotVerified       3   what a run deleted could not be read back
     ├── NotRestarted      3   all is deleted, and a pipeline that the run paused could not be started again
@@ -233,6 +234,12 @@ class JournalDamaged(Stopped):
     """What a journal holds isn't what was written into it."""
 
     reason_code = "damaged"
+
+
+class CertificateDiffers(Stopped):
+    """A certificate isn't what its journal says."""
+
+    reason_code = "certificate_differs"
 
 
 class NotVerified(BulkstateError):

@@ -293,6 +293,9 @@ class ReportFiles:
     """Where reports are written when the run ends."""
 
     json: Annotated[Path | None, Maybe(FilePath()), "The run's report as JSON."] = None
+    certificate: Annotated[
+        Path | None, Maybe(FilePath()), "What can be proved of the run, as an in-toto Statement."
+    ] = None
 
 
 REPORT: Final = Section(ReportFiles, unbuilt=("junit", "markdown", "html", "csv", "metrics"))

@@ -38,9 +38,10 @@ class Canary:
         """Records for canaries that still have state."""
 
     def next(self) -> list[int]:
-        """The chunks that are to be sent now, one of each stage whose canary isn't back yet; none if all are, or if no
+        """The chunks that are to be sent now, one of each stage that has no canary yet; none if all have, or if no
         candidate is left."""
-        chosen = {numbers.pop(0): stage for stage, numbers in self._left.items() if numbers}
+        deleted = {self._tried[origin] for origin in self._deleted}
+        chosen = {numbers.pop(0): stage for stage, numbers in self._left.items() if numbers and stage not in deleted}
         self._tried |= chosen
         return sorted(chosen)
 

@@ -15,7 +15,7 @@ import anyio.lowlevel
 from bulkstate.engine.gate import GateClosed
 from bulkstate.engine.reads import ReadFailed, Reads
 from bulkstate.errors import CheckFailed, PipelineNotPaused, StatusUnread, Stopped
-from bulkstate.model import Outcome, Pipeline, PipelineStatus, Verdict
+from bulkstate.model import Outcome, Pipeline, PipelineStatus, Reply, Verdict, describe
 
 BLIND_LOOKS: Final = 3
 LONGEST_BLIND: Final = 120.0
@@ -214,10 +214,9 @@ class StatusWatch:
     async def _look(self) -> None:
         began = anyio.current_time()
         try:
-            found = await self._reads.pipelines(self._pipelines)
+            found = await self._reads.pipelines(self._pipelines, self._fails)
         except ReadFailed as failure:
-            if not self._unread:
-                self._say(f"the status of the pipelines can't be read: {failure}")
+            self._fails(failure.reply)
             self._unread, self.seen = str(failure), {}
         else:
             self.seen = found
@@ -231,6 +230,12 @@ class StatusWatch:
         self._looked_at = began
         if self._suspects:
             await self._suspect()
+
+    def _fails(self, reply: Reply[object]) -> None:
+        """Say the first failure at once: repeating the call may take longer than anybody should wait for the word."""
+        if not self._unread:
+            self._unread = f"List Pipelines: {describe(reply)}"
+            self._say(f"the status of the pipelines can't be read: {self._unread}")
 
     def _hold(self, now: float) -> None:
         """A pipeline runs: nothing is deleted any more."""

@@ -77,6 +77,7 @@ class Client:
         self._turns = turns
         self._clock = clock
         self._wall = wall
+        self._dated: tuple[str, float] | None = None
         self._credentials: Credentials = (
             FixedCredentials(auth) if isinstance(auth, Bearer) else TokenCredentials(auth, self._ask, clock, wall)
         )
@@ -89,6 +90,16 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._transport.__aexit__(kind, error, trace)
+
+    @property
+    def clock_ahead(self) -> float | None:
+        """How many seconds our clock is ahead of the gateway's, as the last answer that said its `Date` tells; None
+        where none did. The date has whole seconds: less than one and an answer's way is no difference."""
+        if self._dated is None:
+            return None
+        date, now = self._dated
+        said = wire.said_at(date, now)
+        return now - said
 
     async def delete(self, chunk: Chunk) -> Attempt[bool]:
         """Delete Stage State for the chunk's cross product."""
@@ -231,6 +242,8 @@ class Client:
         if reply.answer is Answer.UNAVAILABLE and "Content-Encoding" in headers:
             reply = replace(reply, message=_COMPRESSED)
         wish, date = headers.get("Retry-After"), headers.get("Date")
+        if date is not None:
+            self._dated = date, self._wall()
         limits = limit_headers.read(headers, lambda: wire.said_at(date, self._wall()))
         if wish is None and not limits:
             return reply

@@ -65,6 +65,7 @@ class ReasonCode(StrEnum):
     GATEWAY_REFUSED = "gateway_refused"
     JOURNAL = "journal"
     DAMAGED = "damaged"
+    CERTIFICATE_DIFFERS = "certificate_differs"
     STOPPED_BY_HAND = "stopped_by_hand"
     STOPPED = "stopped"
     INTERRUPTED = "interrupted"
@@ -128,10 +129,10 @@ def refused(error: BulkstateError) -> Conclusion:
 def _reason(report: Report) -> ReasonCode | None:
     if report.ended.by is None:
         return None
-    return ReasonCode(report.ended.by) if report.ended.by else _at_the_end(report)
+    return ReasonCode(report.ended.by) if report.ended.by else at_the_end(report)
 
 
-def _at_the_end(report: Report) -> ReasonCode:
+def at_the_end(report: Report) -> ReasonCode:
     """Which ending it is of a run that nothing ended early."""
     found = report.verified or Verification()
     if found.remaining and _only_suspects_left(report):
@@ -182,7 +183,7 @@ def _what(code: ReasonCode | None, report: Report) -> str:
         case ReasonCode.PARTIAL:
             return _partly(report, found)
         case ReasonCode.NOT_RESTARTED:
-            return f"{_what(_at_the_end(report), report)} But {printable(report.reason)}."
+            return f"{_what(at_the_end(report), report)} But {printable(report.reason)}."
         case ReasonCode.CHECK_FAILED if not _sent_any(report):
             return f"Refused, nothing deleted: {printable(report.reason)}."
         case ReasonCode.INTERRUPTED:
@@ -271,7 +272,7 @@ def start_advice(report: Report) -> tuple[StartAdvice, ...]:
     """For each pipeline whether it is safe to start."""
     code = _reason(report)
     if code is ReasonCode.NOT_RESTARTED:
-        code = _at_the_end(report)
+        code = at_the_end(report)
     return tuple(StartAdvice(seen, *_safe(code, report, seen)) for seen in report.ended.pipelines)
 
 

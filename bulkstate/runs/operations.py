@@ -6,9 +6,8 @@ and the exit code says what became of the deletes.
 
 from __future__ import annotations
 
-import getpass
 import os
-import platform
+import shlex
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -50,11 +49,14 @@ from bulkstate.model import ChunkCounts, Pipeline, Plan, Report, RunResult, Verd
 from bulkstate.policy.auto.pilot import Pilot
 from bulkstate.policy.concurrency import FEW, ConcurrencyPilot, at_first
 from bulkstate.policy.lease import look_every
-from bulkstate.report import fold, to_json
+from bulkstate.report import to_json
+from bulkstate.report.certificate import certificate
 from bulkstate.runs import pausing, provenance
+from bulkstate.runs.account import account_of
 from bulkstate.runs.allowed import require_allowed
 from bulkstate.runs.audience import Aside, watching, within
 from bulkstate.runs.canary import canary_of, require_readable
+from bulkstate.runs.circumstances import circumstances
 from bulkstate.runs.connection import Connection
 from bulkstate.runs.course import Course
 from bulkstate.runs.host import Host, Question
@@ -68,6 +70,9 @@ log = structlog.get_logger()
 
 COURSE_SECONDS: Final = 0.25
 """How often a run looks what holds it back."""
+
+STATUS_SECONDS: Final = 0.25
+"""How long a run waits at its end for the status file, whose last word few miss."""
 
 REPORT_SECONDS: Final = 10.0
 """How long a report file may take to be written."""
@@ -137,7 +142,8 @@ async def start(prepared: Prepared, directory: Path, host: Host) -> Finished:
             looked = await require_readable(session, range(prepared.plan.requests), looked)
             await keep_witnesses(session, prepared.witnesses)
             how = await host.agree(_question(prepared, journal, looked))
-            journal.agree(time.time(), how, _somebody())
+            _keep_circumstances(session)
+            journal.agree(time.time(), how, journal.circumstances()[-1].who)
             _link_latest(directory)
             provenance.remember(f"the run in {directory}", provenance.run_stored(journal, directory).seal)
             return await _carry_out(session, range(prepared.plan.requests), looked)
@@ -162,6 +168,7 @@ async def resume(directory: Path, again: frozenset[Verdict], host: Host) -> Fini
             await _require_ready(session)
             looked = await ask_stages(session, numbers) if session.settings.verify.before else Looked()
             looked = await require_readable(session, numbers, looked)
+            _keep_circumstances(session)
             return await _carry_out(session, numbers, looked)
 
 
@@ -174,10 +181,11 @@ async def verify(directory: Path, sample: Sample, host: Host) -> Finished:
         settings = provenance.settings_of(provenance.run_stored(journal, directory), host.voucher)
         pausing.refuse_started(journal)
         async with open_session(journal, settings, host) as session:
+            _keep_circumstances(session)
             found = await read_back(session, sample)
             await session.connection.gate.settle()
         await say_head(journal)
-        report = fold(journal)
+        report = account_of(journal)
         return Finished(report, 0 if report.result is RunResult.DELETED and found.clean else 3)
 
 
@@ -192,13 +200,11 @@ def _link_latest(directory: Path) -> None:
         new.replace(link)
 
 
-def _somebody() -> str:
-    """Who works here, as far as the machine knows."""
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):
-        user = str(os.getuid())
-    return f"{user}@{platform.node()}"
+def _keep_circumstances(session: Session) -> None:
+    """Put on record who works on the run from here on, where, and how the clock stands."""
+    found = circumstances(session.host.environ, session.host.reference)
+    ahead = session.connection.client.clock_ahead
+    session.journal.keep_circumstances(replace(found, clock_ahead=ahead, at=time.time()))
 
 
 # ── what the run is in ────────────────────────────────────────────────────────────────────────────────────────────
@@ -234,7 +240,7 @@ def _new_journal(directory: Path, prepared: Prepared) -> Journal:
         prepared.target,
         prepared.approval,
     )
-    inputs = [Input(str(each.path), each.size, each.sha256) for each in prepared.inputs]
+    inputs = [Input(str(each.path), each.size, each.sha256, each.rows) for each in prepared.inputs]
     return Journal.create(directory, prepared.plan, facts, inputs)
 
 
@@ -270,6 +276,7 @@ async def _carry_out(session: Session, numbers: Sequence[int], looked: Looked) -
     record. JournalNotWritable before the first delete; whatever ends it later is in what is returned."""
 
     async def work(session: Session) -> str:
+        _announce(session, looked, numbers)
         await pausing.pause(session)
         left = await leave_out(session, looked.unknown, numbers)
         are_seen = await _delete(session, left, canary_of(session, left, looked))
@@ -280,6 +287,32 @@ async def _carry_out(session: Session, numbers: Sequence[int], looked: Looked) -
         return unread
 
     return await _finished(session, work)
+
+
+def _announce(session: Session, looked: Looked, numbers: Sequence[int]) -> None:
+    """Say what begins, what was checked for it, and how it is stopped and gone on with, to whoever keeps the log."""
+    journal, name = session.journal, shlex.quote(str(session.journal.directory))
+    seen, facts = journal.pipelines_seen(), journal.facts
+    log.info(
+        "the run begins",
+        run_dir=str(journal.directory),
+        gateway=facts.gateway,
+        organisation=facts.organisation,
+        plan=journal.plan.digest[:8],
+        requests=len(numbers),
+    )
+    log.info(
+        "checked before",
+        pipelines=", ".join(f"{each.name or each.id} {each.now or 'unread'}" for each in seen) or "not looked at",
+        stages="all known" if not looked.unknown else f"left out: {', '.join(map(str, sorted(looked.unknown)))}",
+        state=looked.found.words,
+    )
+    log.info(
+        "how to stop it",
+        now=f"bulkstate ctl {name} stop",
+        or_hold=f"bulkstate ctl {name} hold",
+        go_on=f"bulkstate resume {name}",
+    )
 
 
 async def _start_again(session: Session) -> str:
@@ -336,7 +369,10 @@ async def _delete(session: Session, numbers: Sequence[int], canary: Canary | Non
     waits = safety.on_unpause is OnUnpause.WAIT
     status = StatusWatch(connection.reads, session.pipelines, every, log.warning, waits)
     chunks = journal.chunks()
-    async with Aside("the status file") as status_file, watching(host.audience, chunks, numbers) as observer:
+    async with (
+        Aside("the status file", grace=STATUS_SECONDS) as status_file,
+        watching(host.audience, chunks, numbers) as observer,
+    ):
 
         def tell(status: Status) -> None:
             status_file.post(partial(control.tell, journal.directory, status))
@@ -407,7 +443,7 @@ def _finish(journal: Journal, ending: BulkstateError | None, unread: str) -> Fin
     by = ending.reason_code if ending else ""
     with suppress(JournalNotWritable):
         journal.finish(Ending(time.time(), result, reason, exit_code, by, unread))
-    report = fold(journal)
+    report = account_of(journal)
     ended = replace(report.ended, by=by, unread=unread)
     return Finished(replace(report, result=result, reason=reason, ended=ended), exit_code, ending)
 
@@ -424,10 +460,18 @@ def _result(ending: BulkstateError | None, doubts: str) -> RunResult:
 
 async def _keep_report(report: Report, files: ReportFiles) -> None:
     """Write the report files that are configured. One that can't be written is said, and changes nothing else."""
-    if files.json is not None:
-        trouble = await within(REPORT_SECONDS, partial(_write, files.json, to_json(report)))
+    documents = (("report", files.json, to_json), ("certificate", files.certificate, certificate))
+    for what, file, made in documents:
+        if file is None:
+            continue
+        try:
+            content = made(report)
+        except InputError as error:
+            log.error(f"the {what} can't be made", file=str(file), reason=error.message)
+            continue
+        trouble = await within(REPORT_SECONDS, partial(_write, file, content))
         if trouble:
-            log.error("the report can't be written", file=str(files.json), reason=trouble)
+            log.error(f"the {what} can't be written", file=str(file), reason=trouble)
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -213,7 +213,7 @@ def test_split_says_which_pairs_are_left_and_resume_sends_no_more_than_those(
     assert done.exit_code == 3
     assert done.document["pairs"] == {"planned": 100, "deleted": 99}
     assert bulkstate("report", "r", "--failed", "failed.csv").exit_code == 0
-    assert (bulkstate.folder / "failed.csv").read_text().splitlines()[1:] == ["A07,P3"]
+    assert (bulkstate.folder / "failed.csv").read_text().splitlines()[1:] == ["A07,P3,pair"]
     gateway.answer = lambda call, number: deleted()
     gateway.calls.clear()
     assert bulkstate("resume", "r", "--retry-failed").exit_code == 0

@@ -96,6 +96,7 @@ limits = st.builds(
 ) | st.builds(config.Limits, st.just(("auto",)), share=st.integers(1, 100).map(Share))
 retries = st.tuples(times, times).map(lambda two: RetryPolicy(5, min(two), max(two)))
 guards = st.none() | st.integers(1, 10**12)
+written = st.none() | paths.map(lambda name: Path("/out") / name)
 tables = paths.map(lambda name: PairSource(Path("/data") / f"{name}.csv", "the run's settings:1", "verify.witness"))
 in_place = st.lists(st.tuples(lines, lines), min_size=1, max_size=3).map(tuple)
 witnesses = (
@@ -141,7 +142,7 @@ settings = st.builds(
         st.integers(0, 3_600_000).map(lambda milliseconds: milliseconds / 1_000),
         st.none() | witnesses,
     ),
-    report=st.builds(config.ReportFiles, st.none() | paths.map(lambda name: Path("/out") / name)),
+    report=st.builds(config.ReportFiles, written, written),
     allow=st.builds(
         config.Allow,
         *[st.none() | st.lists(st.sampled_from(["o1", "007", "${X", "a b"]), min_size=1, max_size=2).map(tuple)] * 4,

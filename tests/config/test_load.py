@@ -44,7 +44,7 @@ retry: {attempts: 3, first_delay: 1s, max_delay: 1.5min, split: false, budget: 1
 safety: {max_pairs: 50_000_000, max_requests: 20_000, require_paused: false, status_every: 45m, require_state: 2%,
          unknown_stage: skip, max_failed: 50, pause: true, restart: null, on_unpause: wait, canary: true}
 verify: {before: none, sample: 2000, settle: 1s, witness: data/witnesses.csv}
-report: {json: out/report.json}
+report: {json: out/report.json, certificate: out/certificate.json}
 allow: {gateways: ["http://10.0.0.7:8080/enos"], organisations: ["007"], pipelines: [pipe], variables: [KEY]}
 """
 
@@ -170,7 +170,7 @@ def test_every_key_that_is_built(tmp_path: Path) -> None:
     )
     witness = PairSource(tmp_path / "data/witnesses.csv", f"{tmp_path}/config.yaml:26", "verify.witness")
     assert settings.verify == config.Verify(0, 2000, 1.0, witness)
-    assert settings.report == config.ReportFiles(tmp_path / "out/report.json")
+    assert settings.report == config.ReportFiles(tmp_path / "out/report.json", tmp_path / "out/certificate.json")
     assert settings.allow == config.Allow(("http://10.0.0.7:8080/enos",), ("007",), ("pipe",), ("KEY",))
 
 
