@@ -41,6 +41,7 @@ class Gateway:
 
     url: str = ""
     status: str = "PAUSED"
+    version: str = "1"
     left: set[tuple[str, str, str]] = field(default_factory=set)
     """Pairs that have state, whatever was deleted: (stage, asset, point)."""
     nothing: set[tuple[str, str, str]] = field(default_factory=set)
@@ -136,7 +137,7 @@ def serving() -> Iterator[Gateway]:
             if call.kind == "pipelines" and not gateway.status:
                 return reply({}, 503)
             if call.kind == "pipelines":
-                row = {"pipelineId": "p1", "pipelineName": "P", "status": gateway.status}
+                row = {"pipelineId": "p1", "pipelineName": "P", "status": gateway.status, "version": gateway.version}
                 return reply({"code": 0, "msg": "OK", "data": {"count": 1, "pipelines": [row]}})
             if call.kind in ("pause", "start"):
                 return gateway.switch(call) or self._switched(call.kind)
