@@ -42,6 +42,8 @@ class Gateway:
     url: str = ""
     status: str = "PAUSED"
     version: str = "1"
+    clock: float = 0.0
+    """Seconds that its clock is ahead of ours."""
     left: set[tuple[str, str, str]] = field(default_factory=set)
     """Pairs that have state, whatever was deleted: (stage, asset, point)."""
     nothing: set[tuple[str, str, str]] = field(default_factory=set)
@@ -164,6 +166,9 @@ def serving() -> Iterator[Gateway]:
                 return reply({"code": code, "msg": f"Status cannot be changed from [{gateway.status}]"})
             gateway.status = target
             return reply({"code": 0, "msg": "OK", "data": ""})
+
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            return super().date_time_string(time.time() + gateway.clock)
 
         def log_message(self, format: str, *arguments: object) -> None:
             return
