@@ -22,7 +22,7 @@ settings.load_profile("house")
 # Whoever runs the suite under nohup: commands that tests start would go on ignoring the hang-up that they are sent.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
-SUITES = ("chaos", "crash", "fuzz", "browser", "docs")
+SUITES = ("chaos", "crash", "fuzz", "mistakes", "browser", "docs")
 """Markers of tests that take minutes, or need what not every machine has: they run where `-m` names them."""
 
 
