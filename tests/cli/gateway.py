@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler
 
 from tests.listening import Call, listening
@@ -26,6 +28,9 @@ class Gateway:
 
     url: str = ""
     status: str = "PAUSED"
+    version: str = "1"
+    clock: float = 0.0
+    """Seconds that its clock is ahead of ours."""
     left: set[tuple[str, str, str]] = field(default_factory=set)
     """Pairs that have state, whatever was deleted: (stage, asset, point)."""
     nothing: set[tuple[str, str, str]] = field(default_factory=set)
@@ -55,7 +60,7 @@ class Gateway:
         if call.kind == "pipelines" and not self.status:
             return reply({}, 503)
         if call.kind == "pipelines":
-            row = {"pipelineId": "p1", "pipelineName": "P", "status": self.status}
+            row = {"pipelineId": "p1", "pipelineName": "P", "status": self.status, "version": self.version}
             return reply({"code": 0, "msg": "OK", "data": {"count": 1, "pipelines": [row]}})
         if call.kind in ("pause", "start"):
             return self.switch(call) or self._switched(call.kind)
@@ -116,8 +121,9 @@ def serving() -> Iterator[Gateway]:
         gateway.heard(call, "before")
         status, headers, body = gateway.reply(call)
         gateway.heard(call, "after")
-        handler.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+        handler.send_response_only(status)
+        date = formatdate(time.time() + gateway.clock, usegmt=True)
+        for name, value in {"Date": date, **headers, "Content-Length": str(len(body))}.items():
             handler.send_header(name, value)
         handler.end_headers()
         handler.wfile.write(body)
