@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Final
 
 import anyio
@@ -102,6 +103,7 @@ class Engine:
         self._order = equipment.order
         self._resolver = equipment.resolver
         self._chunks = chunks
+        self._outage = pace.retry.outage
         self._answers = Answers(pace.retry, self._admission, pace.workers, sizing, pace.pilot)
         self._failures = FailureGuard(pace.max_failed)
         left_parts = Counter(map(chunks.origin, numbers[bisect_left(numbers, chunks.plan.requests) :]))
@@ -342,7 +344,9 @@ class Engine:
         """Say that every delete fails; or that they don't any more, to those who wait at the gate."""
         if self._breaker.open:
             seconds = self._admission.probe_in(self._clock())
-            self._observer.paused(seconds, "every delete fails: they are tried one at a time")
+            left = self._outage - self._breaker.down_for(self._clock())
+            until = f"{datetime.fromtimestamp(self._wall() + left, UTC):%H:%M:%S} UTC"
+            self._observer.paused(seconds, f"every delete fails: they are tried one at a time until {until}")
         else:
             self._gate.wake()
 

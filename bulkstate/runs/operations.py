@@ -7,6 +7,7 @@ and the exit code says what became of the deletes.
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -135,7 +136,7 @@ async def start(prepared: Prepared, directory: Path, host: Host) -> Finished:
     with _new_run(directory, prepared) as journal:
         async with open_session(journal, prepared.settings, host) as session:
             await _require_ready(session)
-            looked = await look(session, prepared.spot_checks)
+            looked = await look(session, prepared.spot_checks, prepared.ahead)
             await keep_witnesses(session, prepared.witnesses)
             how = await host.agree(_question(prepared, journal, looked))
             _keep_circumstances(session)
@@ -271,6 +272,7 @@ async def _carry_out(session: Session, numbers: Sequence[int], looked: Looked) -
     record. JournalNotWritable before the first delete; whatever ends it later is in what is returned."""
 
     async def work(session: Session) -> str:
+        _announce(session, looked, numbers)
         await pausing.pause(session)
         are_seen = await _delete(session, await leave_out(session, looked.unknown, numbers))
         unread = await read_back_or_say(session)
@@ -280,6 +282,32 @@ async def _carry_out(session: Session, numbers: Sequence[int], looked: Looked) -
         return unread
 
     return await _finished(session, work)
+
+
+def _announce(session: Session, looked: Looked, numbers: Sequence[int]) -> None:
+    """Say what begins, what was checked for it, and how it is stopped and gone on with, to whoever keeps the log."""
+    journal, name = session.journal, shlex.quote(str(session.journal.directory))
+    seen, facts = journal.pipelines_seen(), journal.facts
+    log.info(
+        "the run begins",
+        run_dir=str(journal.directory),
+        gateway=facts.gateway,
+        organisation=facts.organisation,
+        plan=journal.plan.digest[:8],
+        requests=len(numbers),
+    )
+    log.info(
+        "checked before",
+        pipelines=", ".join(f"{each.name or each.id} {each.now or 'unread'}" for each in seen) or "not looked at",
+        stages="all known" if not looked.unknown else f"left out: {', '.join(map(str, sorted(looked.unknown)))}",
+        state=looked.found.words,
+    )
+    log.info(
+        "how to stop it",
+        now=f"bulkstate ctl {name} stop",
+        or_hold=f"bulkstate ctl {name} hold",
+        go_on=f"bulkstate resume {name}",
+    )
 
 
 async def _start_again(session: Session) -> str:

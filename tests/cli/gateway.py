@@ -41,6 +41,9 @@ class Gateway:
 
     url: str = ""
     status: str = "PAUSED"
+    version: str = "1"
+    clock: float = 0.0
+    """Seconds that its clock is ahead of ours."""
     left: set[tuple[str, str, str]] = field(default_factory=set)
     """Pairs that have state, whatever was deleted: (stage, asset, point)."""
     nothing: set[tuple[str, str, str]] = field(default_factory=set)
@@ -136,7 +139,7 @@ def serving() -> Iterator[Gateway]:
             if call.kind == "pipelines" and not gateway.status:
                 return reply({}, 503)
             if call.kind == "pipelines":
-                row = {"pipelineId": "p1", "pipelineName": "P", "status": gateway.status}
+                row = {"pipelineId": "p1", "pipelineName": "P", "status": gateway.status, "version": gateway.version}
                 return reply({"code": 0, "msg": "OK", "data": {"count": 1, "pipelines": [row]}})
             if call.kind in ("pause", "start"):
                 return gateway.switch(call) or self._switched(call.kind)
@@ -163,6 +166,9 @@ def serving() -> Iterator[Gateway]:
                 return reply({"code": code, "msg": f"Status cannot be changed from [{gateway.status}]"})
             gateway.status = target
             return reply({"code": 0, "msg": "OK", "data": ""})
+
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            return super().date_time_string(time.time() + gateway.clock)
 
         def log_message(self, format: str, *arguments: object) -> None:
             return
