@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from itertools import groupby
-from operator import index
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -53,12 +52,17 @@ from bulkstate.model import (
 )
 from bulkstate.pairs.chunks import Chunks
 from bulkstate.pairs.digest import digest as plan_digest
+from bulkstate.pairs.tally import VERDICTS, Tally
 from bulkstate.policy.bottleneck import By
 from bulkstate.policy.sizing import Sizing
 
-_NO_RECORD: Final = -1
 _VARIABLE: Final = re.compile(r"(?<!\$)\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_VERDICT_NUMBERS: Final = {verdict.value: number for number, verdict in enumerate(Verdict)}
+_VERDICT: Final = " ".join(f"WHEN '{verdict}' THEN {number}" for number, verdict in enumerate(VERDICTS))
+_COUNTED: Final = "chunk", "attempts", "throttled"
+_INTEGERS: Final = ", ".join(f"iif(typeof({column}) = 'integer', {column}, NULL)" for column in _COUNTED)
+_TALLIED: Final = f"SELECT CASE verdict {_VERDICT} END, {_INTEGERS} FROM outcome ORDER BY seq"  # noqa: S608
+"""What isn't as it was declared becomes NULL, of which no array of numbers can be made."""
+_TALLIED_ROW: Final = [(column, np.int64) for column in ("verdict", *_COUNTED)]
 
 RESUMED: Final = frozenset({Verdict.NOT_SENT, Verdict.UNKNOWN, Verdict.SUSPECT})
 """What `resume` sends again, beside chunks without a record (law 4)."""
@@ -404,8 +408,9 @@ class Record:
 
     def doubts(self) -> str:
         """Why a run that went to its end isn't a full success, in words; empty if it is."""
-        left = len(self.undeleted())
-        chunks = left + len(self.deleted())
+        counts = self.tally().counts()
+        chunks = counts.total() - counts[Verdict.SPLIT]
+        left = chunks - counts[Verdict.DELETED]
         said = (
             f"{left:,} of {chunks:,} {'chunk' if chunks == 1 else 'chunks'} {'is' if left == 1 else 'are'} not deleted"
         )
@@ -452,35 +457,39 @@ class Record:
                     outcome = replace(outcome, parts=parts.get(outcome.chunk, ()))
                 yield session, outcome
 
-    def verdicts(self) -> NDArray[np.int8]:
-        """Every chunk's last verdict, by number: a place in `tuple(Verdict)`, or -1 without a record."""
+    def tally(self) -> Tally:
+        """What became of every chunk, by number, in memory that doesn't grow with the records of a chunk."""
         with reading(self.path):
             chunks = self.plan.requests + row_count(self._connection, "part")
-            last = np.full(chunks, _NO_RECORD, np.int8)
-            rows = self._connection.execute("SELECT chunk, verdict FROM outcome ORDER BY seq")
-            numbered = ((index(chunk), _VERDICT_NUMBERS[verdict]) for chunk, verdict in rows)  # 1.5 is no number of one
-            seen = np.fromiter(numbered, [("chunk", np.int64), ("verdict", np.int8)])
-            if np.any(seen["chunk"] < 0):
-                raise ValueError("it holds an outcome of a chunk that isn't in the plan")
-            last[seen["chunk"]] = seen["verdict"]
-        return last
+            rows = np.fromiter(self._connection.execute(_TALLIED), _TALLIED_ROW)
+            return Tally.of(chunks, rows)
+
+    def seconds(self) -> float:
+        """From first call to last answer, in each session; what lies between sessions doesn't count."""
+        query = """SELECT max(last_answered_at) - min(first_sent_at) FROM outcome
+            WHERE first_sent_at IS NOT NULL AND last_answered_at IS NOT NULL GROUP BY session"""
+        with reading(self.path):
+            return float(sum(max(0.0, seconds) for (seconds,) in self._connection.execute(query)))
+
+    def failures(self) -> Iterator[Outcome]:
+        """The records that say neither deleted nor split, in order."""
+        query = "SELECT * FROM outcome WHERE verdict NOT IN ('deleted', 'split') ORDER BY seq"
+        with reading(self.path):
+            chunks = self.plan.requests + row_count(self._connection, "part")
+            for _, _, *values in self._connection.execute(query):
+                yield _outcome(values, chunks)
 
     def pending(self, again: frozenset[Verdict] = RESUMED) -> list[int]:
         """The chunks to send, ascending: those without a record, or whose last verdict is in `again` (law 4)."""
-        wanted = [_NO_RECORD, *(_VERDICT_NUMBERS[verdict] for verdict in again)]
-        chunks: list[int] = np.flatnonzero(np.isin(self.verdicts(), wanted)).tolist()
-        return chunks
+        return _numbers((tally := self.tally()).ended(*again) | tally.unrecorded())
 
     def deleted(self) -> list[int]:
         """The chunks whose last verdict is `deleted`, ascending."""
-        chunks: list[int] = np.flatnonzero(self.verdicts() == _VERDICT_NUMBERS[Verdict.DELETED]).tolist()
-        return chunks
+        return _numbers(self.tally().ended(Verdict.DELETED))
 
     def undeleted(self) -> list[int]:
         """The chunks whose pairs may still have state, ascending. Of a split chunk its parts answer."""
-        done = [_VERDICT_NUMBERS[Verdict.DELETED], _VERDICT_NUMBERS[Verdict.SPLIT]]
-        chunks: list[int] = np.flatnonzero(~np.isin(self.verdicts(), done)).tolist()
-        return chunks
+        return _numbers(~self.tally().ended(Verdict.DELETED, Verdict.SPLIT))
 
     def once_suspect(self) -> frozenset[int]:
         """The chunks that a record calls suspect, be it the last one or not."""
@@ -547,6 +556,11 @@ def sent_history(grants: Sequence[Grant], now: float) -> list[tuple[float, int]]
 
 
 # ── rows ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _numbers(chunks: NDArray[np.bool_]) -> list[int]:
+    numbers: list[int] = np.flatnonzero(chunks).tolist()
+    return numbers
 
 
 def _part(number: int, parent: int, *positions: int) -> Part:
