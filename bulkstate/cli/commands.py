@@ -19,13 +19,16 @@ from bulkstate.cli.options import (
     LATEST,
     Asked,
     Config,
+    Continue,
     Json,
     LatestRunDir,
     LogStyle,
     NewRunDir,
     OwnConfig,
+    Reference,
     ReportFormat,
     RunDir,
+    SchemaOf,
     StateFile,
     Yes,
     named,
@@ -100,6 +103,8 @@ def run(
         bool, typer.Option("--dry-run", help="Plan and look, show what would be asked, and delete nothing.")
     ] = False,
     run_dir: NewRunDir = None,
+    goes_on: Continue = False,
+    reference: Reference = "",
     state: StateFile = None,
     json: Json = False,
 ) -> None:
@@ -107,7 +112,7 @@ def run(
     with _at_work(context, json):
         from bulkstate.cli import running
 
-        running.run(config_file, yes, dry_run, run_dir, state, json)
+        running.run(config_file, yes, dry_run, run_dir, running.Said(reference, state, json, goes_on))
 
 
 def _duration(text: str) -> float:
@@ -138,14 +143,17 @@ def plan(
             parser=_duration, metavar="TIME", help="Search for so long, such as 30s, not by effort: not reproducible."
         ),
     ] = None,
+    look: Annotated[
+        bool, typer.Option("--look", help="Look at pipelines and state, and keep in the plan what was seen.")
+    ] = False,
     state: StateFile = None,
     json: Json = False,
 ) -> None:
-    """Show what would be sent, and how few requests it could take. Calls nobody."""
+    """Show what would be sent, and how few requests it could take. Calls nobody, unless told to look."""
     with _at_work(context, json):
         from bulkstate.cli import planning
 
-        planning.plan(config_file, output, old_file, explain, budget, state, json)
+        planning.plan(config_file, output, old_file, explain, budget, look, state, json)
 
 
 @app.command()
@@ -173,13 +181,15 @@ def apply(
         typer.Option(metavar="DIR", help="Where the files are that the plan was made of, if not beside it."),
     ] = None,
     even_if_stale: Annotated[
-        bool, typer.Option("--even-if-stale", help="Also if a file that it was made of has changed, or isn't there.")
+        bool, typer.Option("--even-if-stale", help="Also if a file has changed, or isn't there, or what was seen.")
     ] = False,
     digest: Annotated[
         str,
         typer.Option(metavar="DIGEST", help="Only if its target or approval has this digest.", show_default=False),
     ] = "",
     own_config: OwnConfig = None,
+    goes_on: Continue = False,
+    reference: Reference = "",
     state: StateFile = None,
     json: Json = False,
 ) -> None:
@@ -187,7 +197,8 @@ def apply(
     with _at_work(context, json):
         from bulkstate.cli import running
 
-        running.apply(plan_file, yes, run_dir, inputs, even_if_stale, digest, own_config, state, json)
+        said = running.Said(reference, state, json, goes_on)
+        running.apply(plan_file, yes, run_dir, inputs, even_if_stale, digest, own_config, said)
 
 
 @app.command()
@@ -198,6 +209,7 @@ def resume(
         bool, typer.Option("--retry-failed", help="Also send what was refused, and what ran out of attempts.")
     ] = False,
     own_config: OwnConfig = None,
+    reference: Reference = "",
     state: StateFile = None,
     json: Json = False,
 ) -> None:
@@ -205,7 +217,7 @@ def resume(
     with _at_work(context, json):
         from bulkstate.cli import running
 
-        running.resume(run_dir, retry_failed, own_config, state, json)
+        running.resume(run_dir, retry_failed, own_config, running.Said(reference, state, json))
 
 
 @app.command()
@@ -224,11 +236,46 @@ def report(
     ] = False,
 ) -> None:
     """Tell how a run went, or how it stands."""
-    json = form is ReportFormat.JSON
-    with _at_work(context, json):
+    with _at_work(context, form is ReportFormat.JSON):
         from bulkstate.cli import reporting
 
-        reporting.report(named(run_dir), json, output, failed, failed_blocks)
+        reporting.report(named(run_dir), form, output, failed, failed_blocks)
+
+
+@app.command()
+def certificate(
+    context: typer.Context,
+    run_dir: LatestRunDir = LATEST,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="A file, instead of stdout.")
+    ] = None,
+    check_file: Annotated[
+        Path | None,
+        typer.Option("--check", metavar="FILE", help="Make it anew, and compare it with this file, byte by byte."),
+    ] = None,
+    expect_head: Annotated[
+        str,
+        typer.Option(metavar="HEAD", help="A head of the journal's chain that was kept, in a log say: is it there?"),
+    ] = "",
+    asset_ids: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Also write the assets' IDs, which the certificate then holds the digest of."
+        ),
+    ] = None,
+    tests: Annotated[
+        Path | None,
+        typer.Option("--test-result", metavar="FILE", help="Also write in-toto's test-result, for policy engines."),
+    ] = None,
+) -> None:
+    """Write what can be proved of a run, as an in-toto Statement, once all of its journal's chain is verified."""
+    with _at_work(context, False):
+        from bulkstate.cli import certifying
+
+        if check_file is None:
+            certifying.certify(named(run_dir), output, asset_ids, tests, expect_head)
+        else:
+            certifying.check(named(run_dir), check_file, expect_head)
 
 
 @app.command()
@@ -249,16 +296,37 @@ def runs(
 @app.command()
 def ctl(
     context: typer.Context,
-    run_dir: RunDir,
-    command: Annotated[Asked, typer.Argument(metavar="COMMAND", help=ASKED_HELP, show_default=False)],
-    value: Annotated[str, typer.Argument(metavar="[VALUE]", help="10/s, or 4.", show_default=False)] = "",
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[RUN_DIR] COMMAND [VALUE]",
+            help=f"Of a run, unless named the newest: {ASKED_HELP}",
+            show_default=False,
+        ),
+    ],
     json: Json = False,
 ) -> None:
-    """Look at a run while it runs, slow it down, pause it, stop it. It heeds within a second."""
+    """Look at a run while it runs, slow it down, hold it, stop it. It heeds within a second."""
+    run_dir, asked, value = _asked(words)
     with _at_work(context, json):
         from bulkstate.cli.ctl import control
 
-        control(run_dir, command, value, json)
+        control(run_dir, asked, value, json)
+
+
+def _asked(words: list[str]) -> tuple[Path, Asked, str]:
+    """The run, what is asked of it, and the value. The first word is no run directory if it is a command, and the
+    second is none."""
+    names = [each.value for each in Asked]
+    latest = words[0] in names and words[1:2] not in [[name] for name in names]
+    run_dir, rest = (named(LATEST), words) if latest else (Path(words[0]), words[1:])
+    if not rest:
+        raise typer.BadParameter("what is asked of it is missing", param_hint="COMMAND")
+    if rest[0] not in names:
+        raise typer.BadParameter(f"{rest[0]!r} is not one of {', '.join(names[:-2])}", param_hint="COMMAND")
+    if len(rest) > 2:
+        raise typer.BadParameter(f"{rest[2]!r} is one too many", param_hint="VALUE")
+    return run_dir, Asked(rest[0]), "".join(rest[1:])
 
 
 def _sample(text: str) -> str:
@@ -313,9 +381,14 @@ def emulator(
 
 
 @app.command()
-def schema(context: typer.Context) -> None:
-    """Print the configuration's JSON Schema, for editors."""
+def schema(
+    context: typer.Context,
+    of: Annotated[
+        SchemaOf, typer.Argument(metavar="[WHAT]", help="config, plan, report or certificate.", show_default=False)
+    ] = SchemaOf.CONFIG,
+) -> None:
+    """Print a JSON Schema: the configuration's, for editors, or that of what is written."""
     with _at_work(context, False):
-        from bulkstate import config
+        from bulkstate.cli.schemas import schema_of
 
-        write_json(config.schema())
+        write_json(schema_of(of))

@@ -27,6 +27,18 @@ StateFile = Annotated[
         help="What is known of the gateway from other runs, if not in the usual place.",
     ),
 ]
+Continue = Annotated[
+    bool,
+    typer.Option(
+        "--continue", help="Go on with the run in --run-dir if there is one: resume it, or tell how it ended."
+    ),
+]
+Reference = Annotated[
+    str,
+    typer.Option(
+        "--reference", metavar="TEXT", help="What people call the reason, such as CHG123.", show_default=False
+    ),
+]
 OwnConfig = Annotated[
     Path | None,
     typer.Option(
@@ -38,7 +50,7 @@ OwnConfig = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, and nothing else there.")]
 
-ASKED_HELP: Final = "status, rate 10/s, concurrency 4 (or configured), pause, resume or stop."
+ASKED_HELP: Final = "status, rate 10/s, concurrency 4 (or configured), hold, release or stop."
 
 
 def named(run_dir: Path) -> Path:
@@ -54,10 +66,20 @@ class LogStyle(StrEnum):
 
 
 class ReportFormat(StrEnum):
-    """How `report` writes."""
+    """How `report` writes: as a page, as one document, or a row a record of a chunk."""
 
     TEXT = "text"
     JSON = "json"
+    CSV = "csv"
+
+
+class SchemaOf(StrEnum):
+    """What `schema` describes."""
+
+    CONFIG = "config"
+    PLAN = "plan"
+    REPORT = "report"
+    CERTIFICATE = "certificate"
 
 
 class Asked(StrEnum):
@@ -66,6 +88,8 @@ class Asked(StrEnum):
     STATUS = "status"
     RATE = "rate"
     CONCURRENCY = "concurrency"
+    HOLD = "hold"
+    RELEASE = "release"
+    STOP = "stop"
     PAUSE = "pause"
     RESUME = "resume"
-    STOP = "stop"

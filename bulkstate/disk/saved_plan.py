@@ -16,12 +16,11 @@ from itertools import chain, groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Final
-from uuid import uuid4
 
 from bulkstate.disk import plan_tables
-from bulkstate.disk.database import FileFormat, Foreign, check_rows, connect_to_read
+from bulkstate.disk.database import FileFormat, Foreign, check_rows, connect_to_read, made_whole
 from bulkstate.errors import InputError, PlanAltered, PlanStale, Problem
-from bulkstate.model import Pair, Plan, Stage
+from bulkstate.model import LookAhead, LookedAt, Pair, Pipeline, Plan, Stage
 from bulkstate.pairs.digest import digest
 from bulkstate.policy.spot_checks import Spot, SpotCheck, spot_check
 from bulkstate.selection import STDIN, Fingerprint, InputState
@@ -33,11 +32,17 @@ _SCHEMA: Final = (
         version TEXT NOT NULL,           -- of bulkstate
         configuration TEXT NOT NULL      -- JSON, secrets as references
     )""",
-    "CREATE TABLE input (path TEXT NOT NULL, size INTEGER NOT NULL, sha256 TEXT NOT NULL)",
+    "CREATE TABLE input (path TEXT NOT NULL, size INTEGER NOT NULL, sha256 TEXT NOT NULL, rows INTEGER)",
     "CREATE TABLE witness (pipeline TEXT NOT NULL, stage TEXT NOT NULL, asset TEXT NOT NULL, point TEXT NOT NULL)",
     """CREATE TABLE spot (
         read INTEGER NOT NULL, pipeline TEXT NOT NULL, stage TEXT NOT NULL, entry TEXT NOT NULL,
         asset TEXT NOT NULL, point TEXT NOT NULL
+    )""",
+    "CREATE TABLE look (at REAL NOT NULL)",
+    "CREATE TABLE pipeline_seen (id TEXT NOT NULL, name TEXT NOT NULL, status TEXT NOT NULL, version TEXT NOT NULL)",
+    """CREATE TABLE state_seen (
+        read INTEGER NOT NULL, pipeline TEXT NOT NULL, stage TEXT NOT NULL, entry TEXT NOT NULL,
+        asset TEXT NOT NULL, point TEXT NOT NULL, state INTEGER
     )""",
     "CREATE TABLE seal (sha256 TEXT NOT NULL)",
 )
@@ -56,6 +61,9 @@ _SEALED: Final = (
     "SELECT * FROM input ORDER BY rowid",
     "SELECT * FROM witness ORDER BY rowid",
     "SELECT * FROM spot ORDER BY rowid",
+    "SELECT * FROM look",
+    "SELECT * FROM pipeline_seen ORDER BY rowid",
+    "SELECT * FROM state_seen ORDER BY rowid",
 )
 
 
@@ -65,7 +73,7 @@ class SavedPlan:
 
     `configuration` is a JSON document, with secrets as references; `witnesses` are pairs outside the target that must
     outlive the run; `inputs` is what the plan was made of; `made_at` is in UNIX seconds, `version` that of bulkstate.
-    `spot_checks` are looked at before the first delete.
+    `spot_checks` are looked at before the first delete; `ahead` is what somebody saw when the plan was made.
     """
 
     plan: Plan
@@ -75,6 +83,7 @@ class SavedPlan:
     made_at: float
     version: str
     spot_checks: tuple[SpotCheck, ...] = ()
+    ahead: LookAhead | None = None
 
 
 # ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -91,20 +100,17 @@ def refuse_to_overwrite(path: Path) -> None:
 def write(saved: SavedPlan, path: Path) -> None:
     """Put the plan into the file at `path`, whole or not at all. InputError if it can't be written there."""
     refuse_to_overwrite(path)
-    with _writing(path), _replaced(path) as new, closing(sqlite3.connect(new, isolation_level=None)) as connection:
-        connection.execute("PRAGMA journal_mode = MEMORY")
-        connection.execute("BEGIN")
+    with _writing(path), made_whole(path) as connection:
         FORMAT.make(connection)
         _insert(connection, saved)
         connection.execute("INSERT INTO seal VALUES (?)", (_seal(connection),))
-        connection.execute("COMMIT")
 
 
 def _insert(connection: sqlite3.Connection, saved: SavedPlan) -> None:
     plan_tables.write(connection, saved.plan)
     connection.execute("INSERT INTO saved VALUES (?, ?, ?)", (saved.made_at, saved.version, saved.configuration))
-    inputs = [(str(each.path), each.size, each.sha256) for each in saved.inputs]
-    connection.executemany("INSERT INTO input VALUES (?, ?, ?)", inputs)
+    inputs = [(str(each.path), each.size, each.sha256, each.rows) for each in saved.inputs]
+    connection.executemany("INSERT INTO input VALUES (?, ?, ?, ?)", inputs)
     witnesses = [(stage.pipeline, stage.name, pair.asset, pair.point) for stage, pair in saved.witnesses]
     connection.executemany("INSERT INTO witness VALUES (?, ?, ?, ?)", witnesses)
     spots = [
@@ -113,18 +119,19 @@ def _insert(connection: sqlite3.Connection, saved: SavedPlan) -> None:
         for spot in check.spots
     ]
     connection.executemany("INSERT INTO spot VALUES (?, ?, ?, ?, ?, ?)", spots)
+    if saved.ahead is not None:
+        _insert_look(connection, saved.ahead)
 
 
-@contextmanager
-def _replaced(path: Path) -> Iterator[Path]:
-    """A new file beside `path`, which takes its place once it is whole and on disk."""
-    new = path.with_name(f".{path.name}.{uuid4().hex}")
-    try:
-        new.touch(0o600, exist_ok=False)
-        yield new
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
+def _insert_look(connection: sqlite3.Connection, ahead: LookAhead) -> None:
+    connection.execute("INSERT INTO look VALUES (?)", (ahead.at,))
+    pipelines = [(each.id, each.name, each.status, each.version) for each in ahead.pipelines]
+    connection.executemany("INSERT INTO pipeline_seen VALUES (?, ?, ?, ?)", pipelines)
+    seen = [
+        (each.read, each.stage.pipeline, each.stage.name, each.entry, each.pair.asset, each.pair.point, each.state)
+        for each in ahead.looked_at
+    ]
+    connection.executemany("INSERT INTO state_seen VALUES (?, ?, ?, ?, ?, ?, ?)", seen)
 
 
 @contextmanager
@@ -179,7 +186,7 @@ def _named(paths: Iterable[Path]) -> str:
 
 
 def _read(connection: sqlite3.Connection) -> SavedPlan:
-    check_rows(connection, "saved", "input", "witness", "spot", "seal")
+    check_rows(connection, "saved", "input", "witness", "spot", "look", "pipeline_seen", "state_seen", "seal")
     (seal,) = connection.execute("SELECT sha256 FROM seal").fetchone()
     if seal != _seal(connection):
         raise ValueError("its seal is broken")
@@ -187,17 +194,33 @@ def _read(connection: sqlite3.Connection) -> SavedPlan:
     if plan.digest != digest(plan.stages):
         raise ValueError("its chunks aren't those of its digest")
     made_at, made_by, configuration = connection.execute("SELECT made_at, version, configuration FROM saved").fetchone()
-    inputs = connection.execute("SELECT path, size, sha256 FROM input ORDER BY rowid")
+    inputs = connection.execute("SELECT path, size, sha256, rows FROM input ORDER BY rowid")
     witnesses = connection.execute("SELECT pipeline, stage, asset, point FROM witness ORDER BY rowid")
     return SavedPlan(
         plan=plan,
         configuration=configuration,
         witnesses=tuple((Stage(pipeline, stage), Pair(asset, point)) for pipeline, stage, asset, point in witnesses),
-        inputs=tuple(Fingerprint(Path(path), size, sha256) for path, size, sha256 in inputs),
+        inputs=tuple(Fingerprint(Path(path), *rest) for path, *rest in inputs),
         made_at=made_at,
         version=made_by,
         spot_checks=tuple(_spot_checks(connection)),
+        ahead=_look(connection),
     )
+
+
+def _look(connection: sqlite3.Connection) -> LookAhead | None:
+    found = connection.execute("SELECT at FROM look").fetchone()
+    if found is None:
+        return None
+    pipelines = connection.execute("SELECT id, name, status, version FROM pipeline_seen ORDER BY rowid")
+    states = connection.execute(
+        "SELECT read, pipeline, stage, entry, asset, point, state FROM state_seen ORDER BY rowid"
+    )
+    seen = (
+        LookedAt(read, Stage(pipeline, stage), entry, Pair(asset, point), None if state is None else bool(state))
+        for read, pipeline, stage, entry, asset, point, state in states
+    )
+    return LookAhead(found[0], tuple(Pipeline(*each) for each in pipelines), tuple(seen))
 
 
 def _spot_checks(connection: sqlite3.Connection) -> Iterator[SpotCheck]:
