@@ -12,6 +12,7 @@
     │   ├── DigestDiffers       a plan that isn't the approved one
     │   ├── PlanAltered         a saved plan isn't as it was saved
     │   ├── PlanStale           an input of a saved plan has changed
+    │   ├── PlanOutdated        a pipeline's version, or what has state, isn't what was looked at when the plan was made
     │   ├── RunExists           the run directory is there already
     │   └── RunInUse            another process works on the run directory, or on the pipeline
     ├── Stopped           5   stopped early; the run directory can be resumed
@@ -148,6 +149,12 @@ class PlanStale(Refused):
     """An input that a saved plan was made of has changed since, or is gone."""
 
     reason_code = "plan_stale"
+
+
+class PlanOutdated(Refused):
+    """A pipeline has another version, or an entry no state any more, since somebody looked at the plan."""
+
+    reason_code = "plan_outdated"
 
 
 class RunExists(Refused):

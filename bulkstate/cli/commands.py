@@ -143,14 +143,17 @@ def plan(
             parser=_duration, metavar="TIME", help="Search for so long, such as 30s, not by effort: not reproducible."
         ),
     ] = None,
+    look: Annotated[
+        bool, typer.Option("--look", help="Look at pipelines and state, and keep in the plan what was seen.")
+    ] = False,
     state: StateFile = None,
     json: Json = False,
 ) -> None:
-    """Show what would be sent, and how few requests it could take. Calls nobody."""
+    """Show what would be sent, and how few requests it could take. Calls nobody, unless told to look."""
     with _at_work(context, json):
         from bulkstate.cli import planning
 
-        planning.plan(config_file, output, old_file, explain, budget, state, json)
+        planning.plan(config_file, output, old_file, explain, budget, look, state, json)
 
 
 @app.command()
@@ -178,7 +181,7 @@ def apply(
         typer.Option(metavar="DIR", help="Where the files are that the plan was made of, if not beside it."),
     ] = None,
     even_if_stale: Annotated[
-        bool, typer.Option("--even-if-stale", help="Also if a file that it was made of has changed, or isn't there.")
+        bool, typer.Option("--even-if-stale", help="Also if a file has changed, or isn't there, or what was seen.")
     ] = False,
     digest: Annotated[
         str,

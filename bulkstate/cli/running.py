@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -91,7 +91,10 @@ def apply(
         log.info("the digest fits", digest="approval" if digest == stored.seal else "target")
     if not even_if_stale:
         saved_plan.refuse_stale(saved, inputs or plan_file.parent, vouched=bool(digest))
-    _carry_out(prepare.restore(saved, settings), yes, run_dir, said, config_file, digest=bool(digest))
+    prepared = prepare.restore(saved, settings)
+    if even_if_stale:
+        prepared = replace(prepared, ahead=None)
+    _carry_out(prepared, yes, run_dir, said, config_file, digest=bool(digest))
 
 
 def _carry_out(

@@ -138,7 +138,7 @@ async def start(prepared: Prepared, directory: Path, host: Host) -> Finished:
     with _new_run(directory, prepared) as journal:
         async with open_session(journal, prepared.settings, host) as session:
             await _require_ready(session)
-            looked = await look(session, prepared.spot_checks)
+            looked = await look(session, prepared.spot_checks, prepared.ahead)
             looked = await require_readable(session, range(prepared.plan.requests), looked)
             await keep_witnesses(session, prepared.witnesses)
             how = await host.agree(_question(prepared, journal, looked))
