@@ -52,10 +52,10 @@ class Tally:
         else:
             counts.append([index, 1])
 
-    def between(self, first: float, last: float) -> int:
-        """How many started from `first` until before `last`, to the bucket."""
-        low, high = first / self._bucket - 0.5, last / self._bucket - 0.5
-        return sum(count for index, count in self._counts if low <= index < high)
+    def since(self, first: float) -> int:
+        """How many started from `first` on, to the bucket."""
+        low = first / self._bucket - 0.5
+        return sum(count for index, count in self._counts if low <= index)
 
     def forget(self, before: float) -> None:
         """Nobody will ask about calls before."""
@@ -109,4 +109,4 @@ class Budget:
         refuses all of them. More would be found out sooner of a gateway without a limit, and cost others their share.
         """
         whole = self.calls + self.remaining if self.remaining is not None else 10_000
-        return max(4.0, 0.001 * whole - 3.0)
+        return max(5.0, 0.001 * whole - 3.0)

@@ -14,11 +14,18 @@ GAP_SHARE: Final = 0.4
 """Later, a probe waits for this share of the time that the door has been shut already,"""
 
 LONG: Final = 8.0
+LONG_GAP: Final = 48.0
 LONG_GAP_SHARE: Final = 0.8
-"""after so many seconds for this one: a window of a minute needn't be known to the second,"""
+"""after so many seconds for this one, until that comes to so many seconds: a window of a minute needn't be known to the
+second,"""
 
-LONGEST_GAP: Final = 1200.0
-"""or for so many seconds at most: a day that ran out is noticed 20 minutes late at worst."""
+LATE_SHARE: Final = 0.33
+SURPRISED_SHARE: Final = 0.2
+"""then for the first of these: what is found so much later than it was there is time lost; or for the second, where a
+limit is known that wasn't reached: that may be an outage, of which nobody can know when it ends,"""
+
+LONGEST_GAP: Final = 900.0
+"""or for so many seconds at most: a day that ran out is noticed a quarter of an hour late at worst."""
 
 COARSE: Final = 1.05
 COARSE_SHARE: Final = 0.01
@@ -77,6 +84,28 @@ def tries(wish: float, believed: float, slack: float) -> Iterator[float]:
     yield last
 
 
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """Seconds between two probes: at `least` so many, half of the time until a door is likely to open at all, and after
+    the first minutes the share `late` of the time that it has been shut."""
+
+    least: float = FIRST_GAP
+    unlikely_until: float = -inf
+    late: float = LATE_SHARE
+
+    def needed(self, now: float) -> float:
+        """At least so many now."""
+        return max(FIRST_GAP, self.least, (self.unlikely_until - now) / 2)
+
+    def usual(self, now: float, shut: float) -> float:
+        """So many now, if the door has been shut for so long."""
+        if shut < LONG:
+            usual = GAP_SHARE * shut if shut > 1.2 else FIRST_GAP
+        else:
+            usual = max(min(LONG_GAP_SHARE * shut, LONG_GAP), min(self.late * shut, LONGEST_GAP))
+        return max(usual, self.needed(now))
+
+
 class LossWatch:
     """Watches a loss. `read_at` is when its first refusal was read; calls sent before that tell about it for free."""
 
@@ -88,7 +117,8 @@ class LossWatch:
         self._run = 1
         self._ran = False
         self._hints: tuple[float, ...] = ()
-        self._least_gap = FIRST_GAP
+        self._whole: tuple[float, ...] = ()
+        self._gaps = Gaps()
         self._probed_at: float | None = None
         self._patience = inf
         self._next_probe = now
@@ -118,11 +148,15 @@ class LossWatch:
         """So many refused calls in a row that nothing but waiting helps."""
         return self._run >= RUN and max(self._refused) - min(self._refused) >= RUN_SECONDS
 
-    def close(self, now: float, round_trip: float, hints: tuple[float, ...], least_gap: float) -> None:
-        """No call but probes, the first when all that is under way has been answered."""
+    def close(
+        self, now: float, round_trip: float, gaps: Gaps, hints: tuple[float, ...], whole: tuple[float, ...]
+    ) -> None:
+        """No call but probes, the first when all that is under way has been answered. `hints` are when a window that is
+        known may end, `whole` when one may that nobody knows."""
         self.shut = True
         self._hints = hints
-        self._least_gap = max(FIRST_GAP, least_gap)
+        self._whole = whole
+        self._gaps = gaps
         self._patience = LOST * round_trip
         self._round_trip = round_trip
         self._next_probe = now + 1.25 * round_trip
@@ -203,9 +237,9 @@ class LossWatch:
 
     def _after_gap(self, now: float) -> float:
         shut = now - min(self._refused)
-        share = GAP_SHARE if shut < LONG else LONG_GAP_SHARE
-        gap = min(max(self._least_gap, share * shut if shut > 1.2 else 0.0), LONGEST_GAP)
-        return min((hint for hint in self._hints if now < hint < now + 1.2 * gap), default=now + gap)
+        gap, needed = self._gaps.usual(now, shut), self._gaps.needed(now)
+        soonest = min((hint for hint in self._hints if now < hint < now + 1.2 * gap), default=now + gap)
+        return min((whole for whole in self._whole if now + 0.5 * needed < whole < soonest), default=soonest)
 
     def loss(self, round_trip: float, jitter: float) -> Loss:
         """What it came to."""
