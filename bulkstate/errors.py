@@ -23,9 +23,11 @@
     │   ├── TooManyFailed       more requests have failed than `safety.max_failed` allows
     │   ├── StoppedByHand       somebody asked for it, with `bulkstate ctl`
     │   ├── JournalNotWritable  an outcome could not be put on disk
-    │   └── JournalDamaged      what was recorded isn't what was written
+    │   ├── JournalDamaged      what was recorded isn't what was written
+    │   └── CertificateDiffers  a certificate isn't what its journal says
     ├── NothingThere      6   no pair that was looked at has state; nothing was sent
     ├── NotVerified       3   what a run deleted could not be read back
+    ├── NotRestarted      3   all is deleted, and a pipeline that the run paused could not be started again
     └── Interrupted       129 SIGHUP, 130 SIGINT, 143 SIGTERM
 
 A chunk's failure is never an exception: it is an `Outcome`. Exceptions end the run.
@@ -227,11 +229,24 @@ class JournalDamaged(Stopped):
     reason_code = "damaged"
 
 
+class CertificateDiffers(Stopped):
+    """A certificate isn't what its journal says."""
+
+    reason_code = "certificate_differs"
+
+
 class NotVerified(BulkstateError):
     """What a run deleted could not be read back."""
 
     exit_code = 3
     reason_code = "not_verified"
+
+
+class NotRestarted(BulkstateError):
+    """All that was asked for is deleted, and a pipeline that the run paused could not be started again."""
+
+    exit_code = 3
+    reason_code = "not_restarted"
 
 
 class Interrupted(BulkstateError):

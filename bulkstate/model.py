@@ -412,11 +412,22 @@ class Pipeline:
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """How a pipeline is started: in which mode (0 or 1), with how many Kafka records a second, and with which
+    resources, as JSON text that means something to the platform alone; empty: none are named."""
+
+    execution_mode: int
+    kafka_rate: int
+    resource_config: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PipelineSeen:
     """What a run saw of a pipeline: its status `before` the first delete, and `now`, when it was last read.
 
     `at` is in UNIX seconds. A status is empty, and a time None, where nobody could say. A pipeline that isn't listed
-    has no name.
+    has no name and no `version`. `paused_by` is who paused it for the run, empty if that wasn't done for it;
+    `started_again`: the run did that when it was done.
     """
 
     id: str
@@ -424,6 +435,9 @@ class PipelineSeen:
     before: str = ""
     now: str = ""
     at: float | None = None
+    version: str = ""
+    paused_by: str = ""
+    started_again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -540,8 +554,9 @@ class Held:
 
 
 class RunResult(StrEnum):
-    """How a run ended, in one word."""
+    """How a run ended, in one word; or that it goes on."""
 
+    RUNNING = "running"
     DELETED = "deleted"
     PARTIAL = "partial"
     REFUSED = "refused"
@@ -670,7 +685,7 @@ class Chain:
     def __str__(self) -> str:
         if not self.links:
             return f"journal of format {self.format}, without a chain"
-        return f"journal {self.links:,} links to {self.head[:16]}"
+        return f"journal of {self.links:,} links to {self.head}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -692,6 +707,64 @@ class Agreed:
 
 
 @dataclass(frozen=True, slots=True)
+class Circumstances:
+    """Of one process's work on a run: which `user` of which `host`, the CI system's name, where its job is found and of
+    which commit it is, and what people call the reason for it all; `zone` is the host's, as in `+0100 CET`.
+    `clock_ahead` is how many seconds the host's clock was ahead of the gateway's. `at` is UNIX seconds. What isn't
+    known is empty, or None."""
+
+    user: str = ""
+    host: str = ""
+    ci: str = ""
+    job: str = ""
+    commit: str = ""
+    reference: str = ""
+    zone: str = ""
+    clock_ahead: float | None = None
+    at: float = 0.0
+
+    @property
+    def who(self) -> str:
+        """User and host in one."""
+        return "@".join(filter(None, (self.user, self.host)))
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """What a run had come to `at` UNIX seconds."""
+
+    name: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """One of the guards: its key in the configuration, what it says, and whether it guards anything so."""
+
+    key: str
+    value: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a plan names: so many different assets and points, over all stages; so many selected pairs are kept."""
+
+    assets: int = 0
+    points: int = 0
+    kept_pairs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """How long calls took, in seconds, second by second: the median of the seconds' medians, and the worst of what 99
+    of 100 calls of a second stayed within."""
+
+    median: float
+    worst: float
+
+
+@dataclass(frozen=True, slots=True)
 class Origin:
     """What a run's journal says of where it came from: which gateway, whose pipelines, begun when, by which version, of
     which files; `target` and `approval` are the digests of what was agreed to, empty if nobody made them."""
@@ -707,6 +780,13 @@ class Origin:
     approval: str = ""
     inputs: tuple[InputFile, ...] = ()
     agreed: Agreed | None = None
+    configuration: str = ""
+    """The SHA-256 of the configuration that the run keeps."""
+    circumstances: tuple[Circumstances, ...] = ()
+    """Those of each process that worked on it, in order."""
+    verified_by: str = ""
+    """Who read back last."""
+    phases: tuple[Phase, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -716,7 +796,7 @@ class Report:
     `unlisted_pairs` were planned to be deleted though nobody selected them. `held` says what held the run back,
     most of the time first; `uses` what was asked of it while it ran, in order; `remarks` what in the selection does
     nothing; `blamed` which IDs can't be deleted, those of most pairs first. `before` was looked at before the first
-    delete, `after` is the same when all was over, as far as it was read again.
+    delete, `after` is the same when all was over, as far as it was read again. `guards` are those of the configuration.
     """
 
     run: str
@@ -743,6 +823,9 @@ class Report:
     after: tuple[LookedAt, ...] = ()
     remarks: tuple[Remark, ...] = ()
     blamed: tuple[Blamed, ...] = ()
+    asked: Asked = Asked()
+    latency: Latency | None = None
+    guards: tuple[Guard, ...] = ()
 
     @property
     def requests_per_second(self) -> float:

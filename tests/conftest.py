@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -17,6 +18,9 @@ _COMMON = {
 settings.register_profile("house", max_examples=20, **_COMMON)
 settings.register_profile("thorough", max_examples=200, **_COMMON)
 settings.load_profile("house")
+
+# Whoever runs the suite under nohup: commands that tests start would go on ignoring the hang-up that they are sent.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 SUITES = ("chaos", "crash", "fuzz", "browser", "docs")
 """Markers of tests that take minutes, or need what not every machine has: they run where `-m` names them."""

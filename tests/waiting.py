@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 PATIENCE = 180.0
@@ -22,6 +23,13 @@ def until(true: Callable[[], bool]) -> None:
 def _signals(pid: int, field: str) -> int:
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
     return next(int(line.split()[1], 16) for line in status.splitlines() if line.startswith(f"{field}:"))
+
+
+def is_heard(pid: int, number: signal.Signals) -> bool:
+    """Whether the process catches this signal, or ignores it; a process that is gone does neither."""
+    with suppress(OSError, StopIteration):
+        return bool((_signals(pid, "SigCgt") | _signals(pid, "SigIgn")) >> (number - 1) & 1)
+    return False
 
 
 def until_delivered(pid: int, number: signal.Signals) -> None:

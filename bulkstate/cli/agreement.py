@@ -66,7 +66,7 @@ def show_question(
     """What would be asked, on stdout."""
     known, forecast = _known(asked, settings, witnesses), forecast_of(asked.plan, settings, state)
     if json:
-        write(plan_to_json(asked.plan, forecast, briefing=known))
+        write(plan_to_json(asked.plan, forecast, known))
         return
     with printing():
         _show(asked.plan, known, forecast, Page())

@@ -24,8 +24,10 @@ from bulkstate.cli.options import (
     LogStyle,
     NewRunDir,
     OwnConfig,
+    Reference,
     ReportFormat,
     RunDir,
+    SchemaOf,
     StateFile,
     Yes,
     named,
@@ -100,6 +102,7 @@ def run(
         bool, typer.Option("--dry-run", help="Plan and look, show what would be asked, and delete nothing.")
     ] = False,
     run_dir: NewRunDir = None,
+    reference: Reference = "",
     state: StateFile = None,
     json: Json = False,
 ) -> None:
@@ -107,7 +110,7 @@ def run(
     with _at_work(context, json):
         from bulkstate.cli import running
 
-        running.run(config_file, yes, dry_run, run_dir, state, json)
+        running.run(config_file, yes, dry_run, run_dir, running.Said(reference, state, json))
 
 
 def _duration(text: str) -> float:
@@ -180,6 +183,7 @@ def apply(
         typer.Option(metavar="DIGEST", help="Only if its target or approval has this digest.", show_default=False),
     ] = "",
     own_config: OwnConfig = None,
+    reference: Reference = "",
     state: StateFile = None,
     json: Json = False,
 ) -> None:
@@ -187,7 +191,8 @@ def apply(
     with _at_work(context, json):
         from bulkstate.cli import running
 
-        running.apply(plan_file, yes, run_dir, inputs, even_if_stale, digest, own_config, state, json)
+        said = running.Said(reference, state, json)
+        running.apply(plan_file, yes, run_dir, inputs, even_if_stale, digest, own_config, said)
 
 
 @app.command()
@@ -198,6 +203,7 @@ def resume(
         bool, typer.Option("--retry-failed", help="Also send what was refused, and what ran out of attempts.")
     ] = False,
     own_config: OwnConfig = None,
+    reference: Reference = "",
     state: StateFile = None,
     json: Json = False,
 ) -> None:
@@ -205,7 +211,7 @@ def resume(
     with _at_work(context, json):
         from bulkstate.cli import running
 
-        running.resume(run_dir, retry_failed, own_config, state, json)
+        running.resume(run_dir, retry_failed, own_config, running.Said(reference, state, json))
 
 
 @app.command()
@@ -224,11 +230,46 @@ def report(
     ] = False,
 ) -> None:
     """Tell how a run went, or how it stands."""
-    json = form is ReportFormat.JSON
-    with _at_work(context, json):
+    with _at_work(context, form is ReportFormat.JSON):
         from bulkstate.cli import reporting
 
-        reporting.report(named(run_dir), json, output, failed, failed_blocks)
+        reporting.report(named(run_dir), form, output, failed, failed_blocks)
+
+
+@app.command()
+def certificate(
+    context: typer.Context,
+    run_dir: LatestRunDir = LATEST,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="A file, instead of stdout.")
+    ] = None,
+    check_file: Annotated[
+        Path | None,
+        typer.Option("--check", metavar="FILE", help="Make it anew, and compare it with this file, byte by byte."),
+    ] = None,
+    expect_head: Annotated[
+        str,
+        typer.Option(metavar="HEAD", help="A head of the journal's chain that was kept, in a log say: is it there?"),
+    ] = "",
+    asset_ids: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Also write the assets' IDs, which the certificate then holds the digest of."
+        ),
+    ] = None,
+    tests: Annotated[
+        Path | None,
+        typer.Option("--test-result", metavar="FILE", help="Also write in-toto's test-result, for policy engines."),
+    ] = None,
+) -> None:
+    """Write what can be proved of a run, as an in-toto Statement, once all of its journal's chain is verified."""
+    with _at_work(context, False):
+        from bulkstate.cli import certifying
+
+        if check_file is None:
+            certifying.certify(named(run_dir), output, asset_ids, tests, expect_head)
+        else:
+            certifying.check(named(run_dir), check_file, expect_head)
 
 
 @app.command()
@@ -313,9 +354,14 @@ def emulator(
 
 
 @app.command()
-def schema(context: typer.Context) -> None:
-    """Print the configuration's JSON Schema, for editors."""
+def schema(
+    context: typer.Context,
+    of: Annotated[
+        SchemaOf, typer.Argument(metavar="[WHAT]", help="config, plan, report or certificate.", show_default=False)
+    ] = SchemaOf.CONFIG,
+) -> None:
+    """Print a JSON Schema: the configuration's, for editors, or that of what is written."""
     with _at_work(context, False):
-        from bulkstate import config
+        from bulkstate.cli.schemas import schema_of
 
-        write_json(config.schema())
+        write_json(schema_of(of))

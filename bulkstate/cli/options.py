@@ -27,6 +27,12 @@ StateFile = Annotated[
         help="What is known of the gateway from other runs, if not in the usual place.",
     ),
 ]
+Reference = Annotated[
+    str,
+    typer.Option(
+        "--reference", metavar="TEXT", help="What people call the reason, such as CHG123.", show_default=False
+    ),
+]
 OwnConfig = Annotated[
     Path | None,
     typer.Option(
@@ -54,10 +60,20 @@ class LogStyle(StrEnum):
 
 
 class ReportFormat(StrEnum):
-    """How `report` writes."""
+    """How `report` writes: as a page, as one document, or a row a record of a chunk."""
 
     TEXT = "text"
     JSON = "json"
+    CSV = "csv"
+
+
+class SchemaOf(StrEnum):
+    """What `schema` describes."""
+
+    CONFIG = "config"
+    PLAN = "plan"
+    REPORT = "report"
+    CERTIFICATE = "certificate"
 
 
 class Asked(StrEnum):

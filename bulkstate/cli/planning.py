@@ -46,7 +46,7 @@ def plan(
     forecast = forecast_of(made, settings, state)
     comparison = None if old is None else compare(old, made)
     if json:
-        write(plan_to_json(made, forecast, comparison, known))
+        write(plan_to_json(made, forecast, known, comparison))
         return
     with printing():
         if made.requests:

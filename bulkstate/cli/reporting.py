@@ -2,39 +2,82 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 import typer
 
+from bulkstate.cli.options import ReportFormat
 from bulkstate.cli.page import Page
 from bulkstate.cli.terminal import printing, to_write, write, write_json
 from bulkstate.disk.journal import FILE_NAME, Record
-from bulkstate.errors import InputError, JournalDamaged, Problem
+from bulkstate.errors import BulkstateError, InputError, JournalDamaged, Problem
 from bulkstate.report import fold, show, to_json, to_text, write_failed_blocks, write_failures
 from bulkstate.report.conclusion import concluded
 from bulkstate.report.document import times_of
+from bulkstate.report.outcomes import write_outcomes
+from bulkstate.runs.account import account_of
 from bulkstate.text import printable
 
 
-def report(run_dir: Path, json: bool, output: Path | None, failed: Path | None, failed_blocks: bool) -> None:
+def report(run_dir: Path, form: ReportFormat, output: Path | None, failed: Path | None, failed_blocks: bool) -> None:
     """Write the report, and with `failed` what isn't deleted, as pairs or as blocks."""
     if failed_blocks and failed is None:
         raise InputError(Problem("--failed-blocks needs --failed FILE", hint="it says how that file is written"))
-    with Record.open(run_dir) as record:
-        folded = fold(record)
+    with Record.open(run_dir) as record, _verified_beside(record):
+        folded = account_of(record)
         if failed is not None:
             with to_write(failed):
-                (write_failed_blocks if failed_blocks else write_failures)(record, failed)
+                if failed_blocks:
+                    write_failed_blocks(record, failed)
+                else:
+                    write_failures(record, failed, folded.blamed)
             typer.echo(f"what isn't deleted: {printable(str(failed))}", err=True)
+        if form is ReportFormat.CSV:
+            _write_outcomes(record, output)
+            return
     if output is not None:
         with to_write(output):
-            output.write_bytes(to_json(folded) if json else to_text(folded).encode())
-    elif json:
+            output.write_bytes(to_json(folded) if form is ReportFormat.JSON else to_text(folded).encode())
+    elif form is ReportFormat.JSON:
         write(to_json(folded))
     else:
         with printing():
             show(folded, Page())
+
+
+def _write_outcomes(record: Record, output: Path | None) -> None:
+    if output is None:
+        with printing():
+            write_outcomes(record, sys.stdout)
+        return
+    with to_write(output), output.open("w", encoding="utf-8", newline="") as table:
+        write_outcomes(record, table)
+
+
+@contextmanager
+def _verified_beside(record: Record) -> Iterator[None]:
+    """Verify what opening the record left out of its chain in a thread, while this block goes on. JournalDamaged."""
+    found: list[BulkstateError] = []
+
+    def verify() -> None:
+        try:
+            record.verify_older()
+        except (JournalDamaged, InputError) as damage:
+            found.append(damage)
+
+    thread = Thread(target=verify)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+    if found:
+        raise JournalDamaged(found[0].message, hint=found[0].hint)
 
 
 @dataclass(frozen=True, slots=True)

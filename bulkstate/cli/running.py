@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -33,13 +34,23 @@ NOT_READY = 4
 """Exit code of `check` where a run would be refused."""
 
 
-def run(config_file: Path, yes: bool, dry_run: bool, run_dir: Path | None, state: Path | None, json: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a command line says of any run: what people call its reason, the file of what is known of the gateway, and
+    whether stdout is for a document."""
+
+    reference: str
+    state: Path | None
+    json: bool
+
+
+def run(config_file: Path, yes: bool, dry_run: bool, run_dir: Path | None, said: Said) -> None:
     """Plan, check, delete, verify, report; a dry run comes as far as the question."""
     prepared = prepare.prepare(prepare.load(config_file, os.environ), folder=config_file.parent)
     if dry_run:
-        _look_only(prepared, run_dir, state, json)
+        _look_only(prepared, run_dir, said.state, said.json)
     else:
-        _carry_out(prepared, yes, run_dir, state, json)
+        _carry_out(prepared, yes, run_dir, said)
 
 
 def _look_only(prepared: prepare.Prepared, run_dir: Path | None, state: Path | None, json: bool) -> None:
@@ -67,8 +78,7 @@ def apply(
     even_if_stale: bool,
     digest: str,
     config_file: Path | None,
-    state: Path | None,
-    json: bool,
+    said: Said,
 ) -> None:
     """Carry out a saved plan."""
     saved = saved_plan.read(plan_file)
@@ -78,32 +88,33 @@ def apply(
         log.info("the digest fits", digest="approval" if digest == stored.seal else "target")
     if not even_if_stale:
         saved_plan.refuse_stale(saved, inputs or plan_file.parent, vouched=bool(digest))
-    _carry_out(prepare.restore(saved, settings), yes, run_dir, state, json, digest=bool(digest))
+    _carry_out(prepare.restore(saved, settings), yes, run_dir, said, digest=bool(digest))
 
 
-def _carry_out(
-    prepared: prepare.Prepared, yes: bool, run_dir: Path | None, state: Path | None, json: bool, digest: bool = False
-) -> None:
+def _carry_out(prepared: prepare.Prepared, yes: bool, run_dir: Path | None, said: Said, digest: bool = False) -> None:
     if not prepared.plan.requests:
-        tell(attend(lambda _: operations.nothing_to_delete(prepared)), json)
-    agree = agreement(prepared.settings, yes, state, len(prepared.witnesses), digest)
+        tell(attend(lambda _: operations.nothing_to_delete(prepared)), said.json)
+    agree = agreement(prepared.settings, yes, said.state, len(prepared.witnesses), digest)
     directory = run_dir or operations.run_directory(prepared.plan)
 
     async def work(stopping: Stopping) -> Finished:
-        return await operations.start(prepared, directory, Host(os.environ, stopping, agree, audience, state))
+        host = Host(os.environ, stopping, agree, audience, said.state, reference=said.reference)
+        return await operations.start(prepared, directory, host)
 
-    tell(attend(work), json)
+    tell(attend(work), said.json)
 
 
-def resume(run_dir: Path, retry_failed: bool, config_file: Path | None, state: Path | None, json: bool) -> None:
+def resume(run_dir: Path, retry_failed: bool, config_file: Path | None, said: Said) -> None:
     """Go on with a run."""
     again = RETRIED if retry_failed else RESUMED
 
     async def work(stopping: Stopping) -> Finished:
-        host = Host(os.environ, stopping, audience=audience, state=state, config=config_file)
+        host = Host(
+            os.environ, stopping, audience=audience, state=said.state, config=config_file, reference=said.reference
+        )
         return await operations.resume(run_dir, again, host)
 
-    tell(attend(work), json)
+    tell(attend(work), said.json)
 
 
 def verify(run_dir: Path, sample: str, config_file: Path | None, state: Path | None, json: bool) -> None:

@@ -13,6 +13,7 @@ from bulkstate.forms import nodes
 from bulkstate.forms.place import Document, Place
 from bulkstate.forms.values import SecretReference, Share, format_duration
 from bulkstate.gateway.credentials import Bearer
+from bulkstate.model import Start
 from bulkstate.policy.retry import RetryPolicy
 from bulkstate.rates import Rate
 from bulkstate.selection import STDIN, PairSource
@@ -48,6 +49,8 @@ def _written(value: object) -> object:
             return _written(str(value.absolute()))
         case Bearer(token, prefix):
             return {"bearer": str(token), "prefix": _written(prefix)}
+        case Start(resource_config=text):
+            return {**_fields(value), "resource_config": json.loads(text) if text else None}
         case RetryPolicy(budget=share):
             return {**_fields(value), "budget": f"{share:.0%}"}
         case float():

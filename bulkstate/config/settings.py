@@ -23,6 +23,7 @@ from bulkstate.forms.single import (
     FilePath,
     Flag,
     JsonObject,
+    JsonText,
     RateOf,
     ShareOf,
     Size,
@@ -32,7 +33,7 @@ from bulkstate.forms.single import (
 )
 from bulkstate.forms.values import A_FIFTH, A_TENTH, AUTO, WHOLE, Auto, Share
 from bulkstate.gateway.wire import PAIRS_PER_REQUEST
-from bulkstate.model import Effort
+from bulkstate.model import Effort, Start
 from bulkstate.policy.retry import RetryPolicy
 from bulkstate.policy.sampling import Sample, parse_sample
 from bulkstate.rates import Rate
@@ -118,6 +119,14 @@ class UnknownStage(StrEnum):
     """Leave it out, and do the others."""
 
 
+class OnUnpause(StrEnum):
+    """What to do when somebody starts a pipeline whose state is being deleted."""
+
+    STOP = "stop"
+    WAIT = "wait"
+    """Hold deletes until it is paused again, as long as an outage may last, and send again what is suspect."""
+
+
 @dataclass(frozen=True, slots=True)
 class Planning:
     """How hard the planner tries."""
@@ -198,6 +207,23 @@ _USUAL_RETRY: Final = _RetryKeys().policy()
 
 
 @dataclass(frozen=True, slots=True)
+class _RestartKeys:
+    """What the platform wants to know of whoever starts a pipeline."""
+
+    execution_mode: Annotated[int, Whole(0, 1), "executionMode of the API's start call: 0 or 1."]
+    kafka_rate: Annotated[int, Whole(1, 10**9), "kafkaRate of the API's start call, such as 1000."]
+    resource_config: Annotated[
+        str | None, Maybe(JsonText()), "resourceConfig of the API's start call, as the platform shows it."
+    ] = None
+
+    def start(self) -> Start:
+        return Start(self.execution_mode, self.kafka_rate, self.resource_config or "")
+
+
+_RESTART: Final = Made(Section(_RestartKeys), _RestartKeys.start)
+
+
+@dataclass(frozen=True, slots=True)
 class Safety:
     """What has to hold before and during a run. None: no such guard."""
 
@@ -206,7 +232,11 @@ class Safety:
     ] = None
     max_requests: Annotated[int | None, Maybe(Whole(1, 10**12)), "Refuse a plan with more requests."] = None
     require_paused: Annotated[bool, Flag(), "Refuse to start unless every pipeline is paused."] = True
-    status_every: Annotated[float, Duration(0.05, 86_400), "How often a pipeline's status is read in a run."] = 30.0
+    status_every: Annotated[
+        float | Auto,
+        AutoOr(Duration(0.05, 86_400)),
+        "How often a pipeline's status is read in a run; auto: 30 s, and 2 % of a known quota at the most.",
+    ] = AUTO
     require_state: Annotated[
         RequireState, StateRequired(), "Refuse where no pair looked at has state (any), or fewer than a share do."
     ] = "any"
@@ -218,9 +248,23 @@ class Safety:
         Maybe(FailuresAllowed()),
         "Stop once more of the plan's requests fail: a number, or a share of those settled (100 at least).",
     ] = A_TENTH
+    on_unpause: Annotated[
+        OnUnpause, Choice(OnUnpause), "If somebody starts a pipeline: stop; or wait until it is paused again."
+    ] = OnUnpause.STOP
+    pause: Annotated[bool, Flag(), "Pause the pipelines that run, once somebody has agreed, and wait for it."] = False
+    restart: Annotated[
+        Start | None,
+        Maybe(_RESTART),
+        "Start again what was paused so, when all is deleted and read back, or where no delete was sent.",
+    ] = None
 
 
-SAFETY: Final = Section(Safety, unbuilt=("deadline", "canary", "pause", "restart", "on_unpause"))
+def _restart_what_was_paused(found: Found) -> Iterator[Problem]:
+    if found.values.get("restart") is not None and not found.values.get("pause"):
+        yield found.problem("restart", "is for pipelines that the run paused", "add pause: true")
+
+
+SAFETY: Final = Section(Safety, (_restart_what_was_paused,), unbuilt=("deadline", "canary"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +288,9 @@ class ReportFiles:
     """Where reports are written when the run ends."""
 
     json: Annotated[Path | None, Maybe(FilePath()), "The run's report as JSON."] = None
+    certificate: Annotated[
+        Path | None, Maybe(FilePath()), "What can be proved of the run, as an in-toto Statement."
+    ] = None
 
 
 REPORT: Final = Section(ReportFiles, unbuilt=("junit", "markdown", "html", "csv", "metrics"))
@@ -282,13 +329,21 @@ class Settings:
     allow: Annotated[Allow, Section(Allow), "What may be called, whose, and as whom; no list, no limit."] = Allow()
 
 
+def _read_back_before_restart(found: Found) -> Iterator[Problem]:
+    """A pipeline that starts writes state: nobody can say any more whether what was there is gone."""
+    safety, verify = found.values.get("safety"), found.values.get("verify", Verify())
+    if isinstance(safety, Safety) and safety.restart and isinstance(verify, Verify) and not verify.sample:
+        message = "nothing is read back before the pipeline starts again, which is the last time that it can be"
+        yield found.problem("verify", message, "leave verify.sample out, or safety.restart")
+
+
 def _limits_are_there(found: Found) -> Iterator[Problem]:
     """A run always keeps them: without them it would go on with others."""
     if "limits" not in found.written:
         yield found.problem("limits", "is missing")
 
 
-CONFIGURATION: Final = Section(Settings, (agreed_on_unlisted,))
+CONFIGURATION: Final = Section(Settings, (agreed_on_unlisted, _read_back_before_restart))
 """What people write."""
 
 CONTINUATION: Final = Section(Settings, (_limits_are_there,), given={"delete": ()})

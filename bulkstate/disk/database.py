@@ -17,6 +17,7 @@ from pathlib import Path
 from shutil import copyfile
 from tempfile import TemporaryDirectory
 from typing import Any, Final
+from uuid import uuid4
 
 LARGEST_VALUE: Final = 1 << 28
 """Bytes of the largest text or blob that is read: the IDs of ten million assets take less."""
@@ -202,6 +203,24 @@ def end_log(connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA journal_mode = DELETE")
     except sqlite3.OperationalError:
         return
+
+
+@contextmanager
+def made_whole(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection, within a transaction, to a new file that takes the place of `path` once it is whole and on disk.
+
+    Whoever is killed meanwhile leaves nothing at `path` that is half a file. sqlite3.Error or OSError.
+    """
+    new = path.with_name(f".{path.name}.{uuid4().hex}")
+    try:
+        new.touch(0o600, exist_ok=False)
+        with closing(sqlite3.connect(new, isolation_level=None)) as connection:
+            connection.execute("PRAGMA journal_mode = MEMORY")
+            with transaction(connection):
+                yield connection
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -16,10 +16,9 @@ from itertools import chain, groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Final
-from uuid import uuid4
 
 from bulkstate.disk import plan_tables
-from bulkstate.disk.database import FileFormat, Foreign, check_rows, connect_to_read
+from bulkstate.disk.database import FileFormat, Foreign, check_rows, connect_to_read, made_whole
 from bulkstate.errors import InputError, PlanAltered, PlanStale, Problem
 from bulkstate.model import Pair, Plan, Stage
 from bulkstate.pairs.digest import digest
@@ -33,7 +32,7 @@ _SCHEMA: Final = (
         version TEXT NOT NULL,           -- of bulkstate
         configuration TEXT NOT NULL      -- JSON, secrets as references
     )""",
-    "CREATE TABLE input (path TEXT NOT NULL, size INTEGER NOT NULL, sha256 TEXT NOT NULL)",
+    "CREATE TABLE input (path TEXT NOT NULL, size INTEGER NOT NULL, sha256 TEXT NOT NULL, rows INTEGER)",
     "CREATE TABLE witness (pipeline TEXT NOT NULL, stage TEXT NOT NULL, asset TEXT NOT NULL, point TEXT NOT NULL)",
     """CREATE TABLE spot (
         read INTEGER NOT NULL, pipeline TEXT NOT NULL, stage TEXT NOT NULL, entry TEXT NOT NULL,
@@ -91,20 +90,17 @@ def refuse_to_overwrite(path: Path) -> None:
 def write(saved: SavedPlan, path: Path) -> None:
     """Put the plan into the file at `path`, whole or not at all. InputError if it can't be written there."""
     refuse_to_overwrite(path)
-    with _writing(path), _replaced(path) as new, closing(sqlite3.connect(new, isolation_level=None)) as connection:
-        connection.execute("PRAGMA journal_mode = MEMORY")
-        connection.execute("BEGIN")
+    with _writing(path), made_whole(path) as connection:
         FORMAT.make(connection)
         _insert(connection, saved)
         connection.execute("INSERT INTO seal VALUES (?)", (_seal(connection),))
-        connection.execute("COMMIT")
 
 
 def _insert(connection: sqlite3.Connection, saved: SavedPlan) -> None:
     plan_tables.write(connection, saved.plan)
     connection.execute("INSERT INTO saved VALUES (?, ?, ?)", (saved.made_at, saved.version, saved.configuration))
-    inputs = [(str(each.path), each.size, each.sha256) for each in saved.inputs]
-    connection.executemany("INSERT INTO input VALUES (?, ?, ?)", inputs)
+    inputs = [(str(each.path), each.size, each.sha256, each.rows) for each in saved.inputs]
+    connection.executemany("INSERT INTO input VALUES (?, ?, ?, ?)", inputs)
     witnesses = [(stage.pipeline, stage.name, pair.asset, pair.point) for stage, pair in saved.witnesses]
     connection.executemany("INSERT INTO witness VALUES (?, ?, ?, ?)", witnesses)
     spots = [
@@ -113,18 +109,6 @@ def _insert(connection: sqlite3.Connection, saved: SavedPlan) -> None:
         for spot in check.spots
     ]
     connection.executemany("INSERT INTO spot VALUES (?, ?, ?, ?, ?, ?)", spots)
-
-
-@contextmanager
-def _replaced(path: Path) -> Iterator[Path]:
-    """A new file beside `path`, which takes its place once it is whole and on disk."""
-    new = path.with_name(f".{path.name}.{uuid4().hex}")
-    try:
-        new.touch(0o600, exist_ok=False)
-        yield new
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -187,13 +171,13 @@ def _read(connection: sqlite3.Connection) -> SavedPlan:
     if plan.digest != digest(plan.stages):
         raise ValueError("its chunks aren't those of its digest")
     made_at, made_by, configuration = connection.execute("SELECT made_at, version, configuration FROM saved").fetchone()
-    inputs = connection.execute("SELECT path, size, sha256 FROM input ORDER BY rowid")
+    inputs = connection.execute("SELECT path, size, sha256, rows FROM input ORDER BY rowid")
     witnesses = connection.execute("SELECT pipeline, stage, asset, point FROM witness ORDER BY rowid")
     return SavedPlan(
         plan=plan,
         configuration=configuration,
         witnesses=tuple((Stage(pipeline, stage), Pair(asset, point)) for pipeline, stage, asset, point in witnesses),
-        inputs=tuple(Fingerprint(Path(path), size, sha256) for path, size, sha256 in inputs),
+        inputs=tuple(Fingerprint(Path(path), *rest) for path, *rest in inputs),
         made_at=made_at,
         version=made_by,
         spot_checks=tuple(_spot_checks(connection)),

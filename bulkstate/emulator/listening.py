@@ -18,6 +18,9 @@ from bulkstate.errors import InputError, Problem
 PATIENCE: Final = 75.0
 """Seconds that a connection may be silent, at its beginning, between two calls or inside the head of one."""
 
+LINGERING: Final = 10.0
+"""Seconds at most for which the rest of a body is awaited once its call has been answered."""
+
 
 class _Bugs(logging.Filter):
     """Keeps quiet about what isn't HTTP: its sender was answered 400, and nobody else needs to see a traceback."""
@@ -85,7 +88,13 @@ class Port:
 async def open_port(app: web.Application, host: str, number: int, patience: float) -> AsyncIterator[Port]:
     """Serve `app` for as long as the context is open; `patience` is in seconds. InputError if the port can't be had."""
     runner = web.AppRunner(
-        app, access_log=None, logger=_log, auto_decompress=False, shutdown_timeout=1.0, keepalive_timeout=patience
+        app,
+        access_log=None,
+        logger=_log,
+        auto_decompress=False,
+        shutdown_timeout=1.0,
+        keepalive_timeout=patience,
+        lingering_time=min(patience, LINGERING),
     )
     await runner.setup()
     port = Port(runner, host)

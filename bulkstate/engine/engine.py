@@ -117,6 +117,7 @@ class Engine:
         self._refused_stages: dict[Stage, str] = {}
         self._unsettled: set[int] = set()
         self._in_doubt: set[int] = set()
+        self._again: list[int] = []
         self.left = len(numbers)
         """Chunks without an outcome."""
         self._ending: BulkstateError | None = None
@@ -187,18 +188,35 @@ class Engine:
 
     async def _send_all(self) -> None:
         async with anyio.create_task_group() as watch:
-            watch.start_soon(self._status.watch, self.stop)
+            watch.start_soon(self._status.watch, self.stop, self._suspect)
             with self._workers:
-                await self._work_together()
-                await self._listen()
-                if self._ending is None and (reason := await self._status.last_look()):
-                    self.stop(reason)
+                await self._send_whole()
             watch.cancel_scope.cancel()
         for job in self._queue.left():
             await self._leave(job)
         await self._withdraw()
         for suspect in self._status.suspects():
             await self._outbox.put(suspect)
+
+    async def _send_whole(self) -> None:
+        """Send all that there is, and again what became suspect meanwhile, until the last look is a good one."""
+        while True:
+            await self._work_together()
+            await self._listen()
+            if self._ending is None and (reason := await self._status.last_look()):
+                self.stop(reason)
+            await self._suspect()
+            again, self._again = self._again, []
+            if self._ending is not None or not again:
+                return
+            self._expect(len(again))
+            self._queue.repeat([self._begin(number) for number in again])
+
+    async def _suspect(self) -> None:
+        """Put on record what may have come back, and is to be sent again."""
+        for suspect in self._status.sent_again():
+            await self._outbox.put(suspect)
+            self._again.append(suspect.chunk)
 
     async def _work_together(self) -> None:
         try:
@@ -221,6 +239,7 @@ class Engine:
             while (job := await self._queue.take()) is not None:
                 await self._carry_out(job)
                 await self._withdraw()
+                await self._suspect()
         finally:
             self._working -= 1
 
@@ -301,6 +320,9 @@ class Engine:
             case Look(then):
                 if reason := await self._status.look(attempt.sent_at):
                     self._stop_before(job, reason)
+                elif self._status.waiting:  # its answers say nothing of the chunk
+                    job.tries = Tries(unanswered=job.tries.unanswered, level=job.tries.level)
+                    self._queue.put_first(job)
                 else:
                     await self._follow(job, attempt, then)
             case StopStage():
@@ -352,9 +374,9 @@ class Engine:
     async def _settle(self, job: Job, verdict: Verdict, message: str = "") -> None:
         now = self._clock()
         outcome = job.outcome(verdict, self._wall() - now, message)
-        if verdict is Verdict.DELETED:
-            self._status.deleted(now, outcome)
         await self._outbox.put(outcome)
+        if verdict is Verdict.DELETED:
+            self._status.deleted(now, job.last.sent_at if job.last else now, outcome)
         self._answers.settled(job.chunk.number, verdict is Verdict.DELETED)
         if verdict is not Verdict.NOT_SENT:
             self._mind_failures(outcome)

@@ -182,6 +182,10 @@ class Gate:
         self._closed = True
         self.wake()
 
+    def open(self) -> None:
+        """Let calls through again after `close`: what is left to do when the engine has ended."""
+        self._closed = False
+
     def withhold(self, reason: str) -> None:
         """Let no delete through until `permit`; reads go on."""
         self.admission.withhold(reason)

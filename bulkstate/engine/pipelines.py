@@ -5,16 +5,17 @@ What was deleted since they were last seen paused is unconfirmed: had one of the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
 import anyio
+import anyio.lowlevel
 
 from bulkstate.engine.gate import GateClosed
 from bulkstate.engine.reads import ReadFailed, Reads
 from bulkstate.errors import CheckFailed, PipelineNotPaused, StatusUnread, Stopped
-from bulkstate.model import Outcome, Pipeline, PipelineStatus, Verdict
+from bulkstate.model import Outcome, Pipeline, PipelineStatus, Reply, Verdict, describe
 
 BLIND_LOOKS: Final = 3
 LONGEST_BLIND: Final = 120.0
@@ -23,6 +24,9 @@ LONGEST_BLIND: Final = 120.0
 BLIND: Final = "nobody can say whether the pipelines are paused"
 
 MOST_UPDATES: Final = 3
+
+SOON: Final = 5.0
+"""Where a pipeline runs that should be paused it is looked at so often, in seconds: nothing else is going on."""
 
 
 def is_paused(pipeline: Pipeline | None) -> bool:
@@ -54,14 +58,19 @@ async def first_look(reads: Reads, pipelines: Collection[str], require_paused: b
     return (entry, *findings(found, pipelines, require_paused))
 
 
-def findings(found: Mapping[str, Pipeline], wanted: Collection[str], require_paused: bool) -> tuple[Finding, ...]:
-    """Whether each of the wanted pipelines is as a run needs it, given those that the gateway lists."""
-    return tuple(_finding(name, found.get(name), require_paused) for name in sorted(set(wanted)))
+def findings(
+    found: Mapping[str, Pipeline], wanted: Collection[str], require_paused: bool, pauses: bool = False
+) -> tuple[Finding, ...]:
+    """Whether each of the wanted pipelines is as a run needs it, given those that the gateway lists. One that runs may
+    do so until the run `pauses` it."""
+    return tuple(_finding(name, found.get(name), require_paused, pauses) for name in sorted(set(wanted)))
 
 
-def _finding(name: str, found: Pipeline | None, require_paused: bool) -> Finding:
+def _finding(name: str, found: Pipeline | None, require_paused: bool, pauses: bool) -> Finding:
     detail = "is not in the organisation's list of pipelines" if found is None else f"is {found.status}"
-    return Finding(f"pipeline {name}", is_paused(found) or not require_paused, detail)
+    will_be = pauses and found is not None and found.status == PipelineStatus.RUNNING
+    hint = "the run pauses it" if will_be else ""
+    return Finding(f"pipeline {name}", is_paused(found) or will_be or not require_paused, detail, hint)
 
 
 def require(found: Collection[Finding]) -> None:
@@ -79,19 +88,27 @@ class StatusWatch:
 
     There is a look every so many seconds, and one after the last answer; none but those that are asked for without
     `every`. `say` is told what people should know at once. Times are loop seconds.
+
+    A pipeline that runs ends the run; or, if it `waits`, deletes are held until all are paused again, and what was
+    deleted since the last look that found them so is suspect.
     """
 
     def __init__(
         self,
         reads: Reads,
         pipelines: Collection[str],
-        every: float | None = None,
+        every: Callable[[], float] | None = None,
         say: Callable[[str], None] = lambda text: None,
+        waits: bool = False,
     ) -> None:
         self._reads = reads
         self._pipelines = frozenset(pipelines)
         self._every = every
         self._say = say
+        self._waits = waits and every is not None
+        self._ran_since = float("inf")
+        self._permitted_at = float("-inf")
+        self._suspect: Callable[[], Awaitable[None]] = anyio.lowlevel.checkpoint
         self._updates = Updates(reads.listed)
         self._suspects: list[Outcome] = []
         self._confirmed_at = float("-inf")
@@ -106,19 +123,21 @@ class StatusWatch:
         self.seen: Mapping[str, Pipeline] = {}
         """What the last look found, nothing if that failed."""
 
-    async def watch(self, stop: Callable[[Stopped], None]) -> None:
-        """Look again and again, until a look ends the run, or looks have failed for too long: `stop` is told why."""
+    async def watch(self, stop: Callable[[Stopped], None], suspect: Callable[[], Awaitable[None]]) -> None:
+        """Look again and again, until a look ends the run, or looks have failed for too long: `stop` is told why.
+        Whoever is to put on record what `sent_again` has is called at once."""
         if self._every is None:
             return
+        self._suspect = suspect
         self._confirmed_at = anyio.current_time()
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._withhold_when_blind, min(BLIND_LOOKS * self._every, LONGEST_BLIND), stop)
+            tasks.start_soon(self._withhold_when_blind, min(BLIND_LOOKS * self._every(), LONGEST_BLIND), stop)
             stop(await self._look_again_and_again(self._every))
             tasks.cancel_scope.cancel()
 
-    async def _look_again_and_again(self, every: float) -> Stopped:
+    async def _look_again_and_again(self, every: Callable[[], float]) -> Stopped:
         while True:
-            with anyio.move_on_after(every):
+            with anyio.move_on_after(min(SOON, every()) if self.waiting else every()):
                 await self._asked.wait()
             self._asked = anyio.Event()
             if ending := await self._look_around():
@@ -137,6 +156,8 @@ class StatusWatch:
                 self._say("deletes go on: the pipelines are paused")
                 self._reads.gate.permit()
                 continue
+            if self.waiting:
+                continue
             self._ended_unread = True
             seconds = anyio.current_time() - self._confirmed_at
             stop(StatusUnread(f"for {seconds:,.0f} s {BLIND}: {self._reads.trouble}"))
@@ -151,6 +172,9 @@ class StatusWatch:
         if self._every is None:
             return None
         ending = await self._look_around()
+        while ending is None and self.waiting:
+            await anyio.sleep(min(SOON, self._every()))
+            ending = await self._look_around()
         if ending is None and self._unread and self._unconfirmed:
             self._ended_unread = True
             return StatusUnread(f"nobody knows whether the pipelines are still paused: {self._unread}")
@@ -173,29 +197,75 @@ class StatusWatch:
         async with self._turn:
             if self._looked_at < asked_at:
                 await self._look()
-        return PipelineNotPaused(f"{self._running}, while its state was being deleted") if self._running else None
+        if not self._running:
+            return None
+        patience = self._reads.retry.outage if self._waits else 0.0
+        ran = anyio.current_time() - self._ran_since
+        waited = f", and nobody paused it again for {ran:,.0f} s" if self._waits else ""
+        if ran < patience:
+            return None
+        return PipelineNotPaused(f"{self._running}, while its state was being deleted{waited}")
+
+    @property
+    def waiting(self) -> bool:
+        """A pipeline runs, and deletes are held until it is paused again."""
+        return self._waits and bool(self._running)
 
     async def _look(self) -> None:
         began = anyio.current_time()
         try:
-            found = await self._reads.pipelines(self._pipelines)
+            found = await self._reads.pipelines(self._pipelines, self._fails)
         except ReadFailed as failure:
-            if not self._unread:
-                self._say(f"the status of the pipelines can't be read: {failure}")
+            self._fails(failure.reply)
             self._unread, self.seen = str(failure), {}
         else:
             self.seen = found
-            self._unread, self._running = "", self._not_paused(found)
-            if not self._running:
-                self._confirm(began, found)
+            ran, self._running = self._running, self._not_paused(found)
+            self._unread = ""
+            if self._running:
+                self._hold(began)
+            else:
+                self._go_on(bool(ran))
+                self._confirm(began, found, bool(ran))
         self._looked_at = began
+        if self._suspects:
+            await self._suspect()
 
-    def _confirm(self, began: float, found: Mapping[str, Pipeline]) -> None:
+    def _fails(self, reply: Reply[object]) -> None:
+        """Say the first failure at once: repeating the call may take longer than anybody should wait for the word."""
+        if not self._unread:
+            self._unread = f"List Pipelines: {describe(reply)}"
+            self._say(f"the status of the pipelines can't be read: {self._unread}")
+
+    def _hold(self, now: float) -> None:
+        """A pipeline runs: nothing is deleted any more."""
+        self._ran_since = min(self._ran_since, now)
+        if self._waits:
+            self._suspect_unconfirmed()
+        if self._waits and self._ran_since == now:
+            self._say(f"deletes are held until it is paused again: {self._running}")
+            self._reads.gate.withhold(self._running)
+
+    def _go_on(self, ran: bool) -> None:
+        """All are paused. What was deleted since they were before, or is being deleted yet, may have come back if one
+        `ran`."""
+        self._ran_since = float("inf")
+        if ran and self._waits:
+            self._suspect_unconfirmed()
+            self._permitted_at = anyio.current_time()
+            self._say("deletes go on: the pipelines are paused again; what was deleted since they were is sent again")
+            self._reads.gate.permit()
+
+    def _suspect_unconfirmed(self) -> None:
+        self._suspects += [outcome for _, outcome in self._unconfirmed]
+        self._unconfirmed.clear()
+
+    def _confirm(self, began: float, found: Mapping[str, Pipeline], ran: bool) -> None:
         """All pipelines are paused; but one that was changed since may have run in between."""
         earlier = [outcome for at, outcome in self._unconfirmed if at <= began]
         self._unconfirmed = [(at, outcome) for at, outcome in self._unconfirmed if at > began]
         changed = self._updates.seen(found)
-        if changed:
+        if changed and not ran:
             self._say(
                 f"pipeline {changed} was changed and may have run: what was deleted since the last look is suspect"
             )
@@ -216,10 +286,20 @@ class StatusWatch:
 
     # ── what is unconfirmed ───────────────────────────────────────────────────────────────────────────────────────
 
-    def deleted(self, now: float, outcome: Outcome) -> None:
-        """A chunk was deleted, by an answer that came now."""
-        if self._every is not None:
+    def deleted(self, now: float, sent_at: float, outcome: Outcome) -> None:
+        """A chunk was deleted, by an answer that came now to a call that was sent then."""
+        if sent_at < self._permitted_at:
+            self._suspects.append(outcome)
+        elif self._every is not None:
             self._unconfirmed.append((now, outcome))
+
+    def sent_again(self) -> list[Outcome]:
+        """What has become suspect since this was asked last and is to be sent again: records for it. None but where it
+        `waits`."""
+        if not self._waits:
+            return []
+        found, self._suspects = self._suspects, []
+        return list(map(_suspect, found))
 
     def suspects(self) -> list[Outcome]:
         """What was deleted since the pipelines were last known to be paused and may have come back: records for it.
@@ -229,7 +309,11 @@ class StatusWatch:
         found = list(self._suspects)
         if self._running or self._ended_unread:
             found += [outcome for _, outcome in self._unconfirmed]
-        return [replace(outcome, verdict=Verdict.SUSPECT, attempts=0, throttled=0) for outcome in found]
+        return list(map(_suspect, found))
+
+
+def _suspect(outcome: Outcome) -> Outcome:
+    return replace(outcome, verdict=Verdict.SUSPECT, attempts=0, throttled=0)
 
 
 class Updates:

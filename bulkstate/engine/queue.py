@@ -232,6 +232,11 @@ class JobQueue:
         self._first.append(job)
         self._announce()
 
+    def repeat(self, jobs: Sequence[Job]) -> None:
+        """Hand out these as well, which were taken and put down before."""
+        self._first.extend(jobs)
+        self._announce()
+
     def divide(self, parts: Sequence[Job]) -> None:
         """A job that was taken goes on as these."""
         self._parts.extend(reversed(parts))

@@ -12,7 +12,7 @@ import anyio
 from bulkstate.engine.gate import Gate
 from bulkstate.gateway.api import StageStateApi
 from bulkstate.model import Answer, Attempt, Chunk, Pair, Pipeline, Reply, Span, describe
-from bulkstate.policy.retry import Again, Renew, RetryPolicy, Tries, Yield, decide
+from bulkstate.policy.retry import FAILED, Again, Renew, RetryPolicy, Tries, Yield, decide
 from bulkstate.policy.sizing import halves
 
 T = TypeVar("T")
@@ -50,12 +50,14 @@ class Reads:
         """Why the latest read wasn't answered, in words; empty if it was."""
         self.listed: Mapping[str, Pipeline] = {}
         """The pipelines as they were listed last."""
+        self.pages = 1
+        """How many calls the latest list of pipelines took."""
         self._random = random
         self._paused = paused
 
     async def state(self, chunk: Chunk) -> frozenset[Pair]:
         """Those of the chunk's pairs that have state. A read that is too large is asked again in halves. ReadFailed."""
-        reply = await self._ask(partial(self._api.get, chunk))
+        reply = await self.ask(partial(self._api.get, chunk))
         if reply.answer is Answer.TOO_LARGE and chunk.pairs > 1:
             first, second = _in_halves(chunk)
             return await self.state(first) | await self.state(second)
@@ -63,26 +65,36 @@ class Reads:
         found = _payload(f"Get Stage State of {chunk.stage}", reply)
         return frozenset(pair for pair in found if pair.asset in assets and pair.point in points)
 
-    async def pipelines(self, wanted: Collection[str]) -> dict[str, Pipeline]:
-        """The wanted pipelines by ID, as far as the organisation has them. ReadFailed."""
+    async def pipelines(
+        self, wanted: Collection[str], failing: Callable[[Reply[object]], None] = lambda reply: None
+    ) -> dict[str, Pipeline]:
+        """The wanted pipelines by ID, as far as the organisation has them. ReadFailed; `failing` is told of each call
+        that isn't answered, before it is repeated."""
         found: dict[str, Pipeline] = {}
         seen = 0
         for page in range(1, MOST_PAGES + 1):
-            rows = _payload("List Pipelines", await self._ask(partial(self._api.pipelines, page)))
+            rows = _payload("List Pipelines", await self.ask(partial(self._api.pipelines, page), failing))
             found.update((row.id, row) for row in rows.pipelines if row.id in wanted)
             seen += len(rows.pipelines)
             if len(found) == len(set(wanted)) or not rows.pipelines or seen >= rows.count:
                 break
-        self.listed = found
+        self.listed, self.pages = found, page
         return found
 
-    async def _ask(self, call: Callable[[], Awaitable[Attempt[T]]]) -> Reply[T]:
+    async def ask(
+        self,
+        call: Callable[[], Awaitable[Attempt[T]]],
+        failing: Callable[[Reply[object]], None] = lambda reply: None,
+    ) -> Reply[T]:
+        """Make a call, and repeat it until it is answered or given up: the last answer."""
         tries = Tries()
         while True:
             attempt = await call()
             tries = tries.after(attempt.reply)
             if attempt.reply.answer is not Answer.THROTTLED:
                 self.trouble = "" if attempt.reply.answer is Answer.OK else describe(attempt.reply)
+            if attempt.reply.answer in FAILED:
+                failing(attempt.reply)
             match decide(self.retry, tries, attempt.reply, self._random()):
                 case Yield():
                     self._paused(self.gate.throttled_for, "the gateway's rate limit")

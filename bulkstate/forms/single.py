@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
 from bulkstate.errors import InputError
+from bulkstate.forms import nodes
 from bulkstate.forms.place import VARIABLE, Place
 from bulkstate.forms.values import (
     AUTO,
@@ -285,6 +288,48 @@ class Secret:
     def schema(self) -> JsonObject:
         """A reference and nothing else."""
         return {"type": "string", "pattern": f"^{_REFERENCE}$"}
+
+
+@dataclass(frozen=True, slots=True)
+class JsonText:
+    """A mapping of which nothing is known here: what a platform wants to be told. It is kept as it stands."""
+
+    def read(self, at: Place) -> str:
+        """It as JSON text."""
+        if not isinstance(at.node, nodes.Mapping):
+            raise at.expected("a mapping")
+        return json.dumps(_as_json(at))
+
+    def schema(self) -> JsonObject:
+        """An object."""
+        return {"type": "object"}
+
+
+def _as_json(at: Place) -> object:
+    if isinstance(at.node, nodes.Sequence):
+        return [_as_json(item) for item in at.items()]
+    if isinstance(at.node, nodes.Mapping):
+        written = list(at.entries())
+        if len(dict(written)) < len(written) or "?" in dict(written):
+            raise at.mistake("holds a key twice, or one that can't be shown")
+        return {name: _as_json(item) for name, item in written}
+    return _single(at, at.node)
+
+
+def _single(at: Place, scalar: nodes.Scalar) -> object:
+    if "${" in scalar.text:
+        raise at.mistake("is kept as it stands, and holds no reference", "write the value, which can't be a secret")
+    if scalar.kind in (nodes.ScalarKind.TEXT, nodes.ScalarKind.DATE):
+        return scalar.text
+    if scalar.kind is nodes.ScalarKind.NULL:
+        return None
+    try:
+        value = json.loads(scalar.text.lower(), parse_constant=float)
+    except ValueError:
+        value = None
+    if not isinstance(value, int | float) or not isfinite(value):
+        raise at.expected("a number as JSON writes it, true or false", "put it in quotes if it is a text")
+    return value
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from bulkstate.model import Attempt, Chunk, Pair, PipelinePage
+from bulkstate.model import Attempt, Chunk, Pair, PipelinePage, Start
 
 
 class StageStateApi(Protocol):
@@ -30,6 +30,18 @@ class StageStateApi(Protocol):
 
         Renews once for all who wait: credentials younger than `refused_at` are left alone. False: no renewal possible.
         """
+        ...
+
+
+class PipelineApi(Protocol):
+    """The calls that pause pipelines and start them. As those of `StageStateApi`."""
+
+    async def pause(self, pipeline: str) -> Attempt[bool]:
+        """Pause a pipeline, by its ID; when it is answered it may not be paused yet."""
+        ...
+
+    async def start(self, pipeline: str, how: Start) -> Attempt[bool]:
+        """Start a pipeline, by its ID; when it is answered it may not run yet."""
         ...
 
 

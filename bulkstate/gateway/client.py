@@ -23,7 +23,7 @@ from bulkstate.gateway.api import NoTurn, Turns
 from bulkstate.gateway.credentials import Auth, Bearer, Credentials, FixedCredentials, TokenCredentials
 from bulkstate.gateway.response_order import ResponseOrder, Settled
 from bulkstate.gateway.transport import MEBIBYTE, HttpAnswer, Lost, Transport
-from bulkstate.model import Absence, Answer, Attempt, Chunk, Pair, PipelinePage, Reply, Token
+from bulkstate.model import Absence, Answer, Attempt, Chunk, Pair, PipelinePage, Reply, Start, Token
 from bulkstate.text import flat, one_line, shortened
 
 T = TypeVar("T")
@@ -41,6 +41,7 @@ class _Call(Generic[T]):
 _DELETE: Final = _Call(wire.read_delete, MEBIBYTE, Answer.UNAVAILABLE)
 _GET: Final = _Call(wire.read_state, 64 * MEBIBYTE, Answer.TOO_LARGE)
 _PIPELINES: Final = _Call(wire.read_pipelines, MEBIBYTE, Answer.UNAVAILABLE)
+_COMMAND: Final = _Call(wire.read_command, MEBIBYTE, Answer.UNAVAILABLE)
 _TOKEN: Final = _Call(wire.read_token, MEBIBYTE, Answer.UNAVAILABLE)
 
 
@@ -76,6 +77,7 @@ class Client:
         self._turns = turns
         self._clock = clock
         self._wall = wall
+        self._dated: tuple[str, float] | None = None
         self._credentials: Credentials = (
             FixedCredentials(auth) if isinstance(auth, Bearer) else TokenCredentials(auth, self._ask, clock, wall)
         )
@@ -89,6 +91,16 @@ class Client:
     ) -> None:
         await self._transport.__aexit__(kind, error, trace)
 
+    @property
+    def clock_ahead(self) -> float | None:
+        """How many seconds our clock is ahead of the gateway's, as the last answer that said its `Date` tells; None
+        where none did. The date has whole seconds: less than one and an answer's way is no difference."""
+        if self._dated is None:
+            return None
+        date, now = self._dated
+        said = wire.said_at(date, now)
+        return now - said
+
     async def delete(self, chunk: Chunk) -> Attempt[bool]:
         """Delete Stage State for the chunk's cross product."""
         return await self._call(wire.delete_stage_state(self._org, chunk), _DELETE, chunk.number)
@@ -101,6 +113,14 @@ class Client:
     async def pipelines(self, page: int) -> Attempt[PipelinePage]:
         """List Pipelines, `page` counted from 1."""
         return await self._call(wire.list_pipelines(self._org, page), _PIPELINES)
+
+    async def pause(self, pipeline: str) -> Attempt[bool]:
+        """Pause a pipeline, by its ID; when it is answered it may not be paused yet."""
+        return await self._call(wire.pause_pipeline(self._org, pipeline), _COMMAND)
+
+    async def start(self, pipeline: str, how: Start) -> Attempt[bool]:
+        """Start a pipeline, by its ID; when it is answered it may not run yet."""
+        return await self._call(wire.start_pipeline(self._org, pipeline, how), _COMMAND)
 
     async def renew(self, refused_at: float) -> bool:
         """Have credentials younger than `refused_at` (loop seconds), made once for all who wait. False: none."""
@@ -223,6 +243,8 @@ class Client:
         if reply.answer is Answer.UNAVAILABLE and "Content-Encoding" in headers:
             reply = replace(reply, message=_COMPRESSED)
         wish, date = headers.get("Retry-After"), headers.get("Date")
+        if date is not None:
+            self._dated = date, self._wall()
         limits = limit_headers.read(headers, lambda: wire.said_at(date, self._wall()))
         if wish is None and not limits:
             return reply

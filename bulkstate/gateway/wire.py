@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import orjson
 
-from bulkstate.model import Answer, Chunk, Pair, Pipeline, PipelinePage, Reply, Stage, Token
+from bulkstate.model import Answer, Chunk, Pair, Pipeline, PipelinePage, Reply, Stage, Start, Token
 from bulkstate.text import one_line, shortened
 
 T = TypeVar("T")
@@ -108,6 +108,22 @@ def list_pipelines(org: str, page: int, page_size: int = 100) -> Request:
 def pipeline_path(pipeline: str) -> str:
     """The path of one pipeline's details and of its pause, start and stop."""
     return PIPELINE + quote(pipeline, safe="")
+
+
+def pause_pipeline(org: str, pipeline: str) -> Request:
+    """Pause a pipeline that runs."""
+    return _command("pause", org, pipeline)
+
+
+def start_pipeline(org: str, pipeline: str, start: Start) -> Request:
+    """Start a pipeline that is paused or stopped."""
+    resources = {"resourceConfig": orjson.loads(start.resource_config)} if start.resource_config else {}
+    body = orjson.dumps({"executionMode": start.execution_mode, "kafkaRate": start.kafka_rate, **resources})
+    return replace(_command("start", org, pipeline), body=body)
+
+
+def _command(action: str, org: str, pipeline: str) -> Request:
+    return Request("POST", pipeline_path(pipeline), (("action", action), ("orgId", org)))
 
 
 def get_token(app_key: str, app_secret: str, timestamp: int) -> Request:
@@ -229,6 +245,22 @@ _STREAMING: Final = _Service(
 _STREAMING_STATE: Final = replace(_STREAMING, statuses={430: Answer.TOO_LARGE})
 """430 is "result too large" in the vendor's Java SDK: what asked for it can ask for less."""
 
+_STREAMING_COMMANDS: Final = replace(
+    _STREAMING,
+    answers={
+        Code.TOKEN_EXPIRED: Answer.CREDENTIALS,
+        Code.BAD_CONFIGURATION: Answer.REFUSED,
+        Code.MISSING_PARAMETER: Answer.REFUSED,
+        Code.WRONG_PIPELINE: Answer.REFUSED,
+        Code.NO_SUCH_PIPELINE: Answer.REFUSED,
+        Code.START_CONTENDED: Answer.UNAVAILABLE,
+        Code.NOT_REQUESTED: Answer.REFUSED,
+        Code.NOT_PAUSABLE: Answer.REFUSED,
+        Code.NOT_STARTABLE: Answer.REFUSED,
+    },
+)
+"""Pause and start. Somebody else who is starting a job (61121) is done some time."""
+
 _TOKEN_SERVICE: Final = _Service(
     ("status", "stauts", "code"),
     range(1_001, 1_205),
@@ -260,6 +292,11 @@ def read_state(status: int, body: bytes, clean: Clean = one_line) -> Reply[froze
 def read_pipelines(status: int, body: bytes, clean: Clean = one_line) -> Reply[PipelinePage]:
     """What the answer to List Pipelines means."""
     return _read(status, body, _STREAMING, partial(_page, clean=clean), clean)
+
+
+def read_command(status: int, body: bytes, clean: Clean = one_line) -> Reply[bool]:
+    """What the answer to pause or start means. `data` is an empty string, or missing: `code` 0 says it all."""
+    return _read(status, body, _STREAMING_COMMANDS, lambda document: True, clean)
 
 
 def read_token(status: int, body: bytes, clean: Clean = one_line) -> Reply[Token]:

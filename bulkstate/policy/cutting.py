@@ -5,8 +5,10 @@ same chunk were answered: that is what siblings teach.
 
 - Where one part fails, the next cut goes the same way; where all do, it goes across: a bad asset is in every half of
   the points.
-- A part of one asset (or one point) whose own parts all fail, many of them, is concluded: the ID is to blame, and not
-  asked about pair by pair.
+- Of one asset (or one point) single pairs are tried, and what lies between them. If all of them fail, and the same
+  points pass with other assets, it is concluded: the ID is to blame, and not asked about pair by pair. Where they pass
+  nowhere it may be the points that are bad: such a line waits until the rest of the chunk has shown which it is, and if
+  that doesn't show it either, it is asked about pair by pair.
 - Of parts that failed together one is searched at a time: what is to blame there, or may be, is set apart in the
   others; and what is, in all chunks of the stage that follow.
 - Where nothing passes for long, cutting stops, and says so. What is left of it can be gone on with.
@@ -26,16 +28,21 @@ from typing import Final
 from bulkstate.model import Chunk, Cut, Span, Stage, Verdict
 from bulkstate.policy.retry import Settle, Split
 
-WITNESSES: Final = 16
-"""A line, one asset with many points or the other way about, is concluded where so many parts of it fail, or all its
-pairs: fewer bad pairs than that can't look like a bad line."""
+WITNESSES: Final = 6
+"""Of a line, one asset with many points or the other way about, so many single pairs are tried, and the parts between
+them: fewer than twice as many bad pairs can't look like a bad line."""
 
-FEWER_WITNESSES: Final = 4
-FAMILIAR: Final = 4
-"""Fewer will do where the ID is to blame elsewhere, or after so many lines of a chunk with nothing that passed."""
+FEWER_WITNESSES: Final = 2
+"""Fewer will do where the ID failed elsewhere."""
+
+GOOD_ELSEWHERE: Final = 3
+"""Of the other IDs in those pairs so many, or all, have to have passed with others: else it may be they."""
 
 MOST_FRUITLESS: Final = 1_000
 """Parts of one chunk that fail, with none passing in between, before cutting it stops: it isn't the pairs then."""
+
+FRUITLESS_A_LINE: Final = 50
+"""As many for each line that failed wholly, if that is fewer, where nothing of the chunk ever passed."""
 
 STOPPED: Final = "cutting stopped: none of so many parts passed; `bulkstate resume --retry-failed` goes on with it"
 
@@ -62,29 +69,51 @@ class Axis(Enum):
         return Span(0, len(chunk.assets)), span
 
 
+def _of_each_axis() -> dict[Axis, set[str]]:
+    return {axis: set() for axis in Axis}
+
+
 @dataclass(slots=True)
 class _Search:
-    """Of the parts of one chunk so many failed since one passed, and so many lines were concluded. IDs of single pairs
-    that failed are suspected of more."""
+    """Of the parts of one chunk so many failed since one passed.
+
+    IDs of single pairs that failed are suspected of more; those of parts that passed are good for something. Lines that
+    were `put_off` failed wholly, and nothing showed yet whether they are to blame. Cutting stops when more than `most`
+    were fruitless.
+    """
 
     fruitless: int = 0
-    lines: int = 0
-    suspected: dict[Axis, set[str]] = field(default_factory=lambda: {axis: set() for axis in Axis})
+    most: int = MOST_FRUITLESS
+    suspected: dict[Axis, set[str]] = field(default_factory=_of_each_axis)
+    passed: dict[Axis, set[str]] = field(default_factory=_of_each_axis)
+    put_off: deque[_Family] = field(default_factory=deque)
 
 
 @dataclass(slots=True, eq=False)
 class _Family:
-    """The parts of a chunk that was cut along `axis`. `conclusive`: if all of them fail, the line itself is bad."""
+    """The parts of a chunk that was cut along `axis`, by number. `conclusive`: if all fail, the line itself may be
+    bad."""
 
     chunk: Chunk
     axis: Axis
     parent: _Family | None
     search: _Search
+    spans: list[Span]
     conclusive: bool
-    members: int = 0
+    parts: dict[int, Span] = field(default_factory=dict)
     unanswered: int = 0
     failed: deque[Chunk] = field(default_factory=deque)
     failures: int = 0
+
+    @property
+    def line(self) -> str:
+        """The ID that all parts share, if the chunk is a line along the axis."""
+        return self.axis.other.ids(self.chunk)[0]
+
+    @property
+    def fails_wholly(self) -> bool:
+        """It is such a line, and all of its parts failed."""
+        return self.conclusive and self.failures == len(self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +151,8 @@ class Cutting:
     def was_cut(self, number: int, parts: Sequence[int]) -> None:
         """A chunk was cut into parts with these numbers, as it was said."""
         if (family := self._begun.pop(number, None)) is not None:
-            family.members = family.unanswered = len(parts)
+            family.parts = dict(zip(parts, family.spans, strict=True))
+            family.unanswered = len(parts)
             self._families.update(dict.fromkeys(parts, family))
 
     def holds(self, number: int) -> bool:
@@ -148,7 +178,7 @@ class Cutting:
         if family is None:
             return
         if passed:
-            family.search.fruitless = family.search.lines = 0
+            self._passed(family, family.parts[number])
         self._answered(family)
 
     def released(self) -> list[Release]:
@@ -162,45 +192,85 @@ class Cutting:
 
     # ── what follows ──────────────────────────────────────────────────────────────────────────────────────────────
 
+    def _passed(self, family: _Family, span: Span) -> None:
+        search, axis, chunk = family.search, family.axis, family.chunk
+        search.fruitless, search.most = 0, MOST_FRUITLESS
+        for side, ids in ((axis, axis.ids(chunk)[span.start : span.end]), (axis.other, axis.other.ids(chunk))):
+            search.passed[side].update(ids)
+            self.blamed(chunk.stage, side).difference_update(ids)
+
     def _answered(self, family: _Family) -> None:
         family.unanswered -= 1
         if family.unanswered:
             return
-        if family.conclusive and family.failures == family.members:
-            self._conclude(family)
-        self._go_on(family)
+        if family.fails_wholly and not self._is_concluded(family) and any(chunk.pairs > 1 for chunk in family.failed):
+            family.search.put_off.append(family)
+            family.search.suspected[family.axis.other].add(family.line)
+            self._go_on(family.search, family.parent)
+        else:
+            self._go_on(family.search, family)
 
-    def _conclude(self, family: _Family) -> None:
-        """A whole line is bad."""
-        axis = family.axis.other
-        self._blamed.setdefault((family.chunk.stage, axis), set()).add(axis.ids(family.chunk)[0])
-        family.search.lines += 1
-        self._settle(family)
+    def _is_concluded(self, family: _Family) -> bool:
+        """Whether a line of which all parts failed is to blame, by what else passed: it never did, and what it failed
+        with did with others. If so, it is settled; also if that is so elsewhere, which is said."""
+        search, across = family.search, family.axis.other
+        if family.line in search.passed[across]:
+            return False
+        singles = [family.axis.ids(chunk)[0] for chunk in family.failed if chunk.pairs == 1]
+        is_shown = sum(id_ in search.passed[family.axis] for id_ in singles) >= min(GOOD_ELSEWHERE, len(singles))
+        if not is_shown and family.line not in self.blamed(family.chunk.stage, across):
+            return False
+        self._blame(family)
+        self._settle(family, "" if is_shown else STOPPED)
+        return True
+
+    def _blame(self, family: _Family) -> None:
+        self._blamed.setdefault((family.chunk.stage, family.axis.other), set()).add(family.line)
 
     def _settle(self, family: _Family, why: str = "") -> None:
         self._released += [Release(chunk.number, Settle(Verdict.EXHAUSTED, why)) for chunk in family.failed]
         family.failed.clear()
 
-    def _go_on(self, family: _Family) -> None:
-        """Search the next of the parts that failed; none left: the next one beside their parent."""
+    def _go_on(self, search: _Search, family: _Family | None) -> None:
+        """Search the next of the parts that failed; none left: the next one beside their parent; and at last the lines
+        that were put off."""
+        while True:
+            while family is not None:
+                if self._search_in(family):
+                    return
+                family = family.parent
+            if not search.put_off:
+                return
+            if not search.passed[Axis.ASSETS] and search.most == MOST_FRUITLESS:
+                search.most = min(MOST_FRUITLESS, FRUITLESS_A_LINE * len({each.line for each in search.put_off}))
+            family = search.put_off.popleft()
+            self._is_concluded(family)
+
+    def _search_in(self, family: _Family) -> bool:
+        """Search the next of the parts that failed, if there is one that is worth it."""
         while family.failed:
-            if family.search.fruitless > MOST_FRUITLESS:
-                self._settle(family, STOPPED)
+            if family.search.fruitless > family.search.most:
+                self._stop(family)
                 break
             chunk = family.failed.popleft()
             if chunk.pairs > 1:
                 self._released.append(Release(chunk.number, self._cut(chunk, family, family.search)))
-                return
+                return True
             family.search.suspected[family.axis].add(family.axis.ids(chunk)[0])
             self._released.append(Release(chunk.number, Settle(Verdict.EXHAUSTED)))
-        if family.parent is not None:
-            self._go_on(family.parent)
+        return False
+
+    def _stop(self, family: _Family) -> None:
+        """Cut no more of it. What the line's ID is to blame for isn't known, but it may be."""
+        if family.fails_wholly:
+            self._blame(family)
+        self._settle(family, STOPPED)
 
     # ── where to cut ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def _cut(self, chunk: Chunk, parent: _Family | None, search: _Search) -> Split:
         axis, spans, conclusive = self._plan(chunk, parent, search)
-        self._begun[chunk.number] = _Family(chunk, axis, parent, search, conclusive)
+        self._begun[chunk.number] = _Family(chunk, axis, parent, search, spans, conclusive)
         return Split(tuple(axis.cut(chunk, span) for span in spans), doubted=True)
 
     def _plan(self, chunk: Chunk, parent: _Family | None, search: _Search) -> tuple[Axis, list[Span], bool]:
@@ -218,11 +288,10 @@ class Cutting:
         axis = Axis.POINTS if len(chunk.assets) == 1 else Axis.ASSETS
         pairs = len(axis.ids(chunk))
         if axis.other.ids(chunk)[0] in self.blamed(chunk.stage, axis.other) | search.suspected[axis.other]:
-            return axis, even(pairs, min(pairs, FEWER_WITNESSES)), True
+            return axis, _with_singles(pairs, FEWER_WITNESSES), True
         if parent is None or (_is_line(parent.chunk) and parent.failures == 1):
             return axis, even(pairs, 2), pairs == 2
-        witnesses = min(pairs, FEWER_WITNESSES if search.lines >= FAMILIAR else WITNESSES)
-        return axis, even(pairs, witnesses), True
+        return axis, _with_singles(pairs, WITNESSES), True
 
 
 def _is_line(chunk: Chunk) -> bool:
@@ -234,12 +303,21 @@ def _axis(chunk: Chunk, parent: _Family | None) -> Axis:
     good; across if all its parts failed."""
     if parent is None:
         return Axis.ASSETS if len(chunk.assets) >= len(chunk.points) else Axis.POINTS
-    return parent.axis if parent.failures < parent.members else parent.axis.other
+    return parent.axis if parent.failures < len(parent.parts) else parent.axis.other
 
 
 def even(size: int, parts: int) -> list[Span]:
     """So many spans of about the same length."""
     ends = [size * number // parts for number in range(parts + 1)]
+    return [Span(start, end) for start, end in pairwise(ends)]
+
+
+def _with_singles(size: int, singles: int) -> list[Span]:
+    """So many spans of one, evenly spread, and those between them; if that isn't fewer, all of them."""
+    if size <= 2 * singles + 1:
+        return even(size, size)
+    places = [(2 * number + 1) * size // (2 * singles) for number in range(singles)]
+    ends = sorted({0, size, *places, *(place + 1 for place in places)})
     return [Span(start, end) for start, end in pairwise(ends)]
 
 

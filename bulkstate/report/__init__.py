@@ -3,7 +3,8 @@
 from bulkstate.report.document import to_json
 from bulkstate.report.failures import FailureKind, kinds, write_failed_blocks, write_failures
 from bulkstate.report.fold import RunRecord, fold
-from bulkstate.report.text import duration, show, to_text
+from bulkstate.report.text import show, to_text
+from bulkstate.report.words import duration
 
 __all__ = [
     "FailureKind",

@@ -15,22 +15,13 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from bulkstate.model import IndexArray, InputFile, PipelineSeen, Plan, Stage, StagePlan
+from bulkstate.model import Guard, IndexArray, InputFile, PipelineSeen, Plan, Stage, StagePlan
 from bulkstate.policy.presence import NOTHING_LOOKED_AT, Presence
-from bulkstate.report.text import counted
+from bulkstate.report.words import counted
 from bulkstate.text import printable
 
 STAGES_SHOWN: Final = 20
 _FILES_SHOWN: Final = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Guard:
-    """One of the guards: its key in the configuration, what it says, and whether it guards anything so."""
-
-    key: str
-    value: str
-    on: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +47,9 @@ class Briefing:
         """Gateway and organisation in one line."""
         organisation = f", organisation {printable(self.organisation)}" if self.organisation else ""
         return f"{printable(self.gateway)}{organisation}"
+
+
+NOTHING_KNOWN: Final = Briefing("", "", (), (), "")
 
 
 def show_briefing(plan: Plan, briefing: Briefing, console: Console) -> None:

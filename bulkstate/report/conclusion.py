@@ -38,6 +38,8 @@ class ReasonCode(StrEnum):
     WITNESSES_LOST = "witnesses_lost"
     NOT_VERIFIED = "not_verified"
     """It was to be read back, and couldn't be."""
+    NOT_RESTARTED = "not_restarted"
+    """All is well but that a pipeline that the run paused couldn't be started again."""
 
     REFUSED = "refused"
     GUARD_EXCEEDED = "guard_exceeded"
@@ -62,6 +64,7 @@ class ReasonCode(StrEnum):
     GATEWAY_REFUSED = "gateway_refused"
     JOURNAL = "journal"
     DAMAGED = "damaged"
+    CERTIFICATE_DIFFERS = "certificate_differs"
     STOPPED_BY_HAND = "stopped_by_hand"
     STOPPED = "stopped"
     INTERRUPTED = "interrupted"
@@ -125,8 +128,11 @@ def refused(error: BulkstateError) -> Conclusion:
 def _reason(report: Report) -> ReasonCode | None:
     if report.ended.by is None:
         return None
-    if report.ended.by:
-        return ReasonCode(report.ended.by)
+    return ReasonCode(report.ended.by) if report.ended.by else at_the_end(report)
+
+
+def at_the_end(report: Report) -> ReasonCode:
+    """Which ending it is of a run that nothing ended early."""
     found = report.verified or Verification()
     if found.remaining and _only_suspects_left(report):
         return ReasonCode.STATE_REMAINS
@@ -175,6 +181,10 @@ def _what(code: ReasonCode | None, report: Report) -> str:
             return f"Deleted: {everything}; but {lost}, and nobody asked for that."
         case ReasonCode.PARTIAL:
             return _partly(report, found)
+        case ReasonCode.NOT_RESTARTED:
+            return f"{_what(at_the_end(report), report)} But {printable(report.reason)}."
+        case ReasonCode.CHECK_FAILED if not _sent_any(report):
+            return f"Refused, nothing deleted: {printable(report.reason)}."
         case ReasonCode.INTERRUPTED:
             return f"Interrupted ({printable(report.reason)}): {_so_far(report)}."
     return f"Stopped: {printable(report.reason)}. So far {_so_far(report)}."
@@ -260,11 +270,17 @@ def _clock(at: float) -> str:
 def start_advice(report: Report) -> tuple[StartAdvice, ...]:
     """For each pipeline whether it is safe to start."""
     code = _reason(report)
+    if code is ReasonCode.NOT_RESTARTED:
+        code = at_the_end(report)
     return tuple(StartAdvice(seen, *_safe(code, report, seen)) for seen in report.ended.pipelines)
 
 
+def _sent_any(report: Report) -> bool:
+    return bool(report.attempts + report.throttled)
+
+
 def _safe(code: ReasonCode | None, report: Report, seen: PipelineSeen) -> tuple[Safe, str]:
-    if not (report.attempts + report.throttled) and code not in _AT_AN_END:
+    if not _sent_any(report) and code not in _AT_AN_END:
         return Safe.UNKNOWN, "no delete was sent: it has the state that it had"
     stages = [stage for stage in report.stages if stage.stage.pipeline == seen.id]
     left = sum(stage.pairs_planned - stage.pairs_deleted for stage in stages)
@@ -276,6 +292,8 @@ def _safe(code: ReasonCode | None, report: Report, seen: PipelineSeen) -> tuple[
         return Safe.UNKNOWN, "it was not read back"
     if not seen.now:
         return Safe.UNKNOWN, "nobody could say what it is in now"
+    if seen.started_again:
+        return Safe.YES, "all that was asked for is deleted, and the run has started it again"
     if seen.now not in _AT_REST:
         return Safe.UNKNOWN, f"it is {seen.now}: it may have written state while it was deleted"
     return Safe.YES, "all that was asked for is deleted, and none was found where it was read back"
@@ -284,14 +302,17 @@ def _safe(code: ReasonCode | None, report: Report, seen: PipelineSeen) -> tuple[
 def _pipelines(code: ReasonCode | None, report: Report) -> str:
     """What the pipelines are in now, and whether they are safe to start; nothing where nothing was deleted."""
     advice = start_advice(report)
-    if not advice or not (report.attempts + report.throttled):
-        return ""
+    back = [each for each in advice if each.pipeline.started_again and each.pipeline.now not in _AT_REST]
+    stay = [each for each in advice if each.pipeline.paused_by and not each.pipeline.started_again]
+    advice = tuple(each for each in advice if each not in back) if _sent_any(report) else ()
     safe, unsafe = ([each for each in advice if each.safe is which] for which in (Safe.YES, Safe.NO))
     unclear = [each for each in advice if each.safe is Safe.UNKNOWN]
     said = (
         f"{_named(safe)} {_are(safe)} and safe to start." if safe else "",
         f"{_named(unclear)} {_are(unclear)}." if unclear else "",
         f"Don't start {_named(unsafe)}{_running(unsafe)}." if unsafe else "",
+        f"{_named(stay)} ran before this run and {'stays' if len(stay) == 1 else 'stay'} paused." if stay else "",
+        f"{_named(back)} {'was' if len(back) == 1 else 'were'} started again." if back else "",
     )
     return " ".join(part[:1].upper() + part[1:] for part in said if part)
 
@@ -325,6 +346,8 @@ def _next(code: ReasonCode | None, report: Report) -> str:
         return ""
     if report.ended.running:
         return f"bulkstate ctl {directory} status"
+    if code is ReasonCode.NOT_RESTARTED:
+        return f"bulkstate resume {directory}"
     chunks = report.chunks
     if chunks.deleted == chunks.unsplit:
         everything = " --sample all" if code is ReasonCode.WITNESSES_LOST else ""

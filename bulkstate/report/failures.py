@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from typing import Final
 
-from bulkstate.model import Failure, IndexArray, Rectangle, Stage, StagePlan, Verdict
+from bulkstate.model import Blamed, Failure, IndexArray, Rectangle, Stage, StagePlan, Verdict
 from bulkstate.pairs.chunks import Chunks
 from bulkstate.pairs.overlap import without
 from bulkstate.report.fold import RunRecord
@@ -46,20 +47,44 @@ def kinds(failures: Iterable[Failure]) -> tuple[FailureKind, ...]:
 # ── files for the next run ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def write_failures(record: RunRecord, file: Path) -> None:
+BLAMED: Final = "blamed"
+"""The column that says which of a row's IDs is to blame: `asset`, `point`, or `pair`; empty if nobody knows."""
+
+
+def write_failures(record: RunRecord, file: Path, blamed: Iterable[Blamed] = ()) -> None:
     """The target pairs that no chunk deleted, each once, as CSV that a configuration's `pairs:` reads.
 
     A plan of several stages has columns that say which; so the same run always gives the same columns, whatever became
-    of it, and a header alone if all is deleted. OSError if the file can't be written.
+    of it, and a header alone if all is deleted. A last column says who is to blame. OSError if the file can't be
+    written.
     """
     several = len(record.plan.stages) > 1
+    guilty = _Guilty(blamed)
     with file.open("w", encoding="utf-8", newline="") as table:
         rows = csv.writer(table, lineterminator="\n")
-        rows.writerow((PIPELINE, STAGE, ASSET_ID, POINT_ID) if several else (ASSET_ID, POINT_ID))
+        rows.writerow((*((PIPELINE, STAGE) if several else ()), ASSET_ID, POINT_ID, BLAMED))
         for plan, left in _undeleted(record):
-            stage = ((plan.stage.pipeline,), (plan.stage.name,)) if several else ()
+            stage = (plan.stage.pipeline, plan.stage.name) if several else ()
             for each in left:
-                rows.writerows(product(*stage, _ids(plan.assets, each.assets), _ids(plan.points, each.points)))
+                pairs = product(_ids(plan.assets, each.assets), _ids(plan.points, each.points))
+                rows.writerows((*stage, *pair, guilty.of(plan.stage, *pair)) for pair in pairs)
+
+
+class _Guilty:
+    """Who is to blame, by their IDs."""
+
+    def __init__(self, blamed: Iterable[Blamed]) -> None:
+        self._known = {(each.stage, each.asset, each.point) for each in blamed}
+
+    def of(self, stage: Stage, asset: str, point: str) -> str:
+        """Which of the two IDs is, in a word."""
+        if not self._known:
+            return ""
+        if (stage, asset, None) in self._known:
+            return "asset"
+        if (stage, None, point) in self._known:
+            return "point"
+        return "pair" if (stage, asset, point) in self._known else ""
 
 
 def write_failed_blocks(record: RunRecord, file: Path) -> None:

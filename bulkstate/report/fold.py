@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 from pathlib import Path
+from statistics import median
 from typing import Protocol
 
 from bulkstate.model import (
@@ -13,6 +14,7 @@ from bulkstate.model import (
     Ended,
     Failure,
     Held,
+    Latency,
     LookedAt,
     Origin,
     Outcome,
@@ -29,6 +31,7 @@ from bulkstate.model import (
 )
 from bulkstate.pairs.chunks import Chunks
 from bulkstate.pairs.overlap import without
+from bulkstate.report.asked import asked
 from bulkstate.report.blame import blamed
 
 
@@ -142,6 +145,7 @@ def fold(record: RunRecord) -> Report:
     for session, outcome in record.records():
         tally.add(session, outcome)
     result, reason = record.ending
+    points = record.points()
     stages = tuple(_stages(chunks, tally))
     failures = tuple(_failures(chunks, tally))
     return Report(
@@ -160,16 +164,26 @@ def fold(record: RunRecord) -> Report:
         seconds=tally.seconds,
         verified=record.verification,
         failures=failures,
-        blamed=blamed(chunks, failures),
+        blamed=blamed(chunks, failures, _deleted_parts(chunks, tally)),
         unlisted_pairs=plan.unlisted_pairs,
-        held=tuple(_held(record.points())),
+        held=tuple(_held(points)),
         uses=tuple(record.uses()),
         ended=record.ended,
         origin=record.origin,
         before=tuple(record.looked_at()),
         after=tuple(record.looked_at(after=True)),
         remarks=plan.remarks,
+        asked=asked(plan),
+        latency=_latency(points),
     )
+
+
+def _latency(points: Sequence[Point]) -> Latency | None:
+    """How long calls took; None where nothing was answered."""
+    answered = [point for point in points if point.p50]
+    if not answered:
+        return None
+    return Latency(median(point.p50 for point in answered), max(point.p99 for point in answered))
 
 
 def _stages(chunks: Chunks, tally: _Tally) -> Iterator[StageReport]:
@@ -196,6 +210,11 @@ def _parts(chunks: Chunks) -> dict[Stage, list[int]]:
     for number in range(chunks.plan.requests, len(chunks)):
         parts.setdefault(chunks.place(number)[0].stage, []).append(number)
     return parts
+
+
+def _deleted_parts(chunks: Chunks, tally: _Tally) -> Iterator[int]:
+    numbers = range(chunks.plan.requests, len(chunks))
+    return (number for number in numbers if tally.verdicts[number] is Verdict.DELETED)
 
 
 def _counts(planned: int, verdicts: list[Verdict]) -> ChunkCounts:

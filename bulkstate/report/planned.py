@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from itertools import compress
+from typing import Any
 
-import numpy as np
 import orjson
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from bulkstate.model import IndexArray, Plan, Remark, StagePlan
+from bulkstate.model import Guard, InputFile, Plan, Remark, StagePlan
 from bulkstate.planner.difference import Comparison
 from bulkstate.policy.pacing import Forecast
-from bulkstate.report.briefing import Briefing
+from bulkstate.report.asked import asked
+from bulkstate.report.briefing import NOTHING_KNOWN, Briefing
 from bulkstate.report.differences import document as difference_document
+from bulkstate.report.parts import LookBefore, PipelineNow, Place
 from bulkstate.report.remarks import remark_lines
-from bulkstate.report.text import counted, duration
+from bulkstate.report.schema import schema_of
+from bulkstate.report.words import counted, duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,33 +34,13 @@ class _Stage:
 
 
 @dataclass(frozen=True, slots=True)
-class _Where:
-    gateway: str
-    organisation: str
-    credentials: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Pipeline:
-    id: str
-    name: str
-    status: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Before:
-    looked_at: int
-    with_state: int
-    assets: int
-    assets_without: int
-    examples_without: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class _Document:
-    """The fields, in the order in which they are written: named in docs/architecture.md."""
+    """The fields, in the order in which they are written: named in docs/architecture.md. What nobody looked at is
+    empty, or null."""
 
     plan: str
+    target: str
+    approval: str
     reproducible: bool
     effort: str | None
     requests: int
@@ -74,37 +55,34 @@ class _Document:
     binding_limit: str | None
     stages: tuple[_Stage, ...]
     remarks: tuple[Remark, ...]
+    where: Place
+    inputs: tuple[InputFile, ...]
+    guards: tuple[Guard, ...]
+    pipelines: tuple[PipelineNow, ...]
+    before: LookBefore | None
 
 
 def plan_to_json(
-    plan: Plan, forecast: Forecast | None, comparison: Comparison | None = None, briefing: Briefing | None = None
+    plan: Plan, forecast: Forecast | None, known: Briefing = NOTHING_KNOWN, comparison: Comparison | None = None
 ) -> bytes:
-    """The plan as one JSON document, UTF-8, ending in a newline; with `where` and `guards` if there is a briefing, what
-    was seen of pipelines and state if somebody looked, and with `diff` if it was compared with an older one."""
-    fields = asdict(_document(plan, forecast))
-    if briefing is not None:
-        fields |= _surroundings(briefing)
+    """The plan as one JSON document, UTF-8, ending in a newline; with `diff` if it was compared with an older one."""
+    fields = asdict(_document(plan, forecast, known))
     if comparison is not None:
         fields["diff"] = asdict(difference_document(comparison))
     return orjson.dumps(fields, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
-def _surroundings(briefing: Briefing) -> dict[str, object]:
-    place = _Where(briefing.gateway, briefing.organisation, briefing.credentials)
-    digests = {"target": briefing.target, "approval": briefing.approval}
-    fields: dict[str, object] = {**digests, "where": asdict(place), "inputs": [*map(asdict, briefing.files)]}
-    fields["guards"] = [*map(asdict, briefing.guards)]
-    if briefing.pipelines:
-        fields["pipelines"] = [_Pipeline(each.id, each.name, each.now) for each in briefing.pipelines]
-    if briefing.found.looked_at or briefing.found.unread:
-        found = briefing.found
-        fields["before"] = _Before(found.looked_at, found.with_state, found.assets, found.assets_without, found.without)
-    return fields
+def schema() -> dict[str, Any]:
+    """The JSON Schema of the document."""
+    return schema_of(_Document, "A plan")
 
 
-def _document(plan: Plan, forecast: Forecast | None) -> _Document:
+def _document(plan: Plan, forecast: Forecast | None, known: Briefing) -> _Document:
+    named, found = asked(plan), known.found
     return _Document(
         plan=plan.digest,
+        target=known.target,
+        approval=known.approval,
         reproducible=plan.reproducible,
         effort=plan.effort,
         requests=plan.requests,
@@ -112,29 +90,24 @@ def _document(plan: Plan, forecast: Forecast | None) -> _Document:
         pairs=plan.pairs,
         unlisted_pairs=plan.unlisted_pairs,
         kept_pairs=plan.kept_pairs,
-        assets=_named((each.assets, (chunk.assets for chunk in each.rectangles)) for each in plan.stages),
-        points=_named((each.points, (chunk.points for chunk in each.rectangles)) for each in plan.stages),
+        assets=named.assets,
+        points=named.points,
         body_bytes=plan.body_bytes,
         forecast_seconds=None if forecast is None else round(forecast.seconds, 1),
         binding_limit=None if forecast is None else str(forecast.binding),
         stages=tuple(map(_stage, plan.stages)),
         remarks=plan.remarks,
+        where=Place(known.gateway, known.organisation, known.credentials),
+        inputs=known.files,
+        guards=known.guards,
+        pipelines=tuple(map(PipelineNow.of, known.pipelines)),
+        before=LookBefore.of(found) if found.looked_at or found.unread else None,
     )
 
 
 def _stage(plan: StagePlan) -> _Stage:
     bound = plan.lower_bound
     return _Stage(plan.stage.pipeline, plan.stage.name, len(plan.rectangles), bound.requests, bound.proof, plan.pairs)
-
-
-def _named(sides: Iterable[tuple[tuple[str, ...], Iterable[IndexArray]]]) -> int:
-    """How many different IDs chunks name. Stages may share dictionaries, and tiles of a grid share their sides."""
-    dictionaries: dict[int, tuple[tuple[str, ...], NDArray[np.bool_]]] = {}
-    for ids, arrays in sides:
-        _, named = dictionaries.setdefault(id(ids), (ids, np.zeros(len(ids), np.bool_)))
-        for positions in {id(each): each for each in arrays}.values():
-            named[positions] = True
-    return len(set().union(*(compress(ids, named.tolist()) for ids, named in dictionaries.values())))
 
 
 def show_plan(plan: Plan, forecast: Forecast | None, console: Console) -> None:

@@ -15,12 +15,14 @@ from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from bulkstate.model import Blamed, ChunkCounts, Held, Report, RunResult, StageReport, Use, Verdict, Verification
+from bulkstate.model import Blamed, ChunkCounts, Held, Report, RunResult, StageReport, Use, Verdict
 from bulkstate.policy.bottleneck import By, Holding
 from bulkstate.policy.presence import presence
 from bulkstate.report.conclusion import concluded, share_at_most
 from bulkstate.report.failures import FailureKind, kinds
 from bulkstate.report.remarks import remark_lines
+from bulkstate.report.surroundings import asked_lines, pipeline_lines, surroundings
+from bulkstate.report.words import counted, duration
 from bulkstate.text import printable
 
 _KINDS_SHOWN: Final = 8
@@ -29,6 +31,7 @@ _LEAST_SHARE: Final = 0.05
 _USES_SHOWN: Final = 20
 
 _MARKS: Final = {
+    RunResult.RUNNING: ("…", "bold yellow"),
     RunResult.DELETED: ("✓", "bold green"),
     RunResult.PARTIAL: ("!", "bold yellow"),
     RunResult.REFUSED: ("✗", "bold red"),
@@ -67,19 +70,26 @@ _Paragraph: TypeAlias = Sequence[RenderableType]
 
 
 def _paragraphs(report: Report) -> Iterator[_Paragraph]:
+    """In the order in which somebody asks who wasn't there."""
     found = kinds(report.failures)
     yield _heading(report)
-    yield list(_stages(report.stages))
+    if advice := list(pipeline_lines(report)):
+        yield [Text("Pipelines", "bold"), *map(_indented, advice)]
+    yield [Text("Where, when, who", "bold"), *map(_indented, surroundings(report))]
+    yield [Text("Asked for", "bold"), *map(_indented, asked_lines(report)), *_remarks(report)]
+    if seen := list(_seen_before(report)):
+        yield seen
+    yield [*_outcome(report), *_stages(report.stages)]
     yield from map(_kind, found[:_KINDS_SHOWN])
-    if report.blamed:
-        yield list(_blamed(report.blamed))
     if unlisted := list(_unlisted(report, found)):
         yield unlisted
-    if report.remarks:
-        yield [_indented(line, "yellow") for line in remark_lines(report.remarks)]
+    yield list(_verified(report))
+    if report.blamed:
+        yield list(_blamed(report.blamed))
+    yield list(_course(report))
     if report.uses:
         yield list(_by_hand(report.uses))
-    yield list(_read_back(report))
+    yield list(_guards(report))
 
 
 def _indented(line: str, style: str = "") -> Padding:
@@ -87,51 +97,53 @@ def _indented(line: str, style: str = "") -> Padding:
 
 
 def _heading(report: Report) -> _Paragraph:
-    chunks = _chunks(report.chunks)
-    lines = (
-        _where(report),
-        _when(report),
-        _agreed(report),
-        f"{_of(report.pairs_deleted, report.pairs_planned, 'pair')} deleted, in {chunks}",
-        f"these chunks held {counted(report.unlisted_pairs, 'more pair')} that nobody listed"
-        * bool(report.unlisted_pairs),
-        _pace(report),
-        "; ".join(_held(report.held)),
-        ", ".join(filter(None, (f"run {printable(report.run)}, plan {printable(report.plan[:8])}", _chain(report)))),
-    )
     mark, style = _MARKS[report.result]
-    heading = Text(f"{mark} {concluded(report).sentence}", style)
-    return [heading, *(_indented(line) for line in lines if line)]
+    conclusion = concluded(report)
+    command = [Text(f"  next: {printable(conclusion.next)}")] if conclusion.next else []
+    return [
+        Text(f"{mark} {conclusion.sentence}", style),
+        _indented(f"ending: {conclusion.reason_code or 'none'}"),
+        *command,
+    ]
 
 
-def _chain(report: Report) -> str:
-    """What shows that the journal is the one that was written."""
-    return "" if report.origin.chain is None else str(report.origin.chain)
+def _remarks(report: Report) -> Iterator[RenderableType]:
+    return (_indented(line, "yellow") for line in remark_lines(report.remarks))
 
 
-def _where(report: Report) -> str:
-    """Which gateway, and whose pipelines."""
-    parts = (report.origin.gateway, report.origin.organisation)
-    return " as ".join(printable(part) for part in parts if part)
+def _outcome(report: Report) -> Iterator[RenderableType]:
+    pairs = _of(report.pairs_deleted, report.pairs_planned, "pair")
+    yield Text(f"Outcome: {pairs} deleted, in {_chunks(report.chunks)}", "bold")
+    if report.unlisted_pairs:
+        yield _indented(f"these chunks held {counted(report.unlisted_pairs, 'more pair')} that nobody listed")
 
 
-def _when(report: Report) -> str:
-    """From when to when."""
-    ended = report.ended.at if report.ended.by is not None else None
-    return " to ".join(_moment(at) for at in (report.origin.started, ended) if at is not None)
+def _course(report: Report) -> Iterator[RenderableType]:
+    """What it took: calls and time, what held it back, how long an answer took."""
+    yield Text("Course", "bold")
+    yield from map(_indented, _held(report.held))
+    yield _indented(_pace(report))
+    if report.latency is not None:
+        median, worst = report.latency.median * 1000, report.latency.worst * 1000
+        yield _indented(
+            f"half the answers within {median:,.0f} ms, 99 of 100 within {worst:,.0f} ms at the worst second"
+        )
 
 
-def _agreed(report: Report) -> str:
-    """How and by whom it was agreed to."""
-    agreed = report.origin.agreed
-    if agreed is None or not agreed.how:
-        return ""
-    by = f" by {printable(agreed.by)}" if agreed.by else ""
-    return f"agreed to {printable(agreed.how)}{by}"
-
-
-def _moment(at: float) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"
+def _guards(report: Report) -> Iterator[RenderableType]:
+    """The guards that were turned off, then the others; and what made the page."""
+    off, on = ([each for each in report.guards if each.on is which] for which in (False, True))
+    if report.guards:
+        yield Text("Guards", "bold")
+    if off:
+        yield _indented(
+            f"turned off: {', '.join(f'{each.key} {printable(each.value)}' for each in off)}", "bold yellow"
+        )
+    if on:
+        yield _indented(f"in force: {', '.join(f'{each.key} {printable(each.value)}' for each in on)}")
+    yield Text(f"bulkstate {printable(report.origin.version)}, run {printable(report.run)}")
+    if report.origin.chain is not None:
+        yield Text(str(report.origin.chain))
 
 
 def _pace(report: Report) -> str:
@@ -177,19 +189,6 @@ def _chunks(counts: ChunkCounts) -> str:
 
 def _of(done: int, planned: int, noun: str) -> str:
     return f"all {counted(planned, noun)}" if done == planned > 1 else f"{done:,} of {counted(planned, noun)}"
-
-
-def duration(seconds: float) -> str:
-    """A span of time as people say it, such as `4.2 s`, `3 min 12 s` or `1 h 04 min`."""
-    if round(seconds, 1) < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
-
-
-def counted(number: int, noun: str, plural: str = "") -> str:
-    """A number and what it counts, such as `1 pair` or `2,000 pairs`; `plural` where an s doesn't make one."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {plural or noun + 's'}"
 
 
 def _kind(kind: FailureKind) -> _Paragraph:
@@ -247,22 +246,23 @@ def _by_hand(uses: Sequence[Use]) -> Iterator[Text]:
         yield Text(f"  {at:%Y-%m-%d %H:%M:%S} UTC  {printable(f'{use.command} {use.value}')}")
 
 
-def _read_back(report: Report) -> Iterator[Text]:
-    """What was looked at before, what of it is left, and what was read back."""
+def _seen_before(report: Report) -> Iterator[Text]:
+    """What was looked at before, and what of it is left."""
     before, after = presence(report.before), presence(report.after)
     if before.looked_at or before.unread:
-        words = printable(before.words)
-        yield Text(f"Before the run: {words}.")
+        yield Text(f"Before the run: {printable(before.words)}.")
+        if len(before.entries) > 1:
+            for entry in before.entries:
+                yield Text(f"  {printable(entry.entry)}: {entry.with_state:,} of {entry.looked_at:,} have state")
     if after.looked_at:
         gone = "none has any now" if not after.with_state else f"{after.with_state:,} still do"
-        yield Text(
-            f"  of those that had state {after.looked_at:,} were read again: {gone}.",
-            "bold red" if after.with_state else "green",
-        )
-    yield from _verified(report.verified)
+        style = "bold red" if after.with_state else "green"
+        yield Text(f"  of those that had state {after.looked_at:,} were read again: {gone}.", style)
 
 
-def _verified(verified: Verification | None) -> Iterator[Text]:
+def _verified(report: Report) -> Iterator[Text]:
+    """What was read back."""
+    verified = report.verified
     if verified is None or not (verified.sampled or verified.witnesses):
         yield Text("Nothing was read back.", "dim")
         return

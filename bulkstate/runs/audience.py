@@ -6,6 +6,7 @@ What doesn't fit into the queue before them is dropped and counted, and whatever
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
@@ -28,18 +29,27 @@ LOOK_SECONDS: Final = 0.05
 """How often a thread looks for calls. Nobody is woken for each: that would cost the run more than all else here."""
 
 GRACE_SECONDS: Final = 2.0
-"""How long a run waits at its end for whoever watches it."""
+"""How long a run waits at its end for whoever watches it; who hasn't come back for so long is waited for no more."""
 
 
 class Aside:
     """A thread that does what nothing depends on, one call after the other. Use as an asynchronous context manager.
 
-    `name` says in words what is done there; `most` calls wait at the most.
+    `name` says in words what is done there; `most` calls wait at the most. `grace` is in seconds of `clock`.
     """
 
-    def __init__(self, name: str, most: int = MOST_WAITING) -> None:
+    def __init__(
+        self,
+        name: str,
+        most: int = MOST_WAITING,
+        grace: float = GRACE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._name = name
         self._most = most
+        self._grace = grace
+        self._clock = clock
+        self._called_at: float | None = None
         self._waiting: deque[Callable[[], object]] = deque()
         self._over = threading.Event()
         self._abandoned = False
@@ -54,12 +64,17 @@ class Aside:
     async def __aexit__(self, *_: object) -> None:
         self._over.set()
         with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(self._thread.join, GRACE_SECONDS)
+            await anyio.to_thread.run_sync(self._thread.join, self._patience())
         if self._thread.is_alive():
             self._abandoned = True
             _say("something that only shows doesn't come to its end, and is left behind", what=self._name)
         if self.dropped:
             _say("something that only shows was too slow", what=self._name, calls_dropped=self.dropped)
+
+    def _patience(self) -> float:
+        """How long to wait at the end: what hangs has had some of the grace, or all of it, while the run went on."""
+        called_at = self._called_at
+        return self._grace if called_at is None else max(0.0, self._grace - (self._clock() - called_at))
 
     def post(self, act: Callable[[], object]) -> None:
         """Have it done, if there is room for it."""
@@ -80,6 +95,7 @@ class Aside:
                 self._do(self._waiting.popleft())
 
     def _do(self, act: Callable[[], object]) -> None:
+        self._called_at = self._clock()
         try:
             act()
         except BaseException as error:
@@ -87,6 +103,8 @@ class Aside:
             if self.failed == 1:
                 reason = str(error) or type(error).__name__
                 _say("something that only shows fails: the run goes on", what=self._name, reason=reason)
+        finally:
+            self._called_at = None
 
 
 def _say(event: str, **what: object) -> None:

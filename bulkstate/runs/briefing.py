@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 
 from bulkstate.config import AUTO, Embedded, Settings, Share, UnknownStage
 from bulkstate.gateway.credentials import AppKey
-from bulkstate.model import InputFile, Plan
+from bulkstate.model import Guard, InputFile, Plan
 from bulkstate.policy.sampling import LEAST_DRAWN
-from bulkstate.report.briefing import Briefing, Guard
+from bulkstate.report.briefing import Briefing
 from bulkstate.selection import Fingerprint
 
 
@@ -19,9 +19,9 @@ def briefing(plan: Plan, settings: Settings, witnesses: int = 0, inputs: Iterabl
         gateway="the embedded gateway, which is made for the run" if isinstance(gateway, Embedded) else gateway.url,
         organisation="" if isinstance(gateway, Embedded) else gateway.org_id,
         credentials=credentials_of(settings),
-        guards=tuple(_guards(plan, settings)),
+        guards=tuple(guards(plan, settings)),
         read_back=_read_back(settings, witnesses),
-        files=tuple(InputFile(str(each.path), each.sha256) for each in inputs),
+        files=tuple(InputFile(str(each.path), each.sha256, each.rows) for each in inputs),
     )
 
 
@@ -34,11 +34,14 @@ def credentials_of(settings: Settings) -> tuple[str, ...]:
     return tuple(secret.name for secret in secrets)
 
 
-def _guards(plan: Plan, settings: Settings) -> Iterator[Guard]:
+def guards(plan: Plan, settings: Settings) -> Iterator[Guard]:
+    """The guards of a run of this plan, those that are turned off among them."""
     safety, verify = settings.safety, settings.verify
     for key, most in (("max_pairs", safety.max_pairs), ("max_requests", safety.max_requests)):
         yield Guard(f"safety.{key}", "none" if most is None else f"{most:,}", most is not None)
     yield Guard("safety.require_paused", str(safety.require_paused).lower(), safety.require_paused)
+    if safety.pause:
+        yield Guard("safety.pause", f"true, restart {'false' if safety.restart is None else 'true'}", True)
     required = safety.require_state
     yield Guard("safety.require_state", str(required), required != "none" and verify.before > 0)
     yield Guard("safety.unknown_stage", safety.unknown_stage, safety.unknown_stage is UnknownStage.REFUSE)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from bulkstate.config import Embedded, Settings, Share
-from bulkstate.engine.pipelines import Finding, is_paused
+from bulkstate.config import Embedded, Safety, Settings, Share
+from bulkstate.engine.pipelines import Finding, findings, is_paused
 from bulkstate.engine.reads import ReadFailed, Reads
 from bulkstate.errors import CredentialsLost, GatewayRefused
 from bulkstate.gateway.wire import Code
@@ -52,7 +53,7 @@ async def _asked(reads: Reads, prepared: Prepared, variables: Sequence[str]) -> 
         return [Finding("gateway", False, str(failure), _about(failure, variables))]
     said = f"are accepted ({', '.join(variables)})" if variables else "are accepted"
     found = [Finding("gateway", True, "answers"), Finding("credentials", True, said)]
-    found += _pipelines(wanted, listed, prepared.settings.safety.require_paused)
+    found += _pipelines(wanted, listed, prepared.settings.safety)
     if prepared.spot_checks:
         found += await _state(reads, prepared)
     return found
@@ -80,15 +81,11 @@ def _about(failure: ReadFailed, variables: Sequence[str]) -> str:
     return _about_credentials(str(failure), variables) if reply.answer is Answer.CREDENTIALS else "try again later"
 
 
-def _pipelines(wanted: set[str], listed: Mapping[str, Pipeline], require_paused: bool) -> Iterator[Finding]:
-    for id_ in sorted(wanted):
-        found = listed.get(id_)
-        if found is None:
-            hint = "look at its ID and at gateway.org_id"
-            yield Finding(f"pipeline {id_}", not require_paused, "is not in the organisation's list of pipelines", hint)
-        else:
-            hint = "" if is_paused(found) else "pause it before the run"
-            yield Finding(f"pipeline {id_}", is_paused(found) or not require_paused, f"is {found.status}", hint)
+def _pipelines(wanted: set[str], listed: Mapping[str, Pipeline], safety: Safety) -> Iterator[Finding]:
+    for found in findings(listed, wanted, safety.require_paused, safety.pause):
+        known = found.subject.removeprefix("pipeline ")
+        hint = "look at its ID and at gateway.org_id" if known not in listed else "pause it before the run"
+        yield found if known in listed and is_paused(listed[known]) else replace(found, hint=found.hint or hint)
 
 
 async def _state(reads: Reads, prepared: Prepared) -> list[Finding]:

@@ -73,7 +73,8 @@ class Host:
 
     `environ` has the values of secrets, `stopping` ends the run from outside, `agree` is asked before the first delete,
     and `audience` shows how it goes on. `state` is the file for what is known of the gateway from other runs, None: the
-    usual one; `config` a configuration of the host's own, for a run that others may have made.
+    usual one; `config` a configuration of the host's own, for a run that others may have made. `reference` is what
+    people call the reason for it all, such as the number of a change.
     """
 
     environ: Mapping[str, str]
@@ -82,6 +83,7 @@ class Host:
     audience: Audience = nobody_watches
     state: Path | None = None
     config: Path | None = None
+    reference: str = ""
 
     @property
     def voucher(self) -> Voucher:

@@ -6,11 +6,9 @@ and the exit code says what became of the deletes.
 
 from __future__ import annotations
 
-import getpass
 import os
-import platform
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -24,7 +22,7 @@ from typing import Final
 import structlog
 
 from bulkstate import __version__, config
-from bulkstate.config import AUTO, MOST_CONCURRENCY, Auto, ReportFiles, Sample, Settings
+from bulkstate.config import AUTO, MOST_CONCURRENCY, Auto, OnUnpause, ReportFiles, Sample, Settings
 from bulkstate.disk import control
 from bulkstate.disk.control import Status
 from bulkstate.disk.journal import Ending, Input, Journal, RunFacts, existing, make_run_directory
@@ -39,6 +37,7 @@ from bulkstate.errors import (
     InputError,
     Interrupted,
     JournalNotWritable,
+    NotRestarted,
     Problem,
     Refused,
     Stopped,
@@ -47,23 +46,30 @@ from bulkstate.forms.values import Share
 from bulkstate.model import ChunkCounts, Pipeline, Plan, Report, RunResult, Verdict
 from bulkstate.policy.auto.pilot import Pilot
 from bulkstate.policy.concurrency import FEW, ConcurrencyPilot, at_first
-from bulkstate.report import fold, to_json
-from bulkstate.runs import provenance
+from bulkstate.policy.lease import look_every
+from bulkstate.report import to_json
+from bulkstate.report.certificate import certificate
+from bulkstate.runs import pausing, provenance
+from bulkstate.runs.account import account_of
 from bulkstate.runs.allowed import require_allowed
 from bulkstate.runs.audience import Aside, watching, within
+from bulkstate.runs.circumstances import circumstances
 from bulkstate.runs.connection import Connection
 from bulkstate.runs.course import Course
 from bulkstate.runs.host import Host, Question
 from bulkstate.runs.look import Looked, ask_stages, leave_out, look
 from bulkstate.runs.memory import identity
 from bulkstate.runs.prepare import Prepared
-from bulkstate.runs.session import Session, again_and_again, open_session
+from bulkstate.runs.session import HEAD_SECONDS, Session, again_and_again, open_session, say_head
 from bulkstate.runs.verification import keep_witnesses, read_back, read_back_or_say
 
 log = structlog.get_logger()
 
 COURSE_SECONDS: Final = 0.25
 """How often a run looks what holds it back."""
+
+STATUS_SECONDS: Final = 0.25
+"""How long a run waits at its end for the status file, whose last word few miss."""
 
 REPORT_SECONDS: Final = 10.0
 """How long a report file may take to be written."""
@@ -132,7 +138,8 @@ async def start(prepared: Prepared, directory: Path, host: Host) -> Finished:
             looked = await look(session, prepared.spot_checks)
             await keep_witnesses(session, prepared.witnesses)
             how = await host.agree(_question(prepared, journal, looked))
-            journal.agree(time.time(), how, _somebody())
+            _keep_circumstances(session)
+            journal.agree(time.time(), how, journal.circumstances()[-1].who)
             _link_latest(directory)
             provenance.remember(f"the run in {directory}", provenance.run_stored(journal, directory).seal)
             return await _carry_out(session, range(prepared.plan.requests), looked)
@@ -151,9 +158,12 @@ async def resume(directory: Path, again: frozenset[Verdict], host: Host) -> Fini
             raise Refused(f"nobody ever agreed to the run in {directory}", hint="start it anew with `bulkstate run`")
         settings = provenance.settings_of(provenance.run_stored(journal, directory), host.voucher)
         async with open_session(journal, settings, host) as session:
-            await _require_ready(session)
             numbers = journal.pending(again)
+            if not numbers and pausing.being_started(journal):
+                return await _finished(session, _start_again)
+            await _require_ready(session)
             looked = await ask_stages(session, numbers) if session.settings.verify.before else Looked()
+            _keep_circumstances(session)
             return await _carry_out(session, numbers, looked)
 
 
@@ -164,10 +174,13 @@ async def verify(directory: Path, sample: Sample, host: Host) -> Finished:
     """
     with _run_in(directory) as journal:
         settings = provenance.settings_of(provenance.run_stored(journal, directory), host.voucher)
+        pausing.refuse_started(journal)
         async with open_session(journal, settings, host) as session:
+            _keep_circumstances(session)
             found = await read_back(session, sample)
             await session.connection.gate.settle()
-        report = fold(journal)
+        await say_head(journal)
+        report = account_of(journal)
         return Finished(report, 0 if report.result is RunResult.DELETED and found.clean else 3)
 
 
@@ -182,13 +195,11 @@ def _link_latest(directory: Path) -> None:
         new.replace(link)
 
 
-def _somebody() -> str:
-    """Who works here, as far as the machine knows."""
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):
-        user = str(os.getuid())
-    return f"{user}@{platform.node()}"
+def _keep_circumstances(session: Session) -> None:
+    """Put on record who works on the run from here on, where, and how the clock stands."""
+    found = circumstances(session.host.environ, session.host.reference)
+    ahead = session.connection.client.clock_ahead
+    session.journal.keep_circumstances(replace(found, clock_ahead=ahead, at=time.time()))
 
 
 # ── what the run is in ────────────────────────────────────────────────────────────────────────────────────────────
@@ -224,7 +235,7 @@ def _new_journal(directory: Path, prepared: Prepared) -> Journal:
         prepared.target,
         prepared.approval,
     )
-    inputs = [Input(str(each.path), each.size, each.sha256) for each in prepared.inputs]
+    inputs = [Input(str(each.path), each.size, each.sha256, each.rows) for each in prepared.inputs]
     return Journal.create(directory, prepared.plan, facts, inputs)
 
 
@@ -251,28 +262,51 @@ async def _require_ready(session: Session) -> None:
         found = await session.connection.reads.pipelines(session.pipelines)
     except ReadFailed as failure:
         raise CheckFailed(f"gateway {failure}", hint="put that right and start again: nothing was deleted") from failure
-    require(findings(found, session.pipelines, True))
+    require(findings(found, session.pipelines, True, session.settings.safety.pause))
     session.journal.saw_pipelines(time.time(), found.values())
 
 
 async def _carry_out(session: Session, numbers: Sequence[int], looked: Looked) -> Finished:
-    """Send the chunks `numbers`, but for stages that are left out, read back, and put the ending on record.
-    JournalNotWritable before the first delete; whatever ends it later is in what is returned."""
+    """Pause, send the chunks `numbers`, but for stages that are left out, read back, start again, and put the ending on
+    record. JournalNotWritable before the first delete; whatever ends it later is in what is returned."""
+
+    async def work(session: Session) -> str:
+        await pausing.pause(session)
+        are_seen = await _delete(session, await leave_out(session, looked.unknown, numbers))
+        unread = await read_back_or_say(session)
+        if not are_seen:
+            await _see_pipelines(session)
+        await pausing.start_if_done(session, unread)
+        return unread
+
+    return await _finished(session, work)
+
+
+async def _start_again(session: Session) -> str:
+    """What is left of a run that has deleted and read back everything: its pipelines."""
+    await pausing.start_again(session)
+    return ""
+
+
+async def _finished(session: Session, work: Callable[[Session], Awaitable[str]]) -> Finished:
+    """Do the session's work, which returns why what is left could not be read back, and put its ending on record."""
     session.journal.begin(time.time())
+    await say_head(session.journal)
     ending: BulkstateError | None = None
     unread = ""
     try:
         with session.host.stopping.cancels():
-            are_seen = await _delete(session, await leave_out(session, looked.unknown, numbers))
-            unread = await read_back_or_say(session)
-            if not are_seen:
-                await _see_pipelines(session)
-            await session.connection.gate.settle()
-            session.journal.require_in_place()
-    except (Stopped, Interrupted) as reason:
+            async with again_and_again(partial(say_head, session.journal), HEAD_SECONDS, session.host.stopping):
+                unread = await work(session)
+                await session.connection.gate.settle()
+                session.journal.require_in_place()
+    except (Stopped, Interrupted, CheckFailed, NotRestarted) as reason:
         ending = reason
     session.host.stopping.over()
+    if ending is not None:
+        await pausing.start_untouched(session)
     finished = _finish(session.journal, ending, unread)
+    await say_head(session.journal)
     await _keep_report(finished.report, session.settings.report)
     return finished
 
@@ -295,12 +329,17 @@ async def _delete(session: Session, numbers: Sequence[int]) -> bool:
     call for the report alone might wait for an hour's quota."""
     settings, connection, journal = session.settings, session.connection, session.journal
     host, gate, clock = session.host, connection.gate, connection.clock
-    every = settings.safety.status_every if settings.safety.require_paused else None
+    safety = settings.safety
+    every = partial(_look_every, session) if safety.require_paused else None
     workers, pilot = _workers(settings.limits.concurrency, connection.pilot)
     pace = Pace(workers, settings.retry, pilot, _max_failed(settings))
-    status = StatusWatch(connection.reads, session.pipelines, every, log.warning)
+    waits = safety.on_unpause is OnUnpause.WAIT
+    status = StatusWatch(connection.reads, session.pipelines, every, log.warning, waits)
     chunks = journal.chunks()
-    async with Aside("the status file") as status_file, watching(host.audience, chunks, numbers) as observer:
+    async with (
+        Aside("the status file", grace=STATUS_SECONDS) as status_file,
+        watching(host.audience, chunks, numbers) as observer,
+    ):
 
         def tell(status: Status) -> None:
             status_file.post(partial(control.tell, journal.directory, status))
@@ -329,6 +368,16 @@ async def _delete(session: Session, numbers: Sequence[int]) -> bool:
     if ending is not None:
         raise ending
     return bool(status.seen)
+
+
+def _look_every(session: Session) -> float:
+    """Seconds from one look at the pipelines to the next, by what is known of the gateway's limits now."""
+    every, limits, connection = session.settings.safety.status_every, session.settings.limits, session.connection
+    if every != AUTO:
+        return every
+    learnt = connection.learnt()
+    found = () if learnt is None else learnt.windows(limits.share.part)
+    return look_every((*limits.windows, *found), connection.reads.pages)
 
 
 def _max_failed(settings: Settings) -> float | None:
@@ -360,7 +409,7 @@ def _finish(journal: Journal, ending: BulkstateError | None, unread: str) -> Fin
     by = ending.reason_code if ending else ""
     with suppress(JournalNotWritable):
         journal.finish(Ending(time.time(), result, reason, exit_code, by, unread))
-    report = fold(journal)
+    report = account_of(journal)
     ended = replace(report.ended, by=by, unread=unread)
     return Finished(replace(report, result=result, reason=reason, ended=ended), exit_code, ending)
 
@@ -368,15 +417,27 @@ def _finish(journal: Journal, ending: BulkstateError | None, unread: str) -> Fin
 def _result(ending: BulkstateError | None, doubts: str) -> RunResult:
     if ending is None:
         return RunResult.PARTIAL if doubts else RunResult.DELETED
+    if isinstance(ending, NotRestarted):
+        return RunResult.DELETED
+    if isinstance(ending, CheckFailed):
+        return RunResult.REFUSED
     return RunResult.INTERRUPTED if isinstance(ending, Interrupted) else RunResult.STOPPED
 
 
 async def _keep_report(report: Report, files: ReportFiles) -> None:
     """Write the report files that are configured. One that can't be written is said, and changes nothing else."""
-    if files.json is not None:
-        trouble = await within(REPORT_SECONDS, partial(_write, files.json, to_json(report)))
+    documents = (("report", files.json, to_json), ("certificate", files.certificate, certificate))
+    for what, file, made in documents:
+        if file is None:
+            continue
+        try:
+            content = made(report)
+        except InputError as error:
+            log.error(f"the {what} can't be made", file=str(file), reason=error.message)
+            continue
+        trouble = await within(REPORT_SECONDS, partial(_write, file, content))
         if trouble:
-            log.error("the report can't be written", file=str(files.json), reason=trouble)
+            log.error(f"the {what} can't be written", file=str(file), reason=trouble)
 
 
 def _write(path: Path, content: bytes) -> None:

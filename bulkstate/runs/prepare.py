@@ -72,7 +72,8 @@ def prepare(settings: Settings, budget: float | None = None, folder: Path = Path
 
     With a budget, in seconds, the search for fewer requests takes about so long, whatever the effort in the settings.
     """
-    _check_report_file(settings.report.json)
+    for name in ("json", "certificate"):
+        _check_report_file(name, getattr(settings.report, name))
     with Inputs() as inputs:
         relations = select(settings.delete, inputs)
         witnesses = _witness_pairs(settings.verify.witness, relations, inputs)
@@ -97,10 +98,10 @@ def _spot_checks(settings: Settings, targets: Sequence[Relation], plan: Plan) ->
     return spot_checks(targets, plan.requests, settings.verify.before, room, chance)
 
 
-def _check_report_file(file: Path | None) -> None:
+def _check_report_file(name: str, file: Path | None) -> None:
     """A night's work shouldn't end with a report that nobody gets."""
     if file is not None and not (file.parent.is_dir() and os.access(file.parent, os.W_OK) and not file.is_dir()):
-        raise InputError(Problem("can't be written: its folder is missing or read-only", str(file), "report.json"))
+        raise InputError(Problem("can't be written: its folder is missing or read-only", str(file), f"report.{name}"))
 
 
 def save(settings: Settings, path: Path, budget: float | None = None, folder: Path = Path()) -> Prepared:

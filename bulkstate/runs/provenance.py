@@ -155,8 +155,9 @@ def _of_ones_own(stored: Stored, found: Settings, file: Path, environ: Mapping[s
 
 def _vouched(stored: Stored, found: Settings, voucher: Voucher) -> Settings:
     """What others may have written, as far as somebody here vouches for it; without report files, which nobody does."""
-    if found.report.json is not None:
-        log.warning("left out: it comes from elsewhere", what=stored.what, report_json=str(found.report.json))
+    for name, file in (("report_json", found.report.json), ("report_certificate", found.report.certificate)):
+        if file is not None:
+            log.warning("left out: it comes from elsewhere", what=stored.what, **{name: str(file)})
     found = replace(found, report=ReportFiles())
     if place_of(found) != stored.place:
         raise InputError(Problem("its settings are for another gateway than the run", stored.what))

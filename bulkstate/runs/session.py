@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import anyio
+import anyio.to_thread
+import structlog
 
 from bulkstate.config import Settings
 from bulkstate.disk.journal import Journal
 from bulkstate.disk.locks import lock_pipelines
-from bulkstate.errors import BulkstateError, JournalNotWritable
+from bulkstate.errors import BulkstateError, InputError, JournalDamaged, JournalNotWritable
 from bulkstate.runs.by_hand import ByHand
 from bulkstate.runs.connection import Connection, connect
 from bulkstate.runs.host import Host
@@ -22,11 +24,17 @@ from bulkstate.runs.memory import identity, memory_of
 from bulkstate.runs.provenance import announce
 from bulkstate.runs.stopping import Stopping
 
+log = structlog.get_logger()
+
 BY_HAND_SECONDS: Final = 1.0
 """How often a run looks what is asked of it."""
 
 IN_PLACE_SECONDS: Final = 1.0
 """How often it looks whether its journal is still there."""
+
+HEAD_SECONDS: Final = 60.0
+"""How often it says how far the journal's chain goes: whoever keeps what it says can tell whether the journal was
+written anew."""
 
 MEMORY_SECONDS: Final = 300.0
 """How often it leaves to other runs what it called and learnt."""
@@ -72,6 +80,7 @@ async def open_session(journal: Journal, settings: Settings, host: Host) -> Asyn
                     again_and_again(by_hand.look, BY_HAND_SECONDS, stopping),
                     again_and_again(in_place, IN_PLACE_SECONDS, stopping),
                     again_and_again(leave, MEMORY_SECONDS, stopping),
+                    _beside(journal.verify_older, stopping),
                 ):
                     yield Session(journal, settings, host, connection, by_hand)
             finally:
@@ -81,6 +90,28 @@ async def open_session(journal: Journal, settings: Settings, host: Host) -> Asyn
 async def _require_in_place(journal: Journal) -> None:
     """A run whose journal was taken away would go on, and nobody could say afterwards what it deleted."""
     journal.require_in_place()
+
+
+async def say_head(journal: Journal) -> None:
+    """Say how many links the journal's chain has, and the last of them, to whoever keeps the log."""
+    if (head := journal.head) is not None:
+        log.info("the journal's chain", links=head.count, head=head.link)
+
+
+@asynccontextmanager
+async def _beside(check: Callable[[], None], stopping: Stopping) -> AsyncIterator[None]:
+    """Within this block `check` is done in a thread, once. The run ends for what it finds."""
+
+    async def find_out() -> None:
+        try:
+            await anyio.to_thread.run_sync(check, abandon_on_cancel=True)
+        except JournalDamaged as reason:
+            stopping.stop(reason)
+        except InputError as reason:
+            stopping.stop(JournalDamaged(reason.message))
+
+    async with _with_task(find_out):
+        yield
 
 
 @asynccontextmanager
@@ -97,13 +128,20 @@ async def again_and_again(
             except JournalNotWritable as reason:
                 stopping.stop(reason)
 
+    async with _with_task(look_on):
+        yield
+
+
+@asynccontextmanager
+async def _with_task(task: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """Within this block the task goes on, unless it is done before. Errors come out as they are, in no group."""
     ending: BulkstateError | None = None
-    async with anyio.create_task_group() as looking:
-        looking.start_soon(look_on)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(task)
         try:
             yield
-        except BulkstateError as error:  # as it is, rather than in the group's own exception
+        except BulkstateError as error:
             ending = error
-        looking.cancel_scope.cancel()
+        tasks.cancel_scope.cancel()
     if ending is not None:
         raise ending

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
@@ -29,12 +29,14 @@ class InputState(StrEnum):
 class Fingerprint:
     """A file that was read: its path from the configuration's folder, its size in bytes, and their SHA-256 in hex.
 
-    A directory stands for its files, by what `sha256sum *` says of them. `STDIN` stands for standard input.
+    A directory stands for its files, by what `sha256sum *` says of them. `STDIN` stands for standard input. `rows` is
+    how many rows of it hold IDs, None where nobody counted them.
     """
 
     path: Path
     size: int
     sha256: str
+    rows: int | None = None
 
     def standing(self, folder: Path) -> InputState:
         """Is the file there, from this folder, and as it was? Standard input is nowhere, and nor is an absolute path:
@@ -54,6 +56,7 @@ class Seen:
 
     def __init__(self) -> None:
         self._seen: dict[Path, tuple[Fingerprint, NamedFile, tuple[_Status, ...]]] = {}
+        self._rows: dict[Path, int] = {}
 
     def note(self, file: NamedFile, members: list[NamedFile], path: Path | None = None) -> None:
         """Hash a file, or what it consists of; `path` is where it comes from, if not where it is. InputError."""
@@ -62,12 +65,17 @@ class Seen:
             statuses = _statuses(members)
             self._seen[path] = Fingerprint(path, *_content(members)), file, statuses
 
+    def counted(self, path: Path, rows: int) -> None:
+        """So many rows that hold IDs were read there."""
+        self._rows[path] = rows
+
     def fingerprints(self, folder: Path) -> tuple[Fingerprint, ...]:
         """One for each file, by its path from `folder`. InputError if one isn't any more what was hashed."""
         for _, file, statuses in self._seen.values():
             if _statuses(file.members()) != statuses:
                 raise file.error("changed while it was read", "start again when nobody writes it any more")
-        return tuple(Fingerprint(_from(folder, each.path), each.size, each.sha256) for each, *_ in self._seen.values())
+        seen = (each for each, *_ in self._seen.values())
+        return tuple(replace(each, path=_from(folder, each.path), rows=self._rows.get(each.path)) for each in seen)
 
 
 _Status = tuple[int, int, int, int]

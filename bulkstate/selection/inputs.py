@@ -47,6 +47,10 @@ class Inputs(AbstractContextManager["Inputs"]):
             return []
         return self._files(NamedFile.of(source.file, source.where, source.field), source.asset_column, ".csv")
 
+    def counted(self, file: Path, rows: int) -> None:
+        """So many rows that hold IDs were read from a file, or those of a directory, or from standard input."""
+        self._seen.counted(file, rows)
+
     def fingerprints(self, folder: Path) -> tuple[Fingerprint, ...]:
         """What was read, once all is read: each file once, by its path from `folder`.
 

@@ -28,8 +28,9 @@ def read_values(source: IdList) -> Counter[str]:
     return _unfolded(source, Counter(source.values))
 
 
-def read_files(source: IdList, files: Sequence[NamedFile], column: str) -> Counter[str]:
-    """The IDs of all files together, and how often each is there; `column` is what they are called in a table.
+def read_files(source: IdList, files: Sequence[NamedFile], column: str) -> tuple[Counter[str], int]:
+    """The IDs of all files together, how often each is there, and how many rows there are that hold some; `column` is
+    what they are called in a table.
 
     InputError names every mistake's place (the first few, and how many more).
     """
@@ -37,14 +38,17 @@ def read_files(source: IdList, files: Sequence[NamedFile], column: str) -> Count
     tables = [file for file in files if file.kind != ".txt"]
     fault = _fault(source)
     ids: Counter[str] = Counter()
+    dropped = 0
     for file in texts:
         _read_text(file, fault, _is_comment(source), ids)
     if tables:
         # Polars takes a fifth of a second to import, which a run without tables needn't wait for.
         from bulkstate.selection.tables import read_columns
 
-        ids.update(read_columns(tables, (column,), fault).columns[0].counts())
-    return _unfolded(source, ids)
+        table = read_columns(tables, (column,), fault)
+        ids.update(table.columns[0].counts())
+        dropped = table.dropped
+    return _unfolded(source, ids), ids.total() + dropped
 
 
 def _fault(source: IdList) -> Fault:

@@ -173,7 +173,10 @@ def _read_block(source: BlockSource, inputs: Inputs) -> _BlockIds:
 def _read_list(source: IdList, inputs: Inputs, column: str) -> Counter[str]:
     column = source.column or column
     ids = read_values(source)
-    ids.update(read_files(source, inputs.lists(source, column), column))
+    in_files, rows = read_files(source, inputs.lists(source, column), column)
+    ids.update(in_files)
+    if source.file is not None:
+        inputs.counted(source.file, rows)
     refuse_empty(source, ids)
     return ids
 
@@ -194,6 +197,8 @@ def _read_pairs(source: PairSource, inputs: Inputs) -> _PairIds:
         table = read_columns(files, columns, fault_of)
         assets, points = table.columns
         found = _PairIds(assets, points, None, table.dropped)
+    if source.file is not None:
+        inputs.counted(source.file, len(found.assets.codes) + found.dropped)
     if not len(found.assets.codes) and not source.may_be_empty:
         hint = "if that is as it should be, say `empty: allow` beside the source"
         raise InputError(Problem(f"{source.name}: has no rows", source.where, source.field, hint))

@@ -1,19 +1,17 @@
-"""The installed command, as a process of its own."""
+"""The command, as a process of its own: see tests.forked."""
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.cli.gateway import Gateway, serving
+from tests.forked import Command, Done, environment
 from tests.waiting import PATIENCE
 
 COMMAND = str(Path(sys.executable).with_name("bulkstate"))
@@ -37,25 +35,8 @@ ENOUGH = "max_pairs: 1_000_000"
 NOTHING_READ = "{before: none, sample: none}"
 """For tests that count calls."""
 
-_UNSET = ("CI", "TOKEN", "PYTHONDONTWRITEBYTECODE")
-"""The last so that not every process compiles the project anew."""
-
 PAIRS = {("S_01", f"A{asset:02}", f"P{point}") for asset in range(1, 21) for point in range(1, 6)}
 """What CONFIGURATION selects: 100 pairs, in ten chunks."""
-
-
-@dataclass
-class Done:
-    """A process that has ended."""
-
-    exit_code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        """The one JSON document on stdout."""
-        return json.loads(self.out)
 
 
 @dataclass
@@ -73,27 +54,19 @@ class Bulkstate:
         (self.folder / "config.yaml").write_text(text, encoding="utf-8")
 
     def environment(self, **more: str) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if name not in _UNSET}
-        return {**kept, "TOKEN": "canary-bearer", "XDG_STATE_HOME": str(self.folder / "state"), **more}
+        return environment(self.folder, **more)
 
-    def start(self, *arguments: str, **more: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [COMMAND, *arguments],
-            cwd=self.folder,
-            env=self.environment(**more),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    def start(self, *arguments: str, **more: str) -> Command:
+        return Command(self.folder, *arguments, **more)
 
     def __call__(self, *arguments: str, **more: str) -> Done:
-        return ended(self.start(*arguments, **more))
+        return self.start(*arguments, **more).ended()
 
 
 def ended(process: subprocess.Popen[str]) -> Done:
+    """The end of a command that is started as it is installed, for a terminal, a shell or a signal of its own."""
     out, err = process.communicate(timeout=PATIENCE)
-    return Done(process.returncode, out, err)
+    return Done((), process.returncode, out, err)
 
 
 @pytest.fixture

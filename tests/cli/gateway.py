@@ -55,6 +55,10 @@ class Gateway:
     """Reads wait for it; it is set unless a test clears it."""
     asked: threading.Event = field(default_factory=threading.Event)
     """A read has arrived."""
+    switch: Callable[[Call], Answer | None] = lambda call: None
+    """What a call that pauses or starts the pipeline comes to, if it doesn't do so."""
+    heard: Callable[[Call, str], None] = lambda call, when: None
+    """Is told of every call, `before` and `after` anything is done about it."""
 
     def deletes(self) -> list[Call]:
         return [call for call in self.calls if call.kind == "delete"]
@@ -119,7 +123,9 @@ def serving() -> Iterator[Gateway]:
             )
             call = Call(at, kind, dict(self.headers), json.loads(content) if content else {})
             gateway.calls.append(call)
+            gateway.heard(call, "before")
             status, headers, body = self._reply(call)
+            gateway.heard(call, "after")
             self.send_response(status)
             for name, value in {**headers, "Content-Length": str(len(body))}.items():
                 self.send_header(name, value)
@@ -132,6 +138,8 @@ def serving() -> Iterator[Gateway]:
             if call.kind == "pipelines":
                 row = {"pipelineId": "p1", "pipelineName": "P", "status": gateway.status}
                 return reply({"code": 0, "msg": "OK", "data": {"count": 1, "pipelines": [row]}})
+            if call.kind in ("pause", "start"):
+                return gateway.switch(call) or self._switched(call.kind)
             if call.kind == "token":
                 return reply({"status": 0, "msg": "SUCCESS", "data": {"accessToken": "canary-token", "expire": 7200}})
             if call.kind == "get":
@@ -146,6 +154,15 @@ def serving() -> Iterator[Gateway]:
             if status == 200 and b'"data": true' in body:
                 gateway.gone |= call.pairs
             return status, headers, body
+
+        def _switched(self, action: str) -> Answer:
+            origin, target, code = {"pause": ("RUNNING", "PAUSED", 61152), "start": ("PAUSED", "RUNNING", 61165)}[
+                action
+            ]
+            if gateway.status != origin:
+                return reply({"code": code, "msg": f"Status cannot be changed from [{gateway.status}]"})
+            gateway.status = target
+            return reply({"code": 0, "msg": "OK", "data": ""})
 
         def log_message(self, format: str, *arguments: object) -> None:
             return

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import COMMAND, NOTHING_READ, PAIRS, Bulkstate, Done
+from tests.cli.conftest import COMMAND, NOTHING_READ, PAIRS, Bulkstate
 from tests.cli.gateway import Gateway
+from tests.forked import Done
 
 pytestmark = pytest.mark.slow
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import signal
 import subprocess
 import threading
 from collections import Counter
@@ -17,8 +18,9 @@ import pytest
 
 from bulkstate.disk.gateway_file import StateFile
 from bulkstate.policy.auto.learnt import Learnt
-from tests.cli.conftest import COMMAND, Bulkstate, Done, ended
+from tests.cli.conftest import COMMAND, Bulkstate, ended
 from tests.cli.gateway import Answer, Call, Gateway, deleted, reply
+from tests.forked import Done
 from tests.waiting import until
 
 pytestmark = pytest.mark.slow
@@ -203,8 +205,8 @@ def test_a_wish_for_a_year_can_be_ended_and_the_run_goes_on_later(bulkstate: Bul
     configure(bulkstate, gateway, "100/s", 10)
     process = bulkstate.start("run", "config.yaml", "--yes", "--run-dir", "r", "--json")
     until(lambda: "the gateway's limit" in bulkstate("ctl", "r", "status").out)
-    process.terminate()
-    done = ended(process)
+    process.signal(signal.SIGTERM)
+    done = process.ended()
     assert (done.exit_code, done.document["chunks"]["deleted"]) == (143, 3)
     assert "paused_for" in done.err
     gateway.answer = lambda call, number: deleted()

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from tests.cli.conftest import Bulkstate, Done, ended
+from tests.cli.conftest import Bulkstate
 from tests.cli.gateway import Gateway, Halt
+from tests.forked import Command, Done
 from tests.waiting import until, until_delivered
 
 pytestmark = pytest.mark.slow
 
 
 @contextmanager
-def at_work(bulkstate: Bulkstate, gateway: Gateway) -> Iterator[tuple[subprocess.Popen[str], threading.Event]]:
+def at_work(bulkstate: Bulkstate, gateway: Gateway) -> Iterator[tuple[Command, threading.Event]]:
     """A run that has deleted one chunk, and is given no other answer until the event is set."""
     gateway.answer = halt = Halt(2)
     bulkstate.configure(gateway.url, rate="2/s")
@@ -29,9 +29,8 @@ def at_work(bulkstate: Bulkstate, gateway: Gateway) -> Iterator[tuple[subprocess
         yield process, halt.go_on
     finally:
         halt.go_on.set()
-        if process.poll() is None:
-            process.kill()
-            process.communicate()
+        process.kill()
+        process.ended()
 
 
 def status(bulkstate: Bulkstate) -> dict[str, object]:
@@ -52,7 +51,7 @@ def test_pause_resume_and_rate_each_show_in_the_report(bulkstate: Bulkstate, gat
             assert bulkstate("ctl", "r", *arguments).exit_code == 0
         assert len(gateway.deletes()) == sent
         assert bulkstate("ctl", "r", "resume").exit_code == 0
-        done = ended(process)
+        done = process.ended()
     assert done.exit_code == 0, done.err
     uses = [(use["command"], use["value"]) for use in done.document["uses"]]
     assert uses == [("pause", ""), ("concurrency", "2"), ("rate", "100/min"), ("resume", "")]
@@ -65,10 +64,10 @@ def test_pause_resume_and_rate_each_show_in_the_report(bulkstate: Bulkstate, gat
 def test_a_file_pause_holds_a_run_from_its_first_delete_on(bulkstate: Bulkstate, gateway: Gateway) -> None:
     with at_work(bulkstate, gateway) as (process, go_on):
         (bulkstate.folder / "r" / "PAUSE").touch()
-        process.terminate()
+        process.signal(signal.SIGTERM)
         until_delivered(process.pid, signal.SIGTERM)
         go_on.set()
-        assert ended(process).exit_code == 143
+        assert process.ended().exit_code == 143
     gateway.calls.clear()
     resumed = bulkstate.start("resume", "r", "--json")
     try:
@@ -79,7 +78,7 @@ def test_a_file_pause_holds_a_run_from_its_first_delete_on(bulkstate: Bulkstate,
         assert "said nothing of itself yet" in standing
         assert "settled" not in standing, "that was the session before"
         (bulkstate.folder / "r" / "PAUSE").unlink()
-        done = ended(resumed)
+        done = resumed.ended()
     finally:
         resumed.kill()
     assert done.exit_code == 0, done.err
@@ -98,7 +97,7 @@ def test_stop_ends_a_run_that_can_be_resumed(bulkstate: Bulkstate, gateway: Gate
     with at_work(bulkstate, gateway) as (process, go_on):
         assert bulkstate("ctl", "r", "stop", "--json").document["command"] == "stop"
         go_on.set()
-        done = ended(process)
+        done = process.ended()
     assert (done.exit_code, done.document["result"], done.document["reason"]) == (5, "stopped", "stopped by hand")
     standing = bulkstate("ctl", "r", "status").out
     assert standing.startswith("run r: stopped: stopped by hand\n")
@@ -143,7 +142,7 @@ def test_a_spoilt_control_file_is_ignored_and_said_once(bulkstate: Bulkstate, ga
     with at_work(bulkstate, gateway) as (process, go_on):
         (bulkstate.folder / "r" / "control.json").write_text('[{"at": 1, "command": "explode"}]')
         go_on.set()
-        done = ended(process)
+        done = process.ended()
     assert done.exit_code == 0, done.err
     lines = [json.loads(line) for line in done.err.splitlines() if line.startswith("{")]
     assert done.err.count("can't be read, and is ignored") == 1, lines

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from bulkstate.disk.journal import Journal, Record
-from tests.cli.conftest import PAIRS, Bulkstate, Done, ended
+from tests.cli.conftest import PAIRS, Bulkstate
 from tests.cli.gateway import Answer, Call, Gateway, deleted, serving
+from tests.forked import Done
 from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.slow
@@ -59,9 +60,9 @@ def half_a_run(bulkstate: Bulkstate, gateway: Gateway, more: str = "") -> None:
     bulkstate.configure(gateway.url, concurrency=1, more=more)
     process = bulkstate.start("run", "config.yaml", "--yes", "--run-dir", "r")
     assert half.arrived.wait(PATIENCE)
-    process.send_signal(signal.SIGTERM)
+    process.signal(signal.SIGTERM)
     half.go_on.set()
-    assert ended(process).exit_code == 143
+    assert process.ended().exit_code == 143
     gateway.calls.clear()
 
 

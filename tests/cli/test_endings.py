@@ -15,13 +15,14 @@ import pytest
 from bulkstate.engine.engine import GRACE_SECONDS
 from tests.cli.conftest import COMMAND, PAIRS, Bulkstate, ended
 from tests.cli.gateway import Answer, Call, Gateway, Halt, deleted, reply
+from tests.forked import Command
 from tests.waiting import PATIENCE, until, until_delivered
 
 pytestmark = pytest.mark.slow
 
 
-def until_arrived(halt: Halt, process: subprocess.Popen[str]) -> None:
-    assert halt.arrived.wait(PATIENCE), ended(process)
+def until_arrived(halt: Halt, process: Command) -> None:
+    assert halt.arrived.wait(PATIENCE), process.ended()
 
 
 @pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -32,10 +33,10 @@ def test_a_signal_lets_calls_under_way_end_and_says_how_to_go_on(
     bulkstate.configure(gateway.url, concurrency=2)
     process = bulkstate.start("run", "config.yaml", "--yes", "--run-dir", "r")
     until_arrived(halt, process)
-    process.send_signal(number)
+    process.signal(number)
     until_delivered(process.pid, number)
     halt.go_on.set()
-    done = ended(process)
+    done = process.ended()
     assert done.exit_code == exit_code
     assert "bulkstate resume r" in done.out
     sent = len(gateway.deletes())
@@ -54,8 +55,8 @@ def test_calls_that_outlast_the_grace_are_unknown_and_sent_again(bulkstate: Bulk
     bulkstate.configure(gateway.url, concurrency=2)
     process = bulkstate.start("run", "config.yaml", "--yes", "--run-dir", "r", "--json")
     until_arrived(halt, process)
-    process.send_signal(signal.SIGINT)
-    done = ended(process)
+    process.signal(signal.SIGINT)
+    done = process.ended()
     halt.go_on.set()
     assert done.exit_code == 130
     assert done.document["result"] == "interrupted"
@@ -71,12 +72,12 @@ def test_a_second_signal_ends_at_once(bulkstate: Bulkstate, gateway: Gateway) ->
     bulkstate.configure(gateway.url)
     process = bulkstate.start("run", "config.yaml", "--yes", "--run-dir", "r")
     until_arrived(halt, process)
-    process.send_signal(signal.SIGINT)
+    process.signal(signal.SIGINT)
     until_delivered(process.pid, signal.SIGINT)
-    assert process.poll() is None
+    assert process.alive
     again = time.monotonic()
-    process.send_signal(signal.SIGINT)
-    assert ended(process).exit_code == 130
+    process.signal(signal.SIGINT)
+    assert process.ended().exit_code == 130
     assert time.monotonic() - again < GRACE_SECONDS
     halt.go_on.set()
 
@@ -90,8 +91,8 @@ def test_a_signal_before_agreement_leaves_nothing_behind(bulkstate: Bulkstate, g
     process = bulkstate.start("run", "config.yaml", "--yes", "--run-dir", "r")
     directory = bulkstate.folder / "r"
     until(lambda: bool(gateway.calls) and directory.exists())
-    process.send_signal(signal.SIGTERM)
-    assert ended(process).exit_code == 143
+    process.signal(signal.SIGTERM)
+    assert process.ended().exit_code == 143
     assert not directory.exists()
 
 
@@ -101,7 +102,7 @@ def test_a_killed_run_goes_on_and_stays_within_its_limit(bulkstate: Bulkstate, g
     process = bulkstate.start("run", "config.yaml", "--yes", "--run-dir", "r")
     until_arrived(halt, process)
     process.kill()
-    ended(process)
+    process.ended()
     gateway.answer = lambda call, number: deleted()
     halt.go_on.set()
     recorded = bulkstate("report", "r", "--format", "json").document["chunks"]["deleted"]
@@ -126,7 +127,7 @@ def test_one_process_a_run_directory_and_a_pipeline(bulkstate: Bulkstate, gatewa
     assert not (bulkstate.folder / "s").exists()
     assert len(gateway.deletes()) <= 4
     halt.go_on.set()
-    assert ended(process).exit_code == 0
+    assert process.ended().exit_code == 0
 
 
 def test_a_run_directory_is_never_overwritten(bulkstate: Bulkstate, gateway: Gateway) -> None:
@@ -143,7 +144,7 @@ def test_a_run_directory_can_be_moved(bulkstate: Bulkstate, gateway: Gateway) ->
     process = bulkstate.start("run", "config.yaml", "--yes", "--run-dir", "r")
     until_arrived(halt, process)
     process.kill()
-    ended(process)
+    process.ended()
     halt.go_on.set()
     (bulkstate.folder / "config.yaml").unlink()
     (bulkstate.folder / "elsewhere").mkdir()
@@ -175,8 +176,8 @@ def test_a_verification_that_is_interrupted_leaves_the_run_as_it_was(bulkstate: 
     gateway.pause.clear()
     process = bulkstate.start("verify", "r", "--json")
     assert gateway.asked.wait(PATIENCE)
-    process.send_signal(signal.SIGINT)
-    done = ended(process)
+    process.signal(signal.SIGINT)
+    done = process.ended()
     gateway.pause.set()
     assert (done.exit_code, done.document["result"]) == (130, "interrupted")
     assert told(bulkstate) == before
@@ -189,9 +190,9 @@ def test_an_interrupted_run_writes_its_report_file_and_so_does_its_resume(
     bulkstate.configure(gateway.url, concurrency=1, more="report: {json: out.json}")
     process = bulkstate.start("run", "config.yaml", "--yes", "--run-dir", "r", "--json")
     until_arrived(halt, process)
-    process.send_signal(signal.SIGTERM)
+    process.signal(signal.SIGTERM)
     halt.go_on.set()
-    assert ended(process).document["result"] == "interrupted"
+    assert process.ended().document["result"] == "interrupted"
     kept = bulkstate.folder / "out.json"
     assert json.loads(kept.read_text())["result"] == "interrupted"
     assert bulkstate("resume", "r").exit_code == 0

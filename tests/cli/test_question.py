@@ -7,8 +7,9 @@ import subprocess
 
 import pytest
 
-from tests.cli.conftest import COMMAND, Bulkstate, Done
+from tests.cli.conftest import COMMAND, Bulkstate
 from tests.cli.gateway import Gateway
+from tests.forked import Done
 
 pytestmark = pytest.mark.slow
 
@@ -40,7 +41,7 @@ def at_a_terminal(bulkstate: Bulkstate, *arguments: str, answer: str) -> Done:
         except OSError:
             break
     os.close(ours)
-    return Done(process.returncode, out, said.decode())
+    return Done(arguments, process.returncode, out, said.decode())
 
 
 def words(text: str) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+import signal
 
 import pytest
 
-from tests.cli.conftest import PAIRS, Bulkstate, ended
+from tests.cli.conftest import PAIRS, Bulkstate
 from tests.cli.gateway import Answer, Call, Gateway, deleted, reply
 from tests.waiting import until
 
@@ -24,6 +25,7 @@ def test_a_run_deletes_exactly_what_is_selected_and_says_so(bulkstate: Bulkstate
     assert document["pairs"] == {"planned": 100, "deleted": 100}
     assert document["chunks"]["planned"] == document["chunks"]["deleted"] == document["attempts"] == 10
     assert (document["run"], document["run_dir"]) == ("r", "r")
+    assert f"head={document['journal']['head']} links={document['journal']['links']}" in done.err
     assert bulkstate("report", "r", "--format", "json").document == document
 
 
@@ -211,7 +213,7 @@ def test_split_says_which_pairs_are_left_and_resume_sends_no_more_than_those(
     assert done.exit_code == 3
     assert done.document["pairs"] == {"planned": 100, "deleted": 99}
     assert bulkstate("report", "r", "--failed", "failed.csv").exit_code == 0
-    assert (bulkstate.folder / "failed.csv").read_text().splitlines()[1:] == ["A07,P3"]
+    assert (bulkstate.folder / "failed.csv").read_text().splitlines()[1:] == ["A07,P3,pair"]
     gateway.answer = lambda call, number: deleted()
     gateway.calls.clear()
     assert bulkstate("resume", "r", "--retry-failed").exit_code == 0
@@ -221,12 +223,12 @@ def test_split_says_which_pairs_are_left_and_resume_sends_no_more_than_those(
 def test_an_hours_calls_count_for_the_next_run(bulkstate: Bulkstate, gateway: Gateway) -> None:
     bulkstate.configure(gateway.url, rate="[1000/s, 12/h]")
     first = bulkstate.start("run", "config.yaml", "--yes", "--run-dir", "one")
-    assert ended(first).exit_code == 0
+    assert first.ended().exit_code == 0
     assert len(gateway.calls) in (11, 12)
     second = bulkstate.start("run", "config.yaml", "--yes", "--run-dir", "two")
     until(lambda: len(gateway.calls) == 12)
-    second.terminate()
-    ended(second)
+    second.signal(signal.SIGTERM)
+    second.ended()
     assert len(gateway.calls) == 12
     third = bulkstate("run", "config.yaml", "--yes", "--run-dir", "three", "--state", "fresh.json")
     assert third.exit_code == 0, third.err

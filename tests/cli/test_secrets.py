@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Bulkstate, Done
+from tests.cli.conftest import Bulkstate
 from tests.cli.gateway import Answer, Call, Gateway, deleted, reply
+from tests.forked import Done
 
 pytestmark = pytest.mark.slow
 

@@ -37,10 +37,10 @@ def test_a_terminal_that_goes_away_ends_the_run_gently(bulkstate: Bulkstate, gat
     bulkstate.configure(gateway.url, concurrency=2)
     process = bulkstate.start("run", "config.yaml", "--yes", "--run-dir", "r")
     assert halt.arrived.wait(PATIENCE)
-    process.send_signal(signal.SIGHUP)
-    process.send_signal(signal.SIGHUP)
+    process.signal(signal.SIGHUP)
+    process.signal(signal.SIGHUP)
     threading.Timer(0.3, halt.go_on.set).start()
-    assert ended(process).exit_code == 129
+    assert process.ended().exit_code == 129
     sent = len(gateway.deletes())
     told = bulkstate("report", "r", "--format", "json").document
     assert (told["result"], told["chunks"]["deleted"]) == ("interrupted", sent)

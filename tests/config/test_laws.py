@@ -21,6 +21,7 @@ from bulkstate.forms.place import Document, Place
 from bulkstate.forms.single import Duration, Form, RateOf, Size
 from bulkstate.forms.values import format_duration, parse_duration, parse_size
 from bulkstate.gateway.credentials import AppKey, Bearer, Style
+from bulkstate.model import Start
 from bulkstate.policy.retry import RetryPolicy
 from bulkstate.rates import parse_rate
 from bulkstate.selection import PairSource
@@ -95,6 +96,7 @@ limits = st.builds(
 ) | st.builds(config.Limits, st.just(("auto",)), share=st.integers(1, 100).map(Share))
 retries = st.tuples(times, times).map(lambda two: RetryPolicy(5, min(two), max(two)))
 guards = st.none() | st.integers(1, 10**12)
+written = st.none() | paths.map(lambda name: Path("/out") / name)
 tables = paths.map(lambda name: PairSource(Path("/data") / f"{name}.csv", "the run's settings:1", "verify.witness"))
 in_place = st.lists(st.tuples(lines, lines), min_size=1, max_size=3).map(tuple)
 witnesses = (
@@ -109,6 +111,10 @@ witnesses = (
         st.booleans(),
     )
 )
+resources = st.just("") | st.dictionaries(
+    st.from_regex(r"[A-Za-z_][A-Za-z0-9_.-]{0,9}", fullmatch=True),
+    st.none() | st.booleans() | st.integers() | lines.filter(lambda text: "${" not in text) | st.lists(st.integers()),
+).map(json.dumps)
 settings = st.builds(
     Settings,
     version=st.just(1),
@@ -121,9 +127,12 @@ settings = st.builds(
         guards,
         guards,
         st.booleans(),
-        times,
+        times | st.just("auto"),
         st.sampled_from(["any", "none"]) | st.integers(1, 100).map(Share),
         st.sampled_from(config.UnknownStage),
+        on_unpause=st.sampled_from(config.OnUnpause),
+        pause=st.just(True),
+        restart=st.none() | st.builds(Start, st.integers(0, 1), st.integers(1, 10**9), resources),
     ),
     verify=st.builds(
         config.Verify,
@@ -132,7 +141,7 @@ settings = st.builds(
         st.integers(0, 3_600_000).map(lambda milliseconds: milliseconds / 1_000),
         st.none() | witnesses,
     ),
-    report=st.builds(config.ReportFiles, st.none() | paths.map(lambda name: Path("/out") / name)),
+    report=st.builds(config.ReportFiles, written, written),
     allow=st.builds(
         config.Allow,
         *[st.none() | st.lists(st.sampled_from(["o1", "007", "${X", "a b"]), min_size=1, max_size=2).map(tuple)] * 4,

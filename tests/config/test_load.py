@@ -9,6 +9,7 @@ import pytest
 from bulkstate import config
 from bulkstate.config import Embedded, Gateway, Rate, SecretReference, Share
 from bulkstate.gateway.credentials import AppKey, Bearer, Style
+from bulkstate.model import Start
 from bulkstate.pairs.relation import Unlisted
 from bulkstate.policy.retry import RetryPolicy
 from bulkstate.selection import STDIN, BlockSource, Entry, IdList, PairSource
@@ -41,9 +42,9 @@ limits: {pairs_per_request: 5_000, bytes_per_request: 512KiB, rate: [600/30s, au
 retry: {attempts: 3, first_delay: 1s, max_delay: 1.5min, split: false, budget: 10%, outage: 2h,
   resolve: false, resolve_after: 45s}
 safety: {max_pairs: 50_000_000, max_requests: 20_000, require_paused: false, status_every: 45m, require_state: 2%,
-         unknown_stage: skip, max_failed: 50}
+         unknown_stage: skip, max_failed: 50, pause: true, restart: null, on_unpause: wait}
 verify: {before: none, sample: 2000, settle: 1s, witness: data/witnesses.csv}
-report: {json: out/report.json}
+report: {json: out/report.json, certificate: out/certificate.json}
 allow: {gateways: ["http://10.0.0.7:8080/enos"], organisations: ["007"], pipelines: [pipe], variables: [KEY]}
 """
 
@@ -67,7 +68,7 @@ def test_what_is_there_and_what_it_stands_for_where_it_is_not(tmp_path: Path) ->
     )
     assert settings.limits == config.Limits((Rate(20, 1.0), Rate(1000, 60.0)), 100_000, 1 << 20, 16)
     assert settings.retry == RetryPolicy(8, 0.5, 60.0, True, 0.2, 1800.0, True)
-    assert settings.safety == config.Safety(None, None, True, 30.0, "any", config.UnknownStage.REFUSE, Share(10))
+    assert settings.safety == config.Safety(None, None, True, "auto", "any", config.UnknownStage.REFUSE, Share(10))
     assert settings.verify == config.Verify(1_000, "auto", 5.0, None)
     assert settings.report == config.ReportFiles(None)
 
@@ -156,12 +157,20 @@ def test_every_key_that_is_built(tmp_path: Path) -> None:
     assert settings.limits == config.Limits((Rate(600, 30.0), "auto"), 5_000, 512 << 10, 4, Share(80))
     assert settings.retry == RetryPolicy(3, 1.0, 90.0, False, 0.1, 7200.0, False, 45.0)
     assert settings.safety == config.Safety(
-        50_000_000, 20_000, False, 2700.0, config.Share(2), config.UnknownStage.SKIP, 50
+        50_000_000, 20_000, False, 2700.0, config.Share(2), config.UnknownStage.SKIP, 50, config.OnUnpause.WAIT, True
     )
     witness = PairSource(tmp_path / "data/witnesses.csv", f"{tmp_path}/config.yaml:26", "verify.witness")
     assert settings.verify == config.Verify(0, 2000, 1.0, witness)
-    assert settings.report == config.ReportFiles(tmp_path / "out/report.json")
+    assert settings.report == config.ReportFiles(tmp_path / "out/report.json", tmp_path / "out/certificate.json")
     assert settings.allow == config.Allow(("http://10.0.0.7:8080/enos",), ("007",), ("pipe",), ("KEY",))
+
+
+def test_what_a_platform_wants_to_be_told_is_kept_as_it_stands(tmp_path: Path) -> None:
+    resources = "{cu: 2, on: true, zone: '007', since: 2026-01-01, more: [1.5, null, {a: b}]}"
+    restart = f"{{execution_mode: 1, kafka_rate: 1_000, resource_config: {resources}}}"
+    safety = loaded(tmp_path, GOOD + f"safety: {{pause: true, restart: {restart}}}\n").safety
+    kept = '{"cu": 2, "on": true, "zone": "007", "since": "2026-01-01", "more": [1.5, null, {"a": "b"}]}'
+    assert safety.restart == Start(1, 1000, kept)
 
 
 def test_a_bearer_token(tmp_path: Path) -> None:

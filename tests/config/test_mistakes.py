@@ -54,6 +54,24 @@ WRONG = [
         "",
         "config.yaml:7: delete[0].stages: is missing (The stages whose state goes, by instance name)",
     ),
+    # ── keys that need each other ──
+    (
+        "limits:\n",
+        "safety: {restart: {execution_mode: 0, kafka_rate: 1000}}\nlimits:\n",
+        "config.yaml:12: safety.restart: is for pipelines that the run paused (add pause: true)",
+    ),
+    (
+        "limits:\n",
+        "verify: {sample: none}\nsafety: {pause: true, restart: {execution_mode: 0, kafka_rate: 1}}\nlimits:\n",
+        "config.yaml:12: verify: nothing is read back before the pipeline starts again, which is the last time that it "
+        "can be (leave verify.sample out, or safety.restart)",
+    ),
+    (
+        "limits:\n",
+        'safety: {pause: true, restart: {execution_mode: 0, kafka_rate: 1, resource_config: {a: "${X}"}}}\nlimits:\n',
+        "config.yaml:12: safety.restart.resource_config.a: is kept as it stands, and holds no reference"
+        " (write the value, which can't be a secret)",
+    ),
     # ── wrong types ──
     (
         RATE,

@@ -15,6 +15,7 @@ from tests.crash.moments import COMMANDS, live, moments, usual_seconds
 
 def main(seed: str, count: int) -> int:
     fell: list[str] = []
+    spent = [0.0]
     with tempfile.TemporaryDirectory(prefix="crash-") as top:
         usual: dict[str, float] = {}
         for command in COMMANDS:
@@ -25,13 +26,13 @@ def main(seed: str, count: int) -> int:
             folder = Path(top, f"{number}")
             folder.mkdir()
             try:
-                live(moment, folder, usual[moment.command])
+                spent.append(live(moment, folder, usual[moment.command]))
             except Exception:
                 fell.append(str(moment))
                 print(f"── {moment}")
                 traceback.print_exc(file=sys.stdout)
     print(f"{count} moments, {', '.join(f'{name} {seconds:.2f} s' for name, seconds in usual.items())}")
-    print(f"fell: {fell or 'none'}")
+    print(f"most CPU after a signal: {max(spent):.2f} s; fell: {fell or 'none'}")
     return 1 if fell else 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import sqlite3
@@ -12,8 +13,10 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from bulkstate.disk.journal import FILE_NAME, Deadline, Ending, Input, Journal, Pause, Record, inline
+from bulkstate.disk.journal.chain import LATEST
 from bulkstate.errors import InputError, JournalDamaged
 from bulkstate.model import Outcome, Pair, Plan, Point, RunResult, Stage, Use, Verdict, Verification
 from tests.disk.runs import FACTS, fast_folder, grid, record, stories, tell
@@ -122,12 +125,9 @@ def _change(file: Path, statement: str) -> None:
 
 
 def _places(file: Path) -> list[tuple[str, str]]:
-    with closing(sqlite3.connect(file)) as connection:
-        names = [name for (name,) in connection.execute("SELECT tbl_name FROM sqlite_master WHERE type = 'trigger'")]
-        tables = [name for name in dict.fromkeys(names) if connection.execute(f"SELECT * FROM {name}").fetchone()]
-        columns = {name: connection.execute(f"PRAGMA table_info({name})").fetchall() for name in tables}
-    assert len(tables) > 12
-    return [(name, column) for name in tables for _, column, _, _, _, key in columns[name] if not key]
+    places = _places_in(file)
+    assert len({table for table, _ in places}) > 12
+    return places
 
 
 def test_a_row_that_was_slipped_in_is_found(tmp_path: Path) -> None:
@@ -149,3 +149,104 @@ def test_what_is_older_than_the_latest_links_is_found_by_looking_at_all(tmp_path
         record.verify_chain(3)
         with pytest.raises(JournalDamaged, match="link 7 isn't what its rows make it"):
             record.verify_chain(None)
+
+
+# ── a witness ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@given(stories(), st.data())
+def test_any_value_that_was_changed_is_found_without_a_kept_head(
+    story: tuple[Plan, list[list[list[Outcome]]]], data: st.DataObject
+) -> None:
+    with fast_folder() as folder:
+        tell(*story, Path(folder))
+        file = Path(folder) / FILE_NAME
+        table, column = data.draw(st.sampled_from(_places_in(file)))
+        with closing(sqlite3.connect(file)) as connection:
+            rows = connection.execute(f"SELECT rowid, {column} FROM {table}").fetchall()
+        row, value = data.draw(st.sampled_from(rows))
+        other = data.draw(
+            st.sampled_from([None, 0, 1, 2.5, "", "deleted", "refused"]).filter(lambda each: each != value)
+        )
+        with contextlib.suppress(sqlite3.IntegrityError):  # NOT NULL
+            _change(file, f"UPDATE {table} SET {column} = {_literal(other)} WHERE rowid = {row}")
+            with closing(sqlite3.connect(file)) as connection:
+                written = connection.execute(f"SELECT {column} FROM {table} WHERE rowid = {row}").fetchone()
+            if written == (value,):
+                return  # the column's type made the same of it
+            with pytest.raises((JournalDamaged, InputError)):
+                with Record.open(file.parent) as found:
+                    found.verify_chain(None)
+                pytest.fail(f"{table}.{column}: {value!r} became {other!r}, and nobody saw it")
+
+
+def _literal(value: object) -> str:
+    return "NULL" if value is None else repr(value)
+
+
+def _places_in(file: Path) -> list[tuple[str, str]]:
+    with closing(sqlite3.connect(file)) as connection:
+        names = [name for (name,) in connection.execute("SELECT tbl_name FROM sqlite_master WHERE type = 'trigger'")]
+        tables = [name for name in dict.fromkeys(names) if connection.execute(f"SELECT * FROM {name}").fetchone()]
+        columns = {name: connection.execute(f"PRAGMA table_info({name})").fetchall() for name in tables}
+    return [(name, column) for name in tables for _, column, _, _, _, key in columns[name] if not key]
+
+
+@given(stories(), st.integers(1, 5))
+def test_a_cut_tail_is_found_by_a_kept_head_alone(story: tuple[Plan, list[list[list[Outcome]]]], cut: int) -> None:
+    with fast_folder() as folder:
+        tell(*story, Path(folder))
+        with Record.open(Path(folder)) as whole:
+            kept = whole.head
+        assert kept is not None
+        cut = min(cut, kept.count - 1)
+        if not cut:
+            return
+        _cut_tail(Path(folder) / FILE_NAME, cut)
+        with Record.open(Path(folder)) as found:
+            found.verify_chain(None)
+            assert not found.holds_link(kept.link)
+            assert found.head is not None
+            assert found.holds_link(found.head.link[:16])
+
+
+def _cut_tail(file: Path, links: int) -> None:
+    """Take away the last links, and all that they were made of, as if it had never been written."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        counts = [json.loads(rows) for (rows,) in connection.execute("SELECT rows FROM link ORDER BY number")]
+        left = counts[-1 - links]
+    for table, count in {**dict.fromkeys(counts[-1], 0), **left}.items():
+        _change(
+            file,
+            f"DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} ORDER BY rowid LIMIT -1 OFFSET {count})",
+        )
+    _change(file, f"DELETE FROM link WHERE number > {len(counts) - links}")
+
+
+@given(stories())
+def test_a_journal_that_was_written_anew_is_found_by_a_kept_head(
+    story: tuple[Plan, list[list[list[Outcome]]]],
+) -> None:
+    plan, sessions = story
+    with fast_folder() as first, fast_folder() as second:
+        tell(plan, sessions, Path(first))
+        tell(plan, [*sessions, [[Outcome(0, Verdict.DELETED)]]], Path(second))
+        with Record.open(Path(first)) as told, Record.open(Path(second)) as found:
+            assert told.head is not None and found.head is not None
+            found.verify_chain(None)
+            assert found.holds_link(told.head.link), "going on keeps every link"
+            assert not told.holds_link(found.head.link)
+
+
+def test_what_opening_leaves_out_is_verified_beside_the_work(tmp_path: Path) -> None:
+    """A change of an old row, in a journal of more links than are verified when it is opened."""
+    with Journal.create(tmp_path, grid(4, 4, 2, 2), FACTS, hop=inline) as journal:
+        journal.begin(1.0)
+        record(journal, [Outcome(0, Verdict.REFUSED, 1)])
+        for second in range(LATEST):
+            journal.agree(float(second))
+    with Record.open(tmp_path) as found:
+        found.verify_older()
+    _change(tmp_path / FILE_NAME, "UPDATE outcome SET verdict = 'deleted'")
+    with Record.open(tmp_path) as found, pytest.raises(JournalDamaged, match="link 3 isn't what"):
+        found.verify_older()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bulkstate.disk.journal import FILE_NAME, Journal, Record
-from bulkstate.errors import JournalNotWritable
+from bulkstate.errors import InputError, JournalNotWritable
 
 ROOT = Path(__file__).parents[2]
 
@@ -78,7 +79,7 @@ FULL_DISK = """
 import resource, sys
 from pathlib import Path
 import anyio
-from bulkstate.errors import JournalNotWritable
+from bulkstate.errors import InputError, JournalNotWritable
 from bulkstate.disk.journal import Journal
 from bulkstate.model import Outcome, Verdict
 from tests.disk.runs import FACTS, grid
@@ -106,3 +107,25 @@ def test_a_full_disk_is_said_and_keeps_what_is_there(tmp_path: Path) -> None:
     assert "resume" in ran.stdout
     with Record.open(tmp_path) as record:
         assert record.pending() == [2, 3]
+
+
+def test_a_journal_is_there_once_it_is_whole(tmp_path: Path) -> None:
+    """Whoever is killed while the plan is being written leaves nothing that looks like a journal."""
+    script = """
+import os, sys
+from pathlib import Path
+from bulkstate.disk import plan_tables
+from bulkstate.disk.journal import Journal
+from tests.disk.runs import FACTS, grid
+
+class Deadly(str):
+    def __conform__(self, protocol):
+        os.kill(os.getpid(), 9)
+
+from dataclasses import replace
+Journal.create(Path(sys.argv[1]), grid(10, 10, 5, 5), replace(FACTS, version=Deadly("1")))
+"""
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT)
+    assert done.returncode == -signal.SIGKILL
+    with pytest.raises(InputError, match="has sent nothing"):
+        Record.open(tmp_path)

@@ -286,8 +286,8 @@ def test_outcomes_that_nobody_can_have_written_are_refused(tmp_path: Path, name:
 def test_whether_a_run_without_an_ending_goes_on_is_asked_of_its_lock(tmp_path: Path) -> None:
     a_run(tmp_path)
     with lock_run(tmp_path), Record.open(tmp_path) as found:
-        assert found.ending[1] == "still running"
+        assert found.ending == (RunResult.RUNNING, "still running")
         assert found.ended.running
     with Record.open(tmp_path) as found:
-        assert found.ending[1] == "killed, or no longer able to write"
+        assert found.ending == (RunResult.INTERRUPTED, "killed, or no longer able to write")
         assert not found.ended.running

@@ -17,6 +17,7 @@ from bulkstate.emulator.faults import _RuleKeys, load_faults
 
 PAGE = (Path(__file__).parents[2] / "docs" / "rehearsal.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"```yaml\n(.*?)```", re.DOTALL)
+WORLD, CONFIGURATION = BLOCK.findall(PAGE)[:2]
 DAYS = list(re.split(r"\n### ", PAGE)[1:])
 KEY, SECRET = "rehearsal-5eed", "rehearsal-c0ffee"
 COMMAND = str(Path(sys.executable).with_name("bulkstate"))
@@ -28,8 +29,8 @@ def endings(day: str) -> set[int]:
     return {int(code) for code in re.findall(r"[0-9]+", found[1])}
 
 
-def block(text: str, number: int = 0) -> str:
-    return BLOCK.findall(text)[number]
+def block(text: str) -> str:
+    return str(BLOCK.findall(text)[0])
 
 
 @pytest.fixture
@@ -40,11 +41,14 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def rehearse(tmp_path: Path, environment: dict[str, str]) -> Iterator[Any]:
-    """Serves the page's world with faults, runs its configuration, and gives exit code, JSON and all that was said."""
-    (tmp_path / "world.yaml").write_text(block(PAGE, 0), encoding="utf-8")
+    """Serves the page's world or the day's own, runs the configuration, and gives exit code, JSON and all that was said."""
     processes: list[subprocess.Popen[str]] = []
 
-    def run(faults: str) -> tuple[int, Any, str]:
+    def run(day: str) -> tuple[int, Any, str]:
+        faults, *own = BLOCK.findall(day)
+        configuration = own[0] if own else CONFIGURATION
+        world = own[1] if own[1:] else WORLD
+        (tmp_path / "world.yaml").write_text(world, encoding="utf-8")
         (tmp_path / "faults.yaml").write_text(faults, encoding="utf-8")
         serving = (COMMAND, "emulator", "--port", "0", "--world", "world.yaml", "--faults", "faults.yaml")
         emulator = subprocess.Popen(
@@ -53,8 +57,7 @@ def rehearse(tmp_path: Path, environment: dict[str, str]) -> Iterator[Any]:
         processes.append(emulator)
         assert emulator.stdout is not None
         url = next(found[0] for line in emulator.stdout if (found := re.search(r"http://[0-9.]+:[0-9]+", line)))
-        configuration = block(PAGE, 1).replace("http://127.0.0.1:8080", url)
-        (tmp_path / "config.yaml").write_text(configuration, encoding="utf-8")
+        (tmp_path / "config.yaml").write_text(configuration.replace("http://127.0.0.1:8080", url), encoding="utf-8")
         run = subprocess.run(
             (COMMAND, "run", "config.yaml", "--yes", "--json", "--run-dir", "run"),
             cwd=tmp_path,
@@ -74,7 +77,7 @@ def rehearse(tmp_path: Path, environment: dict[str, str]) -> Iterator[Any]:
 @pytest.mark.docs
 @pytest.mark.parametrize("day", DAYS, ids=lambda day: day.splitlines()[0])
 def test_a_day_ends_as_the_page_says(day: str, rehearse: Any) -> None:
-    code, document, said = rehearse(block(day))
+    code, document, said = rehearse(day)
     assert code in endings(day), said
     for secret in (SECRET, KEY):
         assert secret not in said

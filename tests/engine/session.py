@@ -98,6 +98,7 @@ class Settings:
     status_every: float | None = None
     seed: int = 0
     max_failed: float | None = None
+    waits: bool = False
 
     @property
     def longest(self) -> float:
@@ -133,7 +134,8 @@ def assemble(
     reads = Reads(api, gate, settings.retry, random)
     resolver = Resolver(reads, settings.retry.resolve_after or 30.0) if settings.retry.resolve else None
     witness = Witness()
-    status = StatusWatch(reads, pipelines_of(world.plan), settings.status_every, say=witness.said.append)
+    every = None if settings.status_every is None else lambda: settings.status_every or 0.0
+    status = StatusWatch(reads, pipelines_of(world.plan), every, witness.said.append, settings.waits)
     equipment = Equipment(api, gate, status, journal, witness, random, wall, resolver=resolver)
     pace = Pace(settings.workers, settings.retry, max_failed=settings.max_failed)
     wanted = range(world.plan.requests) if numbers is None else numbers

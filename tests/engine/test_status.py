@@ -115,3 +115,13 @@ def test_what_changes_at_every_look_is_believed_no_more() -> None:
     assert set(verdicts.values()) == {Verdict.DELETED}
     assert sum("was changed" in text for text in session.witness.said) == MOST_UPDATES
     assert sum("isn't believed" in text for text in session.witness.said) == 1
+
+
+def test_the_first_failed_look_is_said_before_it_is_repeated() -> None:
+    """Repeating it takes longer than the guard's patience."""
+    world = World(PLAN, blind=[(5.0, 90.0)])
+    settings = Settings(8, RetryPolicy(8, 10.0, 60.0, outage=OUTAGE), (Rate(10, 1.0),), status_every=1.0)
+    _, session, _ = lived(world, settings)
+    first_said, then, *_ = session.witness.said
+    assert "can't be read: List Pipelines" in first_said
+    assert "deletes are held" in then

@@ -10,7 +10,7 @@ import pytest
 from bulkstate import __version__
 from bulkstate.gateway.client import Client
 from bulkstate.gateway.credentials import AppKey, Auth, Bearer, Style
-from bulkstate.model import Answer, Chunk, Pair, Pipeline, PipelinePage, Stage, Told
+from bulkstate.model import Answer, Chunk, Pair, Pipeline, PipelinePage, Stage, Start, Told
 from tests.gateway.servers import CHUNK, DELETED, ORG, TOKEN, Gate, Seen, client, gateway, http, saying, token_answer
 
 pytestmark = pytest.mark.anyio
@@ -158,6 +158,29 @@ async def test_a_signed_delete_asks_for_a_token_first() -> None:
     assert deleted.headers["apim-signature"] == signature
     assert "authorization" not in deleted.headers
     assert gate.passed == 2
+
+
+async def test_pause_and_start_as_the_documents_have_them() -> None:
+    done = http(b'{"code":0,"msg":"OK","requestId":"r","data":""}')
+    bare = http(b'{"code":0,"msg":"OK","requestId":"r"}')
+    contended = http(b'{"code":61121,"msg":"later","requestId":"r","data":null}')
+    stuck = http(b'{"code":61165,"msg":"not from here","requestId":"r","data":null}')
+    async with gateway(saying(done, bare, contended, stuck)) as server, client(server.url) as api:
+        answers = [
+            (await api.pause("8a81b5f0-2c5e")).reply,
+            (await api.start("a/b", Start(1, 1000, '{"cu": [2, "x"]}'))).reply,
+            (await api.start("p", Start(0, 5))).reply,
+            (await api.start("p", Start(0, 5))).reply,
+        ]
+    assert [reply.answer for reply in answers] == [Answer.OK, Answer.OK, Answer.UNAVAILABLE, Answer.REFUSED]
+    assert all(seen.line.startswith("POST ") for seen in server.seen)
+    assert server.seen[0].path == f"/streaming/v2.0/streaming/pipeline/8a81b5f0-2c5e?action=pause&orgId={ORG}"
+    assert server.seen[1].path == f"/streaming/v2.0/streaming/pipeline/a%2Fb?action=start&orgId={ORG}"
+    assert [seen.body for seen in server.seen[:3]] == [
+        b"",
+        b'{"executionMode":1,"kafkaRate":1000,"resourceConfig":{"cu":[2,"x"]}}',
+        b'{"executionMode":0,"kafkaRate":5}',
+    ]
 
 
 async def test_what_is_signed_of_a_query_is_not_yet_encoded() -> None:

@@ -207,8 +207,26 @@ def test_where_nothing_passes_cutting_stops_says_so_and_goes_on_when_asked_again
     assert not search.deleted
     assert sum(part.pairs for part in search.given_up) == chunk.pairs
     again = Search(bad_assets(chunk, range(399)))
-    again.send(part for part in search.given_up if part.pairs > 1)
-    assert sum(part.pairs for part in again.deleted) >= 35
+    again.send(search.given_up)
+    assert sum(part.pairs for part in again.deleted) == 40
+
+
+@pytest.mark.parametrize("shape", [(5, 20), (20, 20), (20, 100), (3, 400), (50, 50)])
+@pytest.mark.parametrize("healthy", [1, 2, 0.2, 0.5])
+@pytest.mark.parametrize("axis", Axis)
+def test_where_nearly_all_points_are_bad_no_healthy_asset_is_blamed_for_them(
+    shape: tuple[int, int], healthy: float, axis: Axis
+) -> None:
+    """Or the other way about. What is left though it is healthy is said not to be known."""
+    chunk = a_chunk(*shape) if axis is Axis.ASSETS else a_chunk(*reversed(shape))
+    others = list(axis.other.ids(chunk))
+    bad = Random(1).sample(others, len(others) - int(healthy if healthy >= 1 else healthy * len(others)))
+    search = Search(Bad(points=frozenset(bad)) if axis is Axis.ASSETS else Bad(assets=frozenset(bad)))
+    search.send([chunk])
+    silent = [part for part, why in zip(search.given_up, search.reasons, strict=True) if not why]
+    assert all(search.bad.is_all_of(part) for part in silent)
+    if not any(search.reasons):
+        assert search.cutting.blamed(STAGE, axis) == set()
 
 
 @given(st.integers(1, 500), st.data())

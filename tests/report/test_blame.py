@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from csv import DictReader
+from pathlib import Path
+
+import anyio
+
+from bulkstate.disk.journal import Journal, Record
 from bulkstate.model import Blamed, Failure, Outcome, Part, Span, Verdict
 from bulkstate.pairs.chunks import Chunks
+from bulkstate.report import fold, write_failures
 from bulkstate.report.blame import blamed
-from tests.disk.runs import grid
+from tests.disk.runs import FACTS, grid
 
 CODE = 61199
 PLAN = grid(10, 6, 10, 6)
@@ -46,3 +53,32 @@ def test_what_was_cut_no_further_and_what_ended_otherwise_speak_against_nobody()
     chunks, (wide, line) = cut((0, 2, 0, 2), (5, 6, 0, 6))
     unknown = Failure(line.chunk, STAGE, line.pairs, Outcome(line.chunk, Verdict.UNKNOWN))
     assert blamed(chunks, [wide, unknown]) == ()
+
+
+def test_an_asset_of_which_something_was_deleted_is_not_to_blame_for_bad_points() -> None:
+    """Nineteen of twenty points are bad, and few assets are asked for: most pairs speak against each of the assets."""
+    chunks, failures = cut((0, 2, 5, 6), *((asset, asset + 1, 0, 5) for asset in range(2)))
+    by_pairs_alone = blamed(chunks, failures[1:])
+    assert {each.asset for each in by_pairs_alone} == set(ASSETS[:2])
+    found = blamed(chunks, failures[1:], [failures[0].chunk])
+    assert found == tuple(Blamed(STAGE, None, point, CODE, 2) for point in POINTS[:5])
+
+
+def test_the_table_of_what_failed_says_who_is_to_blame(tmp_path: Path) -> None:
+    async def sent() -> None:
+        with Journal.create(tmp_path, PLAN, FACTS) as journal:
+            journal.begin(1.0)
+            parts = (Part(1, 0, Span(0, 9), Span(0, 6)), Part(2, 0, Span(9, 10), Span(0, 6)))
+            ended = (Verdict.NOT_SENT, Verdict.EXHAUSTED)
+            outcomes = [
+                Outcome(part.number, verdict, 1, 0, 200, CODE) for part, verdict in zip(parts, ended, strict=True)
+            ]
+            await journal.record([Outcome(0, Verdict.SPLIT, 1, parts=parts), *outcomes])
+
+    anyio.run(sent)
+    with Record.open(tmp_path) as record:
+        write_failures(record, tmp_path / "failed.csv", fold(record).blamed)
+    rows = list(DictReader((tmp_path / "failed.csv").read_text(encoding="utf-8").splitlines()))
+    assert len(rows) == 60
+    assert {row["asset_id"] for row in rows if row["blamed"] == "asset"} == {ASSETS[9]}
+    assert {row["asset_id"] for row in rows if not row["blamed"]} == set(ASSETS[:9])

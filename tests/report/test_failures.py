@@ -34,11 +34,11 @@ def test_the_target_pairs_that_no_chunk_deleted(story: tuple[Plan, list[list[lis
         entries = yaml.safe_load(blocks.read_text())
     expected = sorted((stage, *pair) for stage, pairs in left(plan, last) for pair in pairs)
     if len(plan.stages) > 1:
-        assert header == ["pipeline", "stage", "asset_id", "point_id"]
-        assert sorted((Stage(*row[:2]), *row[2:]) for row in rows) == expected
+        assert header == ["pipeline", "stage", "asset_id", "point_id", "blamed"]
+        assert sorted((Stage(*row[:2]), *row[2:4]) for row in rows) == expected
     else:
-        assert header == ["asset_id", "point_id"]
-        assert sorted((plan.stages[0].stage, *row) for row in rows) == expected
+        assert header == ["asset_id", "point_id", "blamed"]
+        assert sorted((plan.stages[0].stage, *row[:2]) for row in rows) == expected
     assert sorted(pairs_of(entries)) == expected
 
 

@@ -17,8 +17,8 @@ from bulkstate.report.differences import show_comparison
 from bulkstate.report.planned import plan_to_json, show_plan
 from tests.disk.runs import grid
 
-NAMES = """plan reproducible effort requests lower_bound pairs unlisted_pairs kept_pairs assets points body_bytes
-forecast_seconds binding_limit stages remarks"""
+NAMES = """plan target approval reproducible effort requests lower_bound pairs unlisted_pairs kept_pairs assets points
+    body_bytes forecast_seconds binding_limit stages remarks where inputs guards pipelines before"""
 STAGE = Stage("pipe", "[red]One")
 FORECAST = Forecast(12.54, Rate(20, 1.0))
 DIFFERENT = Difference(
@@ -74,7 +74,7 @@ def test_what_is_beyond_the_selection_and_what_is_kept_is_said() -> None:
 
 
 def test_the_difference_is_part_of_the_document() -> None:
-    found = orjson.loads(plan_to_json(counted(), None, Comparison("0123", (DIFFERENT,))))
+    found = orjson.loads(plan_to_json(counted(), None, comparison=Comparison("0123", (DIFFERENT,))))
     pairs = {"only_old": 4, "only_new": 1, "both": 1_000}
     assert found["diff"]["old"] == "0123"
     assert found["diff"]["pairs"] == pairs

@@ -19,35 +19,94 @@ WHOLE_PAGE = """\
  ✓ Deleted: all 1,200,000 pairs; 20 of 120 requests were read back whole, none
  holds state (95 %: at most 13 % of them do). Pipeline "Wind-prod" is paused
  and safe to start.
-   https://apim.example.com as o1
-   2025-11-22 02:30:00 UTC to 2025-11-22 02:30:05 UTC
-   all 1,200,000 pairs deleted, in all 120 chunks
-   125 requests in 5.0 s, 25.0 a second; 2 retries, 3 throttled
-   run 2026-11-22T02:30:00Z-abcdef01, plan abcdef01
+   ending: deleted_sampled
 
+ Pipelines
+   “Wind-prod” (8a81b5f0-2c5e), version 3: PAUSED before, PAUSED at 2025-11-22
+   02:30:05 UTC; safe to start: yes, because all that was asked for is deleted,
+   and none was found where it was read back
+
+ Where, when, who
+   https://apim.example.com as o1 (credentials from ENOS_APP_KEY,
+   ENOS_APP_SECRET)
+   2025-11-22 02:30:00 UTC to 2025-11-22 02:30:05 UTC
+   looked 02:29:58, agreed 02:29:59, first delete 02:30:00, last answer
+   02:30:04, read back 02:30:04, ended 02:30:05
+   ada@ops-7, gitlab https://ci/1, commit c0ffee, zone +0000 UTC, clock 3 s
+   ahead of the gateway's
+   agreed to at the terminal by ada@ops-7 at 2025-11-22 02:29:59 UTC
+   reference CHG123
+   target   abababababababababababababababababababababababababababababababab
+   plan     abcdef0123456789
+   approval cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd
+   from points.txt, 60 rows, SHA-256
+   1212121212121212121212121212121212121212121212121212121212121212
+
+ Asked for
+   1,200,000 pairs: 20,000 assets, 60 points
+   500 pairs kept, though selected
+
+ Before the run: of 20 pairs looked at 19 have state; assets without any: 1 of
+ 20, e.g. A3.
+   of those that had state 19 were read again: none has any now.
+
+ Outcome: all 1,200,000 pairs deleted, in all 120 chunks
  ✓ 8a81b5f0-2c5e/LastRecordAppender_01
    all 1,000,000 pairs   all 100 chunks   2 retries, 3 throttled
  ✓ 8a81b5f0-2c5e/LatestRecordMerger_02
    all 200,000 pairs     all 20 chunks    0 retries, 0 throttled
 
- Before the run: of 20 pairs looked at 19 have state; assets without any: 1 of
- 20, e.g. A3.
-   of those that had state 19 were read again: none has any now.
  20 of 120 requests read back whole: none holds state; 95 %: at most 13 % of
  all do.
  50 witness pairs outside the target: all still have state.
+
+ Course
+   125 requests in 5.0 s, 25.0 a second; 2 retries, 3 throttled
+   half the answers within 50 ms, 99 of 100 within 200 ms at the worst second
+
+ Guards
+   turned off: safety.max_pairs none
+   in force: safety.require_paused true
+ bulkstate 0.1.0, run 2026-11-22T02:30:00Z-abcdef01
+ journal of 321 links to
+ 0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f
 """
 
 PARTIAL_PAGE = """\
  ! Partly deleted: 1,100,000 of 1,200,000 pairs; 100,000 may remain (4 requests
  exhausted: 61199); 3 of 200,000 pairs read back hold state. Don't start
  pipeline "Wind-prod".
-   https://apim.example.com as o1
-   2025-11-22 02:30:00 UTC to 2025-11-22 02:30:05 UTC
-   1,100,000 of 1,200,000 pairs deleted, in 110 of 120 chunks
-   125 requests in 5.0 s, 25.0 a second; 2 retries, 3 throttled
-   run 2026-11-22T02:30:00Z-abcdef01, plan abcdef01
+   ending: partial
+   next: bulkstate resume bulkstate-runs/tonight
 
+ Pipelines
+   “Wind-prod” (8a81b5f0-2c5e), version 3: PAUSED before, PAUSED at 2025-11-22
+   02:30:05 UTC; safe to start: no, because 100,000 pairs may still have state
+
+ Where, when, who
+   https://apim.example.com as o1 (credentials from ENOS_APP_KEY,
+   ENOS_APP_SECRET)
+   2025-11-22 02:30:00 UTC to 2025-11-22 02:30:05 UTC
+   looked 02:29:58, agreed 02:29:59, first delete 02:30:00, last answer
+   02:30:04, read back 02:30:04, ended 02:30:05
+   ada@ops-7, gitlab https://ci/1, commit c0ffee, zone +0000 UTC, clock 3 s
+   ahead of the gateway's
+   agreed to at the terminal by ada@ops-7 at 2025-11-22 02:29:59 UTC
+   reference CHG123
+   target   abababababababababababababababababababababababababababababababab
+   plan     abcdef0123456789
+   approval cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd
+   from points.txt, 60 rows, SHA-256
+   1212121212121212121212121212121212121212121212121212121212121212
+
+ Asked for
+   1,200,000 pairs: 20,000 assets, 60 points
+   500 pairs kept, though selected
+
+ Before the run: of 20 pairs looked at 19 have state; assets without any: 1 of
+ 20, e.g. A3.
+
+ Outcome: 1,100,000 of 1,200,000 pairs deleted, in 110 of 120 chunks
  ✓ 8a81b5f0-2c5e/LastRecordAppender_01
    all 1,000,000 pairs        all 100 chunks    2 retries, 3 throttled
  ! 8a81b5f0-2c5e/LatestRecordMerger_02
@@ -76,12 +135,21 @@ PARTIAL_PAGE = """\
 
  3 chunks not sent: their turn never came.
 
- Before the run: of 20 pairs looked at 19 have state; assets without any: 1 of
- 20, e.g. A3.
  20 of 110 requests read back whole: 2 of them hold state; 95 %: at most 30 %
  of all do.
  3 of 200,000 pairs read back still have state.
  1 of 50 witness pairs lost their state. They are outside the target.
+
+ Course
+   125 requests in 5.0 s, 25.0 a second; 2 retries, 3 throttled
+   half the answers within 50 ms, 99 of 100 within 200 ms at the worst second
+
+ Guards
+   turned off: safety.max_pairs none
+   in force: safety.require_paused true
+ bulkstate 0.1.0, run 2026-11-22T02:30:00Z-abcdef01
+ journal of 321 links to
+ 0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f
 
  Next:
    bulkstate resume bulkstate-runs/tonight

@@ -23,6 +23,7 @@ from bulkstate.runs.operations import Finished
 from bulkstate.runs.prepare import prepare
 
 from ..cli.gateway import serving
+from ..waiting import PATIENCE
 
 CONFIGURATION = """\
 version: 1
@@ -128,7 +129,7 @@ def test_an_observer_hears_everything_that_it_can(tmp_path: Path) -> None:
     finished, said = run(tmp_path, lambda *_: nullcontext(observer))
     assert is_whole(finished, tmp_path)
     assert observer.calls == 20
-    assert [line["event"] for line in said] == ["calls go to"]
+    assert [line["event"] for line in said] == ["calls go to", "the journal's chain", "the journal's chain"]
 
 
 def test_a_status_file_that_cannot_be_written_is_said_once(tmp_path: Path) -> None:
@@ -166,6 +167,18 @@ async def test_what_does_not_fit_is_dropped_and_counted() -> None:
     assert done == [0, 1, 2, "last"]
     assert aside.dropped == 7
     assert [line["calls_dropped"] for line in said] == [7]
+
+
+@pytest.mark.anyio
+async def test_what_has_hung_for_long_is_not_waited_for_at_the_end() -> None:
+    now, begun, never = [0.0], threading.Event(), threading.Event()
+    with capture_logs() as said:
+        async with Aside("watching", grace=PATIENCE, clock=lambda: now[0]) as aside:
+            aside.post(lambda: (begun.set(), never.wait()))
+            await anyio.to_thread.run_sync(begun.wait)
+            now[0] = PATIENCE + 1
+    assert [line["event"].rpartition(" ")[2] for line in said] == ["behind"]
+    never.set()
 
 
 @pytest.mark.anyio

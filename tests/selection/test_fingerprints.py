@@ -28,7 +28,7 @@ def test_of_a_file_it_is_what_sha256sum_says(write: Write) -> None:
     content = "".join(f"a{i}\n" for i in range(200_000)).encode()
     path = write("a.txt", content)
     (found,) = read(path.parent, block(ids(file=path), "p{1..2}"))
-    assert found == Fingerprint(Path("a.txt"), len(content), sha256(content).hexdigest())
+    assert found == Fingerprint(Path("a.txt"), len(content), sha256(content).hexdigest(), 200_000)
 
 
 def test_of_a_directory_it_is_what_sha256sum_says_of_its_files(write: Write) -> None:
@@ -36,7 +36,7 @@ def test_of_a_directory_it_is_what_sha256sum_says_of_its_files(write: Write) -> 
     write("d/_SUCCESS", "")
     listed = "".join(f"{sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in (two, one))
     (found,) = read(one.parent.parent, pairs(one.parent))
-    assert found == Fingerprint(Path("d"), 44, sha256(listed.encode()).hexdigest())
+    assert found == Fingerprint(Path("d"), 44, sha256(listed.encode()).hexdigest(), 2)
 
 
 def test_a_directory_of_one_file_is_no_file(write: Write) -> None:

@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import islice
+from itertools import islice, takewhile
 from sqlite3 import Connection
 from typing import Any, Final, TypeAlias
 
@@ -69,12 +69,18 @@ def read_head(connection: Connection) -> Head:
 
 def _links(connection: Connection, latest: int) -> Iterator[Head]:
     """The latest links, the oldest of them first."""
-    query = "SELECT number, rows, hash FROM link ORDER BY number DESC LIMIT ?"
-    for number, rows, link in reversed(connection.execute(query, (latest,)).fetchall()):
+    query = "SELECT number, rows, hash FROM (SELECT * FROM link ORDER BY number DESC LIMIT ?) ORDER BY number"
+    for number, rows, link in connection.execute(query, (latest,)):
         counts = json.loads(rows)
         if not isinstance(counts, dict) or not all(isinstance(count, int) for count in counts.values()):
             raise ValueError(f"link {number} doesn't say how many rows there are")
         yield Head(number, link, counts)
+
+
+def holds(connection: Connection, link: str) -> bool:
+    """Whether one of the links begins so, in hex."""
+    query = "SELECT EXISTS (SELECT * FROM link WHERE substr(hash, 1, length(?1)) = ?1)"
+    return bool(connection.execute(query, (link,)).fetchone()[0])
 
 
 def verify(connection: Connection, columns: Columns, latest: int | None = LATEST) -> Head:
@@ -82,21 +88,38 @@ def verify(connection: Connection, columns: Columns, latest: int | None = LATEST
 
     JournalDamaged if one isn't, or if a table holds other rows than those that the head counts.
     """
-    links = list(_links(connection, -1 if latest is None else latest + 1))
-    head, before = links[-1] if links else NO_LINK, NO_LINK
-    if latest is not None and len(links) > latest:
-        before = links.pop(0)
+    head = read_head(connection)
     _check_counts(connection, columns, head)
-    rows = {table: _rows_after(connection, table, columns[table], before.rows.get(table, 0)) for table in head.rows}
-    for link in links:
-        added = {table: count - before.rows.get(table, 0) for table, count in link.rows.items()}
-        new = {table: list(islice(rows[table], count)) for table, count in added.items() if count}
-        if before.next(new) != link:
-            raise JournalDamaged(f"the journal is damaged: link {link.count} isn't what its rows make it", hint=_HINT)
-        before = link
+    links = _links(connection, _ALL if latest is None else latest + 1)
+    before = NO_LINK if latest is None or head.count <= latest else next(links)
+    _follow(connection, columns, before, links)
     return head
 
 
+def verify_older(connection: Connection, columns: Columns, until: int) -> None:
+    """JournalDamaged if one of the links up to that number isn't what the rows make it.
+
+    Rows are only added: that can go on meanwhile.
+    """
+    _follow(connection, columns, NO_LINK, takewhile(lambda link: link.count <= until, _links(connection, _ALL)))
+
+
+def _follow(connection: Connection, columns: Columns, before: Head, links: Iterator[Head]) -> None:
+    """Make these links anew, from the rows, one after the other."""
+    rows: dict[str, Iterator[tuple[Any, ...]]] = {}
+    for link in links:
+        new = {}
+        for table, count in link.rows.items():
+            if table not in rows:
+                rows[table] = _rows_after(connection, table, columns[table], before.rows.get(table, 0))
+            if added := count - before.rows.get(table, 0):
+                new[table] = list(islice(rows[table], added))
+        if before.next(new) != link:
+            raise JournalDamaged(f"the journal is damaged: link {link.count} isn't what its rows make it", hint=_HINT)
+        before = link
+
+
+_ALL: Final = -1
 _HINT: Final = "Somebody or something changed it after it was written: go on from a copy that was made before."
 
 

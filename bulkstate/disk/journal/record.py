@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
+from hashlib import sha256
 from itertools import groupby
 from operator import index
 from pathlib import Path
@@ -28,6 +30,7 @@ from bulkstate.model import (
     Agreed,
     Answer,
     Chain,
+    Circumstances,
     Ended,
     Grant,
     InputFile,
@@ -36,6 +39,7 @@ from bulkstate.model import (
     Outcome,
     Pair,
     Part,
+    Phase,
     PipelineSeen,
     Plan,
     Point,
@@ -128,7 +132,8 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A pipeline was paused for the run, `by` whom; its `status` was that before."""
+    """A pipeline is about to be paused for the run, `by` whom; its `status` was that before. By nobody: it is about to
+    be started again, with the status that it has now, or has been, and has the status that it was to have."""
 
     at: float
     pipeline: str
@@ -151,6 +156,8 @@ class Record:
         self._connection = connection
         self._tables = tables_of(connection)
         self.path = path
+        head = self._read_head()
+        self._opened_at = 0 if head is None else head.count
 
     @classmethod
     def open(cls, directory: Path) -> Self:
@@ -210,6 +217,9 @@ class Record:
     @property
     def head(self) -> Head | None:
         """The chain's last link, and how many there are; None for a journal of format 2, which has no chain."""
+        return self._read_head()
+
+    def _read_head(self) -> Head | None:
         if self.format < CHAINED:
             return None
         with reading(self.path):
@@ -219,8 +229,24 @@ class Record:
         """JournalDamaged if one of so many links, all of them for None, isn't what the rows make it."""
         if self.format >= CHAINED:
             with reading(self.path):
-                columns = {name: ", ".join(table.columns) for name, table in self._tables.items()}
-                chain.verify(self._connection, columns, latest)
+                chain.verify(self._connection, self._columns, latest)
+
+    def verify_older(self) -> None:
+        """JournalDamaged if one of the links that weren't looked at when the record was opened isn't what the rows make
+        it. To be called in a thread of its own, for it has a connection of its own; rows may be added meanwhile."""
+        if self._opened_at <= chain.LATEST:
+            return
+        with reading(self.path), closing(connect_to_read(self.path)) as connection:
+            chain.verify_older(connection, self._columns, self._opened_at - chain.LATEST)
+
+    def holds_link(self, link: str) -> bool:
+        """Whether the chain has a link that begins so, in hex: a head that was kept somewhere else."""
+        with reading(self.path):
+            return self.format >= CHAINED and chain.holds(self._connection, link)
+
+    @property
+    def _columns(self) -> dict[str, str]:
+        return {name: ", ".join(table.columns) for name, table in self._tables.items()}
 
     @cached_property
     def format(self) -> int:
@@ -279,9 +305,14 @@ class Record:
     def pipelines_seen(self) -> tuple[PipelineSeen, ...]:
         """What the run saw of its pipelines, by ID: their state before it, and now."""
         seen: dict[str, PipelineSeen] = {}
-        for at, id_, name, status in self._rows("pipeline_seen"):
+        for at, id_, name, status, version in self._rows("pipeline_seen"):
             first = seen.get(id_)
-            seen[id_] = PipelineSeen(id_, name, first.before if first else status, status, at)
+            known = version or (first.version if first else "")
+            seen[id_] = PipelineSeen(id_, name, first.before if first else status, status, at, known)
+        for pause in self.pauses():
+            if found := seen.get(pause.pipeline):
+                by = pause.by or found.paused_by
+                seen[found.id] = replace(found, paused_by=by, started_again=not pause.by)
         return tuple(seen[id_] for id_ in sorted(seen))
 
     @property
@@ -289,12 +320,10 @@ class Record:
         """How the run stands, and why: as the last session left it, or as a later reading back has found it."""
         last = self.sessions[-1].ending if self.sessions else None
         if last is None:
+            result = RunResult.RUNNING if self._is_running() else RunResult.INTERRUPTED
             if not self.sessions:
-                return RunResult.INTERRUPTED, "nothing was sent yet"
-            return (
-                RunResult.INTERRUPTED,
-                "still running" if self._is_running() else "killed, or no longer able to write",
-            )
+                return result, "nothing was sent yet"
+            return result, "still running" if result is RunResult.RUNNING else "killed, or no longer able to write"
         if last.result not in (RunResult.DELETED, RunResult.PARTIAL) or not self._verified_since(last.at):
             return last.result, last.reason
         doubts = self.doubts()
@@ -306,8 +335,7 @@ class Record:
         seen = self.pipelines_seen()
         last = self.sessions[-1].ending if self.sessions else None
         if last is None:
-            running = bool(self.sessions) and self._is_running()
-            return Ended(None, self._heard_of(), "", seen, running)
+            return Ended(None, self._heard_of(), "", seen, self._is_running())
         unread = "" if self._verified_since(last.at) else last.unread
         return Ended(last.reason_code, last.at, unread, seen)
 
@@ -340,7 +368,39 @@ class Record:
             facts.approval,
             tuple(InputFile(each.path, each.sha256, each.rows) for each in self.inputs()),
             next((Agreed(each.how, each.by, each.at) for each in self.agreements()), None),
+            sha256(facts.configuration.encode()).hexdigest(),
+            self.circumstances(),
+            self._verified_by(),
+            tuple(self._phases()),
         )
+
+    def circumstances(self) -> tuple[Circumstances, ...]:
+        """Those of each process that worked on the run, in order."""
+        return tuple(replace(Circumstances(*known), at=at) for at, *known in self._rows("circumstance"))
+
+    def _verified_by(self) -> str:
+        with reading(self.path):
+            (at,) = self._connection.execute("SELECT max(at) FROM verification").fetchone()
+        before = [each for each in self.circumstances() if at is not None and each.at <= at]
+        return before[-1].who if before else ""
+
+    def _phases(self) -> Iterator[Phase]:
+        """What the run came to, and when, in order."""
+        looks, times = self._rows("look"), "SELECT min(first_sent_at), max(last_answered_at) FROM outcome"
+        with reading(self.path):
+            first, last = self._connection.execute(times).fetchone()
+            (verified,) = self._connection.execute("SELECT max(at) FROM verification").fetchone()
+        ended = self.sessions[-1].ending if self.sessions else None
+        found = {
+            "looked": min((at for at, after, *_ in looks if not after), default=None),
+            "agreed": self.agreed_at,
+            "first_delete": first,
+            "last_answer": last,
+            "read_back": verified,
+            "ended": None if ended is None else ended.at,
+        }
+        came = [Phase(name, at) for name, at in found.items() if at is not None]
+        yield from sorted(came, key=lambda phase: phase.at)
 
     def doubts(self) -> str:
         """Why a run that went to its end isn't a full success, in words; empty if it is."""

@@ -46,7 +46,10 @@ _FORMAT_3: Final = {
         pipeline TEXT NOT NULL, stage TEXT NOT NULL, entry TEXT NOT NULL, asset TEXT NOT NULL, point TEXT NOT NULL,
         state INTEGER""",
     "pipeline_seen": """seq INTEGER PRIMARY KEY, at REAL NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL,
-        status TEXT NOT NULL""",
+        status TEXT NOT NULL, version TEXT NOT NULL""",
+    "circumstance": """seq INTEGER PRIMARY KEY, at REAL NOT NULL, user TEXT NOT NULL, host TEXT NOT NULL,
+        ci TEXT NOT NULL, job TEXT NOT NULL, commit_id TEXT NOT NULL, reference TEXT NOT NULL, zone TEXT NOT NULL,
+        clock_ahead REAL""",
     "pause": """seq INTEGER PRIMARY KEY, at REAL NOT NULL, pipeline TEXT NOT NULL, paused_by TEXT NOT NULL,
         status TEXT NOT NULL""",
     "deadline": "session INTEGER PRIMARY KEY REFERENCES session, at REAL NOT NULL, words TEXT NOT NULL",
@@ -128,12 +131,15 @@ _ADVICE: Final = {
 }
 
 
+_NEVER_BEGUN: Final = "a run that was killed before its plan was there has sent nothing: start it anew"
+
+
 def existing(directory: Path) -> Path:
     """The journal in `directory`. InputError if there is none."""
     path = directory / FILE_NAME
     if not path.is_file():
         problem = "no such directory" if not directory.exists() else f"not a run directory: it has no {FILE_NAME}"
-        raise InputError(Problem(problem, where=str(directory)))
+        raise InputError(Problem(problem, where=str(directory), hint=_NEVER_BEGUN if directory.exists() else ""))
     return path
 
 

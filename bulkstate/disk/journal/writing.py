@@ -14,12 +14,25 @@ import anyio.to_thread
 import structlog
 
 from bulkstate.disk import plan_tables, small_file
-from bulkstate.disk.database import closed_on_error, connect_to_write, end_log, transaction
+from bulkstate.disk.database import connect_to_write, end_log, made_whole, transaction
 from bulkstate.disk.journal.chain import Head, Rows
 from bulkstate.disk.journal.record import Deadline, Ending, Input, Pause, Record, RunFacts
 from bulkstate.disk.journal.tables import FILE_NAME, FORMAT, writing
 from bulkstate.errors import InputError, JournalNotWritable, Problem, RunExists
-from bulkstate.model import Grant, LookedAt, Outcome, Pair, Part, Pipeline, Plan, Point, Stage, Use, Verification
+from bulkstate.model import (
+    Circumstances,
+    Grant,
+    LookedAt,
+    Outcome,
+    Pair,
+    Part,
+    Pipeline,
+    Plan,
+    Point,
+    Stage,
+    Use,
+    Verification,
+)
 
 _TO_RESUME: Final = "To go on with it: bulkstate resume RUN_DIR. To start anew: name another run directory."
 
@@ -57,11 +70,11 @@ class Journal(Record):
 
     def __init__(self, connection: Connection, path: Path, hop: Hop) -> None:
         super().__init__(connection, path)
+        self._head = self._read_head()
         self._hop = hop
         self._session = 0
         self._one_at_a_time = Lock()
         self._identity = _identity(path)
-        self._head = self.head
 
     @classmethod
     def create(
@@ -73,16 +86,17 @@ class Journal(Record):
         given.
         """
         path = directory / FILE_NAME
+        hop = hop or WriterThread()
+        if path.exists():
+            raise RunExists(f"{directory} holds a run already", hint=_TO_RESUME)
+        *known, target, approval = astuple(facts)
+        run = [(*known, plan.digest, target, approval)]
         with writing(path):
-            _claim(path)
-            connection = connect_to_write(path)
-            with closed_on_error(connection), transaction(connection):
+            with made_whole(path) as connection:
                 FORMAT.make(connection)
                 plan_tables.write(connection, plan)
-                journal = cls(connection, path, hop or WriterThread())
-                *known, target, approval = astuple(facts)
-                run = [(*known, plan.digest, target, approval)]
-                journal._head = journal._add({"run": run, "input": list(map(astuple, inputs))})
+                cls(connection, path, hop)._add({"run": run, "input": list(map(astuple, inputs))})
+            journal = cls(connect_to_write(path), path, hop)
         journal.plan = plan  # what was just written needn't be read again
         return journal
 
@@ -136,6 +150,11 @@ class Journal(Record):
         self._insert("deadline", (self._session, *astuple(deadline)))
 
     @property
+    def head(self) -> Head | None:
+        """The chain's last link that is on disk, and how many there are; None for a journal of format 2."""
+        return self._head
+
+    @property
     def begun(self) -> bool:
         """A session has started in this process."""
         return self._session > 0
@@ -187,9 +206,14 @@ class Journal(Record):
         )
         self._insert("look", *rows)
 
+    def keep_circumstances(self, found: Circumstances) -> None:
+        """Who works on the run from here on, and where."""
+        *known, at = astuple(found)
+        self._insert("circumstance", (at, *known))
+
     def saw_pipelines(self, at: float, pipelines: Iterable[Pipeline]) -> None:
         """The pipelines were in these states."""
-        self._insert("pipeline_seen", *((at, each.id, each.name, each.status) for each in pipelines))
+        self._insert("pipeline_seen", *((at, each.id, each.name, each.status, each.version) for each in pipelines))
 
     def _insert(self, table: str, *rows: Sequence[object]) -> None:
         """Put rows on disk. A journal that was begun in an earlier format has no place for some."""
@@ -231,13 +255,6 @@ def make_run_directory(directory: Path) -> None:
         raise RunExists(f"{directory} exists already", hint=_TO_RESUME) from None
     except OSError as error:
         raise InputError(Problem(f"can't be made: {error.strerror}", where=str(directory))) from None
-
-
-def _claim(path: Path) -> None:
-    try:
-        path.touch(0o600, exist_ok=False)
-    except FileExistsError:
-        raise RunExists(f"{path.parent} holds a run already", hint=_TO_RESUME) from None
 
 
 def _row(session: int, outcome: Outcome) -> tuple[object, ...]:
