@@ -12,7 +12,7 @@ from typing import Final
 
 from bulkstate.model import Told
 from bulkstate.policy.auto import headers
-from bulkstate.policy.auto.evidence import Budget, RoundTrip
+from bulkstate.policy.auto.evidence import Budget, News
 from bulkstate.policy.auto.gateway_clock import GatewayClock
 from bulkstate.policy.auto.headers import Headers
 from bulkstate.policy.auto.learnt import LONGEST, NOTHING, Learnt, LearntQuota
@@ -62,10 +62,10 @@ class Pilot:
         self._binder: Quota | None = None
         self._room_at = -inf
         self._watch: LossWatch | None = None
-        self._round_trip = RoundTrip()
+        self._news = News()
         self._pace = Metronome(catch_up=CATCH_UP)
         self._settled_at = -inf
-        self._accepted_since_edge = 0
+        self._passed_since_edge = 0
         self._believed = BELIEVED
         self._kept = 0
         self._headers = Headers()
@@ -106,15 +106,14 @@ class Pilot:
         self._sent_at = now
         self._budget.calls += 1
         self._random.sent(self.rate)
+        self._passed_since_edge += 1
         for quota in self._quotas:
-            quota.spent += 1
-        if self._watch is not None and self._watch.shut:
-            if not self._watch.open:
-                self._watch.sent(now)
-                return
-            self._conclude(now, self._watch)
+            quota.sent(now)
+        if self._watch is not None and not self._goes_on(now, self._watch):
+            return
+        self._short.sent(now)
         if self._binder is None and now <= self._pace.ready_at() + max(CATCH_UP, 0.5 * self._pace.interval):
-            self._short.advance(self._pace.interval, self._round_trip.seconds)
+            self._short.advance(self._pace.interval, self._news.seconds)
         self._pace.sent(now)
         self._retime(now)
 
@@ -150,29 +149,38 @@ class Pilot:
         if self._watch is not None:
             self._watch.unanswered(sent_at, now)
 
+    def _goes_on(self, now: float, watch: LossWatch) -> bool:
+        """A call starts during a loss: whether it is none of its probes, since the loss is over or the door ajar."""
+        watch.look(now)
+        if watch.over:
+            self._conclude(now, watch)
+            return True
+        watch.sent(now)
+        return not watch.shut
+
     def _accepted(self, now: float, sent_at: float) -> None:
-        self._round_trip.add(now - sent_at)
-        self._short.accepted(sent_at)
+        self._news.passed(now - sent_at)
         self._random.accepted(sent_at)
-        self._accepted_since_edge += 1
-        for quota in self._quotas:
-            quota.accepted(sent_at)
         if self._heeded and any(quota.overspent for quota in self._heeded):
             self._headers.refuted()
             self._forget_hearsay(now)
         if self._watch is not None:
             self._watch.passed(sent_at)
-            if sent_at >= self._watch.read_at:
+            if self._watch.seen_open:
                 self._conclude(now, self._watch)
 
     def _refused(self, now: float, sent_at: float) -> None:
         self._budget.refused += 1
+        self._news.refused(now - sent_at)
+        self._passed_since_edge -= 1
         for quota in self._quotas:
-            quota.spent -= 1
+            quota.refused(sent_at)
+        if self._watch is None or sent_at < self._watch.shut_at:
+            self._short.refused(sent_at)
         if self._watch is None:
             if sent_at <= self._settled_at or self._random.excuses():
                 return
-            self._watch = LossWatch(sent_at, now)
+            self._watch = LossWatch(sent_at, now, self._news.surely)
         else:
             self._watch.failed(sent_at, now)
         self._react(now, self._watch)
@@ -240,7 +248,7 @@ class Pilot:
         least_gap = max((quota.gap(now) for quota in self._quotas), default=0.0)
         unlikely = max((quota.ends_after for quota in self._quotas), default=-inf)
         late = LATE_SHARE if self._short.blind else SURPRISED_SHARE
-        watch.close(now, self._round_trip.seconds, Gaps(least_gap, unlikely, late), hints, self._clock.ends(now))
+        watch.close(now, self._news.seconds, Gaps(least_gap, unlikely, late), hints, self._clock.ends(now))
 
     def _conclude(self, now: float, watch: LossWatch) -> None:
         self._watch = None
@@ -248,7 +256,9 @@ class Pilot:
         self._believed = watch.trust(self._believed)
         if watch.shut:
             self._pace.restart(now)
-        loss = watch.loss(self._round_trip.seconds, self._round_trip.jitter)
+            for probe in watch.passed_probes:
+                self._short.sent(probe)
+        loss = watch.loss(self._news.seconds, self._news.jitter)
         self._blame(loss)
         self._retime(now)
 
@@ -283,9 +293,9 @@ class Pilot:
         for quota in self._quotas:
             if quota.seconds >= loss.shut_for:
                 quota.doubt()
-        accepted = max(1.0, float(self._accepted_since_edge - loss.accepted))
+        accepted = max(1.0, float(self._passed_since_edge - loss.accepted))
         self._quotas.append(Quota(accepted, loss.shut_for, opened, spent=loss.accepted))
-        self._accepted_since_edge = loss.accepted
+        self._passed_since_edge = loss.accepted
 
     def _measure(self, quota: Quota, loss: Loss, opened: Edge) -> None:
         """The second edge of a window was seen, or that of a longer one."""
@@ -307,7 +317,7 @@ class Pilot:
     def _retime(self, now: float) -> None:
         rate, self._binder, self._room_at = self._short.pace, None, -inf
         remaining = self._budget.remaining if self._budget.remaining is not None else inf
-        careful = LOSS / self._round_trip.seconds
+        careful = LOSS / self._news.seconds
         for quota in self._quotas:
             quota.roll(now, LOSS / self._budget.rate)
             bound = quota.rate(now, remaining, self._share, careful)

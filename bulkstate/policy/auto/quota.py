@@ -155,9 +155,15 @@ class Quota:
         longer = (self._sighted.by + length + 0.02 for length in USUAL if length > self.seconds and self._rolled <= 1)
         return (*middle, self.next_edge + 0.005, *longer)
 
-    def accepted(self, sent_at: float) -> None:
-        """A call passed."""
-        self._tally.add(sent_at)
+    def sent(self, now: float) -> None:
+        """A call starts."""
+        self.spent += 1
+        self._tally.add(now)
+
+    def refused(self, sent_at: float) -> None:
+        """One that started then didn't pass."""
+        self.spent -= 1
+        self._tally.remove(sent_at)
 
     def roll(self, now: float, patience: float) -> None:
         """Windows that are over by now are over; after `patience` calls without a refusal more is tried."""

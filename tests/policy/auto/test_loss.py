@@ -103,7 +103,7 @@ def test_a_probe_that_is_lost_doesnt_end_the_hold() -> None:
 def test_a_call_that_left_before_anybody_knew_ends_the_hold_and_proves_nothing() -> None:
     door = held(3600.0)
     door.passed(ROUND_TRIP / 2)
-    assert door.open
+    assert door.over
     assert door.ready_at <= 2 * ROUND_TRIP
     assert door.trust(BELIEVED) == BELIEVED
 
