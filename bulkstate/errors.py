@@ -12,6 +12,7 @@
     │   ├── DigestDiffers       a plan that isn't the approved one
     │   ├── PlanAltered         a saved plan isn't as it was saved
     │   ├── PlanStale           an input of a saved plan has changed
+    │   ├── PlanOutdated        a pipeline's version, or what has state, isn't what was looked at when the plan was made
     │   ├── RunExists           the run directory is there already
     │   └── RunInUse            another process works on the run directory, or on the pipeline
     ├── Stopped           5   stopped early; the run directory can be resumed
@@ -21,6 +22,7 @@
     │   ├── PipelineNotPaused   a pipeline runs, or is gone, while its state was being deleted
     │   ├── StatusUnread        the gateway doesn't say any more whether the pipelines are paused
     │   ├── TooManyFailed       more requests have failed than `safety.max_failed` allows
+    │   ├── CanaryFailed        the first request of a stage was answered well, and its state isn't gone
     │   ├── StoppedByHand       somebody asked for it, with `bulkstate ctl`
     │   ├── JournalNotWritable  an outcome could not be put on disk
     │   ├── JournalDamaged      what was recorded isn't what was written
@@ -149,6 +151,12 @@ class PlanStale(Refused):
     reason_code = "plan_stale"
 
 
+class PlanOutdated(Refused):
+    """A pipeline has another version, or an entry no state any more, since somebody looked at the plan."""
+
+    reason_code = "plan_outdated"
+
+
 class RunExists(Refused):
     """The run directory exists already, and a run never overwrites another."""
 
@@ -190,6 +198,12 @@ class PipelineNotPaused(Stopped):
     """A pipeline was found running, or gone, while its state was being deleted."""
 
     reason_code = "unpaused"
+
+
+class CanaryFailed(Stopped):
+    """The first request of a stage was answered "deleted", and its state isn't gone, or none could be deleted."""
+
+    reason_code = "canary"
 
 
 class StoppedByHand(Stopped):

@@ -422,6 +422,16 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
+class LookAhead:
+    """What was seen `at` UNIX seconds, when a plan was made: the pipelines, and what of the pairs to be looked at has
+    state."""
+
+    at: float
+    pipelines: tuple[Pipeline, ...] = ()
+    looked_at: tuple[LookedAt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PipelineSeen:
     """What a run saw of a pipeline: its status `before` the first delete, and `now`, when it was last read.
 

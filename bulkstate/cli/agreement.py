@@ -25,7 +25,7 @@ from bulkstate.policy.pacing import Forecast
 from bulkstate.report.briefing import Briefing, show_briefing
 from bulkstate.report.planned import plan_to_json, show_plan
 from bulkstate.report.progress import LineProgress, LiveProgress
-from bulkstate.runs.briefing import briefing
+from bulkstate.runs.briefing import briefing, seen_ahead
 from bulkstate.runs.host import Agree, Question
 from bulkstate.runs.prepare import forecast_of
 
@@ -75,6 +75,7 @@ def show_question(
 def _known(asked: Question, settings: config.Settings, witnesses: int) -> Briefing:
     known = briefing(asked.plan, settings, witnesses, asked.inputs)
     seen = replace(known, pipelines=asked.pipelines, found=asked.found, left_out=asked.left_out)
+    seen = seen_ahead(seen, asked.ahead)
     return replace(seen, target=asked.target, approval=asked.approval)
 
 

@@ -19,6 +19,7 @@ from bulkstate.cli.options import (
     LATEST,
     Asked,
     Config,
+    Continue,
     Json,
     LatestRunDir,
     LogStyle,
@@ -102,6 +103,7 @@ def run(
         bool, typer.Option("--dry-run", help="Plan and look, show what would be asked, and delete nothing.")
     ] = False,
     run_dir: NewRunDir = None,
+    goes_on: Continue = False,
     reference: Reference = "",
     state: StateFile = None,
     json: Json = False,
@@ -110,7 +112,7 @@ def run(
     with _at_work(context, json):
         from bulkstate.cli import running
 
-        running.run(config_file, yes, dry_run, run_dir, running.Said(reference, state, json))
+        running.run(config_file, yes, dry_run, run_dir, running.Said(reference, state, json, goes_on))
 
 
 def _duration(text: str) -> float:
@@ -141,14 +143,17 @@ def plan(
             parser=_duration, metavar="TIME", help="Search for so long, such as 30s, not by effort: not reproducible."
         ),
     ] = None,
+    look: Annotated[
+        bool, typer.Option("--look", help="Look at pipelines and state, and keep in the plan what was seen.")
+    ] = False,
     state: StateFile = None,
     json: Json = False,
 ) -> None:
-    """Show what would be sent, and how few requests it could take. Calls nobody."""
+    """Show what would be sent, and how few requests it could take. Calls nobody, unless told to look."""
     with _at_work(context, json):
         from bulkstate.cli import planning
 
-        planning.plan(config_file, output, old_file, explain, budget, state, json)
+        planning.plan(config_file, output, old_file, explain, budget, look, state, json)
 
 
 @app.command()
@@ -176,13 +181,14 @@ def apply(
         typer.Option(metavar="DIR", help="Where the files are that the plan was made of, if not beside it."),
     ] = None,
     even_if_stale: Annotated[
-        bool, typer.Option("--even-if-stale", help="Also if a file that it was made of has changed, or isn't there.")
+        bool, typer.Option("--even-if-stale", help="Also if a file has changed, or isn't there, or what was seen.")
     ] = False,
     digest: Annotated[
         str,
         typer.Option(metavar="DIGEST", help="Only if its target or approval has this digest.", show_default=False),
     ] = "",
     own_config: OwnConfig = None,
+    goes_on: Continue = False,
     reference: Reference = "",
     state: StateFile = None,
     json: Json = False,
@@ -191,7 +197,7 @@ def apply(
     with _at_work(context, json):
         from bulkstate.cli import running
 
-        said = running.Said(reference, state, json)
+        said = running.Said(reference, state, json, goes_on)
         running.apply(plan_file, yes, run_dir, inputs, even_if_stale, digest, own_config, said)
 
 
@@ -290,16 +296,37 @@ def runs(
 @app.command()
 def ctl(
     context: typer.Context,
-    run_dir: RunDir,
-    command: Annotated[Asked, typer.Argument(metavar="COMMAND", help=ASKED_HELP, show_default=False)],
-    value: Annotated[str, typer.Argument(metavar="[VALUE]", help="10/s, or 4.", show_default=False)] = "",
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[RUN_DIR] COMMAND [VALUE]",
+            help=f"Of a run, unless named the newest: {ASKED_HELP}",
+            show_default=False,
+        ),
+    ],
     json: Json = False,
 ) -> None:
-    """Look at a run while it runs, slow it down, pause it, stop it. It heeds within a second."""
+    """Look at a run while it runs, slow it down, hold it, stop it. It heeds within a second."""
+    run_dir, asked, value = _asked(words)
     with _at_work(context, json):
         from bulkstate.cli.ctl import control
 
-        control(run_dir, command, value, json)
+        control(run_dir, asked, value, json)
+
+
+def _asked(words: list[str]) -> tuple[Path, Asked, str]:
+    """The run, what is asked of it, and the value. The first word is no run directory if it is a command, and the
+    second is none."""
+    names = [each.value for each in Asked]
+    latest = words[0] in names and words[1:2] not in [[name] for name in names]
+    run_dir, rest = (named(LATEST), words) if latest else (Path(words[0]), words[1:])
+    if not rest:
+        raise typer.BadParameter("what is asked of it is missing", param_hint="COMMAND")
+    if rest[0] not in names:
+        raise typer.BadParameter(f"{rest[0]!r} is not one of {', '.join(names[:-2])}", param_hint="COMMAND")
+    if len(rest) > 2:
+        raise typer.BadParameter(f"{rest[2]!r} is one too many", param_hint="VALUE")
+    return run_dir, Asked(rest[0]), "".join(rest[1:])
 
 
 def _sample(text: str) -> str:

@@ -52,11 +52,12 @@ def control(run_dir: Path, asked: Asked, value: str, json: bool) -> None:
         else:
             typer.echo("\n".join(_lines(standing, time.time())))
         return
-    use = _ask(run_dir, Command(asked), value)
+    command = Command(asked.value)
+    use = _ask(run_dir, command, value)
     if json:
         write_json(use)
     else:
-        typer.echo(f"asked for: {asked} {value}".rstrip())
+        typer.echo(f"asked for: {command} {value}".rstrip())
 
 
 def _ask(directory: Path, command: Command, value: str) -> Use:

@@ -27,6 +27,12 @@ StateFile = Annotated[
         help="What is known of the gateway from other runs, if not in the usual place.",
     ),
 ]
+Continue = Annotated[
+    bool,
+    typer.Option(
+        "--continue", help="Go on with the run in --run-dir if there is one: resume it, or tell how it ended."
+    ),
+]
 Reference = Annotated[
     str,
     typer.Option(
@@ -44,7 +50,7 @@ OwnConfig = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, and nothing else there.")]
 
-ASKED_HELP: Final = "status, rate 10/s, concurrency 4 (or configured), pause, resume or stop."
+ASKED_HELP: Final = "status, rate 10/s, concurrency 4 (or configured), hold, release or stop."
 
 
 def named(run_dir: Path) -> Path:
@@ -82,6 +88,8 @@ class Asked(StrEnum):
     STATUS = "status"
     RATE = "rate"
     CONCURRENCY = "concurrency"
+    HOLD = "hold"
+    RELEASE = "release"
+    STOP = "stop"
     PAUSE = "pause"
     RESUME = "resume"
-    STOP = "stop"

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -18,10 +18,11 @@ from bulkstate.cli.terminal import printing, tell, write_json
 from bulkstate.disk import saved_plan
 from bulkstate.disk.journal import RESUMED, RETRIED
 from bulkstate.engine.pipelines import Finding
-from bulkstate.errors import NotConfirmed
+from bulkstate.errors import InputError, NotConfirmed, Problem
 from bulkstate.policy.sampling import parse_sample
 from bulkstate.runs import check as checking
 from bulkstate.runs import operations, prepare
+from bulkstate.runs.continuing import Press, press
 from bulkstate.runs.host import Host, Question
 from bulkstate.runs.operations import Finished
 from bulkstate.runs.provenance import Voucher, plan_stored, settings_of
@@ -42,6 +43,8 @@ class Said:
     reference: str
     state: Path | None
     json: bool
+    goes_on: bool = False
+    """Whether a run that is there already is gone on with."""
 
 
 def run(config_file: Path, yes: bool, dry_run: bool, run_dir: Path | None, said: Said) -> None:
@@ -50,7 +53,7 @@ def run(config_file: Path, yes: bool, dry_run: bool, run_dir: Path | None, said:
     if dry_run:
         _look_only(prepared, run_dir, said.state, said.json)
     else:
-        _carry_out(prepared, yes, run_dir, said)
+        _carry_out(prepared, yes, run_dir, said, config_file)
 
 
 def _look_only(prepared: prepare.Prepared, run_dir: Path | None, state: Path | None, json: bool) -> None:
@@ -88,12 +91,25 @@ def apply(
         log.info("the digest fits", digest="approval" if digest == stored.seal else "target")
     if not even_if_stale:
         saved_plan.refuse_stale(saved, inputs or plan_file.parent, vouched=bool(digest))
-    _carry_out(prepare.restore(saved, settings), yes, run_dir, said, digest=bool(digest))
+    prepared = prepare.restore(saved, settings)
+    if even_if_stale:
+        prepared = replace(prepared, ahead=None)
+    _carry_out(prepared, yes, run_dir, said, config_file, digest=bool(digest))
 
 
-def _carry_out(prepared: prepare.Prepared, yes: bool, run_dir: Path | None, said: Said, digest: bool = False) -> None:
+def _carry_out(
+    prepared: prepare.Prepared,
+    yes: bool,
+    run_dir: Path | None,
+    said: Said,
+    config_file: Path | None,
+    digest: bool = False,
+) -> None:
+    """Carry out a plan in a new run directory; or go on with the run that is there, if that was asked for."""
     if not prepared.plan.requests:
         tell(attend(lambda _: operations.nothing_to_delete(prepared)), said.json)
+    if said.goes_on:
+        _go_on(prepared, run_dir, config_file, said)
     agree = agreement(prepared.settings, yes, said.state, len(prepared.witnesses), digest)
     directory = run_dir or operations.run_directory(prepared.plan)
 
@@ -102,6 +118,20 @@ def _carry_out(prepared: prepare.Prepared, yes: bool, run_dir: Path | None, said
         return await operations.start(prepared, directory, host)
 
     tell(attend(work), said.json)
+
+
+def _go_on(prepared: prepare.Prepared, run_dir: Path | None, config_file: Path | None, said: Said) -> None:
+    """Resume the run that is there, or tell how it ended; come back where there is none. The process ends otherwise."""
+    if run_dir is None:
+        hint = "a step that is pressed twice has to find its run again"
+        raise InputError(Problem("--continue needs --run-dir", hint=hint))
+    found = press(run_dir, prepared.target)
+    if isinstance(found, Finished):
+        log.info("the run has ended before", run_dir=str(run_dir))
+        tell(found, said.json)
+    if found is Press.RESUME:
+        log.info("the run is gone on with", run_dir=str(run_dir))
+        resume(run_dir, False, config_file, said)
 
 
 def resume(run_dir: Path, retry_failed: bool, config_file: Path | None, said: Said) -> None:

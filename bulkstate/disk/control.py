@@ -37,13 +37,18 @@ CONFIGURED: Final = "configured"
 
 
 class Command(StrEnum):
-    """What can be asked."""
+    """What can be asked. `pause` and `resume` are what `hold` and `release` were called: a pipeline is paused, and an
+    ended run resumed."""
 
     RATE = "rate"
     CONCURRENCY = "concurrency"
-    PAUSE = "pause"
-    RESUME = "resume"
+    HOLD = "hold"
+    RELEASE = "release"
     STOP = "stop"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Command | None:
+        return {"pause": cls.HOLD, "resume": cls.RELEASE}.get(str(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,7 @@ class Status:
 def ask(directory: Path, use: Use) -> None:
     """Ask something of the run in `directory`. Refused if it can't be written down."""
     with _changing(directory), _alone(directory):
-        if use.command == Command.RESUME:
+        if use.command == Command.RELEASE:
             _take_pause_away(directory / PAUSE)
         _keep(directory, (*_known(directory), use))
 

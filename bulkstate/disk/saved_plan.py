@@ -20,7 +20,7 @@ from typing import Final
 from bulkstate.disk import plan_tables
 from bulkstate.disk.database import FileFormat, Foreign, check_rows, connect_to_read, made_whole
 from bulkstate.errors import InputError, PlanAltered, PlanStale, Problem
-from bulkstate.model import Pair, Plan, Stage
+from bulkstate.model import LookAhead, LookedAt, Pair, Pipeline, Plan, Stage
 from bulkstate.pairs.digest import digest
 from bulkstate.policy.spot_checks import Spot, SpotCheck, spot_check
 from bulkstate.selection import STDIN, Fingerprint, InputState
@@ -37,6 +37,12 @@ _SCHEMA: Final = (
     """CREATE TABLE spot (
         read INTEGER NOT NULL, pipeline TEXT NOT NULL, stage TEXT NOT NULL, entry TEXT NOT NULL,
         asset TEXT NOT NULL, point TEXT NOT NULL
+    )""",
+    "CREATE TABLE look (at REAL NOT NULL)",
+    "CREATE TABLE pipeline_seen (id TEXT NOT NULL, name TEXT NOT NULL, status TEXT NOT NULL, version TEXT NOT NULL)",
+    """CREATE TABLE state_seen (
+        read INTEGER NOT NULL, pipeline TEXT NOT NULL, stage TEXT NOT NULL, entry TEXT NOT NULL,
+        asset TEXT NOT NULL, point TEXT NOT NULL, state INTEGER
     )""",
     "CREATE TABLE seal (sha256 TEXT NOT NULL)",
 )
@@ -55,6 +61,9 @@ _SEALED: Final = (
     "SELECT * FROM input ORDER BY rowid",
     "SELECT * FROM witness ORDER BY rowid",
     "SELECT * FROM spot ORDER BY rowid",
+    "SELECT * FROM look",
+    "SELECT * FROM pipeline_seen ORDER BY rowid",
+    "SELECT * FROM state_seen ORDER BY rowid",
 )
 
 
@@ -64,7 +73,7 @@ class SavedPlan:
 
     `configuration` is a JSON document, with secrets as references; `witnesses` are pairs outside the target that must
     outlive the run; `inputs` is what the plan was made of; `made_at` is in UNIX seconds, `version` that of bulkstate.
-    `spot_checks` are looked at before the first delete.
+    `spot_checks` are looked at before the first delete; `ahead` is what somebody saw when the plan was made.
     """
 
     plan: Plan
@@ -74,6 +83,7 @@ class SavedPlan:
     made_at: float
     version: str
     spot_checks: tuple[SpotCheck, ...] = ()
+    ahead: LookAhead | None = None
 
 
 # ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -109,6 +119,19 @@ def _insert(connection: sqlite3.Connection, saved: SavedPlan) -> None:
         for spot in check.spots
     ]
     connection.executemany("INSERT INTO spot VALUES (?, ?, ?, ?, ?, ?)", spots)
+    if saved.ahead is not None:
+        _insert_look(connection, saved.ahead)
+
+
+def _insert_look(connection: sqlite3.Connection, ahead: LookAhead) -> None:
+    connection.execute("INSERT INTO look VALUES (?)", (ahead.at,))
+    pipelines = [(each.id, each.name, each.status, each.version) for each in ahead.pipelines]
+    connection.executemany("INSERT INTO pipeline_seen VALUES (?, ?, ?, ?)", pipelines)
+    seen = [
+        (each.read, each.stage.pipeline, each.stage.name, each.entry, each.pair.asset, each.pair.point, each.state)
+        for each in ahead.looked_at
+    ]
+    connection.executemany("INSERT INTO state_seen VALUES (?, ?, ?, ?, ?, ?, ?)", seen)
 
 
 @contextmanager
@@ -163,7 +186,7 @@ def _named(paths: Iterable[Path]) -> str:
 
 
 def _read(connection: sqlite3.Connection) -> SavedPlan:
-    check_rows(connection, "saved", "input", "witness", "spot", "seal")
+    check_rows(connection, "saved", "input", "witness", "spot", "look", "pipeline_seen", "state_seen", "seal")
     (seal,) = connection.execute("SELECT sha256 FROM seal").fetchone()
     if seal != _seal(connection):
         raise ValueError("its seal is broken")
@@ -181,7 +204,23 @@ def _read(connection: sqlite3.Connection) -> SavedPlan:
         made_at=made_at,
         version=made_by,
         spot_checks=tuple(_spot_checks(connection)),
+        ahead=_look(connection),
     )
+
+
+def _look(connection: sqlite3.Connection) -> LookAhead | None:
+    found = connection.execute("SELECT at FROM look").fetchone()
+    if found is None:
+        return None
+    pipelines = connection.execute("SELECT id, name, status, version FROM pipeline_seen ORDER BY rowid")
+    states = connection.execute(
+        "SELECT read, pipeline, stage, entry, asset, point, state FROM state_seen ORDER BY rowid"
+    )
+    seen = (
+        LookedAt(read, Stage(pipeline, stage), entry, Pair(asset, point), None if state is None else bool(state))
+        for read, pipeline, stage, entry, asset, point, state in states
+    )
+    return LookAhead(found[0], tuple(Pipeline(*each) for each in pipelines), tuple(seen))
 
 
 def _spot_checks(connection: sqlite3.Connection) -> Iterator[SpotCheck]:

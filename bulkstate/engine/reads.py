@@ -32,7 +32,8 @@ class ReadFailed(Exception):
 class Reads:
     """The gateway's reading calls, with retries.
 
-    `random` gives uniform numbers in [0, 1). `paused` is told for how many seconds a 429 holds everybody, and why.
+    `random` gives uniform numbers in [0, 1). `paused` is told for how many seconds a 429 holds everybody, and why;
+    `waiting` why a read is asked again, and for how many seconds that may go on, without those that answers take.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Reads:
         retry: RetryPolicy,
         random: Callable[[], float],
         paused: Callable[[float, str], None] = lambda seconds, reason: None,
+        waiting: Callable[[str, float], None] = lambda reason, seconds: None,
     ) -> None:
         self._api = api
         self.gate: Final = gate
@@ -54,6 +56,7 @@ class Reads:
         """How many calls the latest list of pipelines took."""
         self._random = random
         self._paused = paused
+        self._waiting = waiting
 
     async def state(self, chunk: Chunk) -> frozenset[Pair]:
         """Those of the chunk's pairs that have state. A read that is too large is asked again in halves. ReadFailed."""
@@ -102,6 +105,7 @@ class Reads:
                     await self._api.renew(attempt.sent_at)
                     tries = replace(tries, renewed=True)
                 case Again(delay):
+                    self._waiting(describe(attempt.reply), self.retry.patience(tries.attempts))
                     await anyio.sleep(delay)
                 case _:
                     return attempt.reply

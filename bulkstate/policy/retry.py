@@ -35,6 +35,10 @@ class RetryPolicy:
         doublings = min(attempts - 1, 64)
         return jitter * min(self.max_delay, self.first_delay * 2.0**doublings)
 
+    def patience(self, attempts: int) -> float:
+        """Seconds that the repeats after so many attempts wait at the most, all together."""
+        return sum(self.delay(made, 1.0) for made in range(max(1, attempts), self.attempts))
+
     def granted(self, reply: Reply[object]) -> float:
         """Seconds that an answer wishes not to be asked again (`Retry-After`), no more than any delay may be."""
         return min(max(reply.retry_after or 0.0, 0.0), self.max_delay)

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from bulkstate.model import Guard, IndexArray, InputFile, PipelineSeen, Plan, Stage, StagePlan
 from bulkstate.policy.presence import NOTHING_LOOKED_AT, Presence
-from bulkstate.report.words import counted
+from bulkstate.report.words import counted, moment
 from bulkstate.text import printable
 
 STAGES_SHOWN: Final = 20
@@ -27,8 +27,9 @@ _FILES_SHOWN: Final = 10
 @dataclass(frozen=True, slots=True)
 class Briefing:
     """What surrounds a plan. `credentials` are names of environment variables; `read_back` says what is looked at and
-    read back, in words. `pipelines`, `found` and `left_out` are known once somebody looked. `target` is the digest of
-    what is deleted there, whatever the cover, `approval` that of all that is agreed to."""
+    read back, in words. `pipelines`, `found` and `left_out` are known once somebody looked, at `seen_at` UNIX seconds
+    if that isn't now. `target` is the digest of what is deleted there, whatever the cover, `approval` that of all that
+    is agreed to."""
 
     gateway: str
     organisation: str
@@ -36,6 +37,7 @@ class Briefing:
     guards: tuple[Guard, ...]
     read_back: str
     files: tuple[InputFile, ...] = ()
+    seen_at: float | None = None
     pipelines: Sequence[PipelineSeen] = ()
     found: Presence = NOTHING_LOOKED_AT
     left_out: Sequence[Stage] = ()
@@ -73,6 +75,8 @@ def _lines(plan: Plan, briefing: Briefing) -> Iterator[Text]:
     if briefing.target:
         yield Text(f"  target    {briefing.target}")
         yield Text(f"  approval  {briefing.approval}")
+    if briefing.seen_at is not None:
+        yield Text(f"  looked at {moment(briefing.seen_at)}:")
     if briefing.found.looked_at or briefing.found.unread:
         yield Text(f"  {printable(briefing.found.words)}", "bold yellow" if briefing.found.assets_without else "bold")
     for stage in briefing.found.empty_stages:
@@ -89,7 +93,8 @@ def _pipelines(plan: Plan, briefing: Briefing) -> Iterator[Text]:
     seen = {each.id: each for each in briefing.pipelines}
     for pipeline in sorted({stage.stage.pipeline for stage in plan.stages}):
         found = seen.get(pipeline)
-        name = f" “{printable(found.name)}”, {printable(found.now)}" if found else ""
+        version = f", version {printable(found.version)}" if found and found.version else ""
+        name = f" “{printable(found.name)}”{version}, {printable(found.now)}" if found else ""
         yield Text(f"  pipeline {printable(pipeline)}{name}")
 
 

@@ -51,10 +51,12 @@ class ReasonCode(StrEnum):
     DIGEST_DIFFERS = "digest_differs"
     PLAN_ALTERED = "plan_altered"
     PLAN_STALE = "plan_stale"
+    PLAN_OUTDATED = "plan_outdated"
     RUN_EXISTS = "run_exists"
     RUN_IN_USE = "run_in_use"
     WRONG_INPUT = "wrong_input"
 
+    CANARY = "canary"
     UNPAUSED = "unpaused"
     STATUS_UNREAD = "status_unread"
     DEADLINE = "deadline"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
 from pathlib import Path
 from statistics import median
 from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bulkstate.model import (
     ChunkCounts,
@@ -31,6 +33,7 @@ from bulkstate.model import (
 )
 from bulkstate.pairs.chunks import Chunks
 from bulkstate.pairs.overlap import without
+from bulkstate.pairs.tally import Tally
 from bulkstate.report.asked import asked
 from bulkstate.report.blame import blamed
 
@@ -85,6 +88,18 @@ class RunRecord(Protocol):
         """Everything that was recorded, in order: the session's number and the outcome."""
         ...
 
+    def tally(self) -> Tally:
+        """What became of every chunk, by number."""
+        ...
+
+    def failures(self) -> Iterator[Outcome]:
+        """The records that say neither deleted nor split, in order."""
+        ...
+
+    def seconds(self) -> float:
+        """How long the run has taken, from first calls to last answers."""
+        ...
+
     def points(self) -> Sequence[Point]:
         """The run's course, in order."""
         ...
@@ -102,52 +117,16 @@ class RunRecord(Protocol):
         ...
 
 
-class _Tally:
-    """Every chunk's sums and last verdict, by number, while the records go by."""
-
-    def __init__(self, chunks: int) -> None:
-        self.verdicts = [Verdict.NOT_SENT] * chunks
-        self.attempts = [0] * chunks
-        self.throttled = [0] * chunks
-        self.failures: dict[int, Outcome] = {}
-        self._spans: dict[int, tuple[float, float]] = {}
-
-    def add(self, session: int, outcome: Outcome) -> None:
-        chunk = outcome.chunk
-        self.verdicts[chunk] = outcome.verdict
-        self.attempts[chunk] += outcome.attempts
-        self.throttled[chunk] += outcome.throttled
-        self.failures.pop(chunk, None)
-        if outcome.verdict not in (Verdict.DELETED, Verdict.SPLIT):
-            self.failures[chunk] = outcome
-        self._stretch(session, outcome)
-
-    def _stretch(self, session: int, outcome: Outcome) -> None:
-        first, last = outcome.first_sent_at, outcome.last_answered_at
-        if first is None or last is None:
-            return
-        start, end = self._spans.get(session, (first, last))
-        self._spans[session] = (min(start, first), max(end, last))
-
-    @property
-    def seconds(self) -> float:
-        """From first call to last answer, in each session; what lies between sessions doesn't count."""
-        return sum(max(0.0, end - start) for start, end in self._spans.values())
-
-
 def fold(record: RunRecord) -> Report:
     """The report of a run as its record stands, also while it runs. A chunk without a record counts as not sent.
 
     `failures` holds the recorded chunks that aren't deleted, in order of their numbers.
     """
-    plan, chunks = record.plan, record.chunks()
-    tally = _Tally(len(chunks))
-    for session, outcome in record.records():
-        tally.add(session, outcome)
+    plan, chunks, tally = record.plan, record.chunks(), record.tally()
     result, reason = record.ending
     points = record.points()
     stages = tuple(_stages(chunks, tally))
-    failures = tuple(_failures(chunks, tally))
+    failures = tuple(_failures(chunks, tally, record.failures()))
     return Report(
         run=record.name,
         run_dir=str(record.directory),
@@ -155,13 +134,13 @@ def fold(record: RunRecord) -> Report:
         result=result,
         reason=reason,
         stages=stages,
-        chunks=_counts(plan.requests, tally.verdicts),
+        chunks=_counts(plan.requests, tally),
         pairs_planned=plan.pairs,
         pairs_deleted=sum(stage.pairs_deleted for stage in stages),
-        attempts=sum(tally.attempts),
+        attempts=int(tally.attempts.sum()),
         retries=sum(stage.retries for stage in stages),
-        throttled=sum(tally.throttled),
-        seconds=tally.seconds,
+        throttled=int(tally.throttled.sum()),
+        seconds=record.seconds(),
         verified=record.verification,
         failures=failures,
         blamed=blamed(chunks, failures, _deleted_parts(chunks, tally)),
@@ -186,21 +165,20 @@ def _latency(points: Sequence[Point]) -> Latency | None:
     return Latency(median(point.p50 for point in answered), max(point.p99 for point in answered))
 
 
-def _stages(chunks: Chunks, tally: _Tally) -> Iterator[StageReport]:
+def _stages(chunks: Chunks, tally: Tally) -> Iterator[StageReport]:
     ends = accumulate((len(stage.rectangles) for stage in chunks.plan.stages), initial=0)
     parts = _parts(chunks)
     for stage, (start, end) in zip(chunks.plan.stages, pairwise(ends), strict=True):
-        numbers = [*range(start, end), *parts.get(stage.stage, ())]
-        verdicts = [tally.verdicts[number] for number in numbers]
-        attempts = [tally.attempts[number] for number in numbers]
+        numbers = np.concatenate((np.arange(start, end), np.array(parts.get(stage.stage, ()), np.int64)))
+        own = tally[numbers]
         yield StageReport(
             stage=stage.stage,
-            chunks=_counts(end - start, verdicts),
+            chunks=_counts(end - start, own),
             pairs_planned=stage.pairs,
-            pairs_deleted=_pairs_deleted(stage, chunks, numbers, verdicts),
-            attempts=sum(attempts),
-            retries=sum(count - 1 for count in attempts if count),
-            throttled=sum(tally.throttled[number] for number in numbers),
+            pairs_deleted=_pairs_deleted(stage, chunks, numbers, own),
+            attempts=int(own.attempts.sum()),
+            retries=own.retries,
+            throttled=int(own.throttled.sum()),
         )
 
 
@@ -212,30 +190,32 @@ def _parts(chunks: Chunks) -> dict[Stage, list[int]]:
     return parts
 
 
-def _deleted_parts(chunks: Chunks, tally: _Tally) -> Iterator[int]:
-    numbers = range(chunks.plan.requests, len(chunks))
-    return (number for number in numbers if tally.verdicts[number] is Verdict.DELETED)
+def _deleted_parts(chunks: Chunks, tally: Tally) -> list[int]:
+    parts: list[int] = np.flatnonzero(tally[chunks.plan.requests :].ended(Verdict.DELETED)).tolist()
+    return [chunks.plan.requests + part for part in parts]
 
 
-def _counts(planned: int, verdicts: list[Verdict]) -> ChunkCounts:
-    numbers = {verdict.value: count for verdict, count in Counter(verdicts).items()}
-    return ChunkCounts(planned=planned, **numbers)
+def _counts(planned: int, tally: Tally) -> ChunkCounts:
+    return ChunkCounts(planned=planned, **{verdict.value: count for verdict, count in tally.counts().items()})
 
 
-def _pairs_deleted(plan: StagePlan, chunks: Chunks, numbers: Sequence[int], verdicts: Sequence[Verdict]) -> int:
+def _pairs_deleted(plan: StagePlan, chunks: Chunks, numbers: NDArray[np.int64], tally: Tally) -> int:
     """The target pairs inside deleted chunks, each once. A split chunk counts by its parts."""
-    if all(verdict is Verdict.DELETED for verdict in verdicts):
+    if not (plan.overlaps or plan.unlisted):
+        left = numbers[~tally.ended(Verdict.DELETED, Verdict.SPLIT)]
+        return plan.pairs - sum(map(chunks.pairs, left.tolist()))
+    if tally.ended(Verdict.DELETED).all():
         return plan.pairs
-    ended = zip(numbers, verdicts, strict=True)
-    deleted = [chunks.place(number)[1] for number, verdict in ended if verdict is Verdict.DELETED]
-    parts = without(deleted, plan.unlisted) if plan.overlaps or plan.unlisted else deleted
-    return sum(rectangle.pairs for rectangle in parts)
+    deleted = [chunks.place(number)[1] for number in numbers[tally.ended(Verdict.DELETED)].tolist()]
+    return sum(rectangle.pairs for rectangle in without(deleted, plan.unlisted))
 
 
-def _failures(chunks: Chunks, tally: _Tally) -> Iterator[Failure]:
-    for number, outcome in sorted(tally.failures.items()):
-        stage, rectangle = chunks.place(number)
-        yield Failure(number, stage.stage, rectangle.pairs, outcome)
+def _failures(chunks: Chunks, tally: Tally, records: Iterable[Outcome]) -> Iterator[Failure]:
+    last = {outcome.chunk: outcome for outcome in records}
+    for number, outcome in sorted(last.items()):
+        if tally.verdict(number) is outcome.verdict:
+            stage, rectangle = chunks.place(number)
+            yield Failure(number, stage.stage, rectangle.pairs, outcome)
 
 
 def _held(points: Sequence[Point]) -> Iterator[Held]:

@@ -17,7 +17,7 @@ from bulkstate.policy.pacing import Forecast
 from bulkstate.report.asked import asked
 from bulkstate.report.briefing import NOTHING_KNOWN, Briefing
 from bulkstate.report.differences import document as difference_document
-from bulkstate.report.parts import LookBefore, PipelineNow, Place
+from bulkstate.report.parts import LookBefore, PipelineNow, Place, rfc_3339
 from bulkstate.report.remarks import remark_lines
 from bulkstate.report.schema import schema_of
 from bulkstate.report.words import counted, duration
@@ -58,6 +58,7 @@ class _Document:
     where: Place
     inputs: tuple[InputFile, ...]
     guards: tuple[Guard, ...]
+    looked: str | None
     pipelines: tuple[PipelineNow, ...]
     before: LookBefore | None
 
@@ -100,6 +101,7 @@ def _document(plan: Plan, forecast: Forecast | None, known: Briefing) -> _Docume
         where=Place(known.gateway, known.organisation, known.credentials),
         inputs=known.files,
         guards=known.guards,
+        looked=rfc_3339(known.seen_at),
         pipelines=tuple(map(PipelineNow.of, known.pipelines)),
         before=LookBefore.of(found) if found.looked_at or found.unread else None,
     )

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from bulkstate.config import AUTO, Embedded, Settings, Share, UnknownStage
 from bulkstate.gateway.credentials import AppKey
-from bulkstate.model import Guard, InputFile, Plan
+from bulkstate.model import Guard, InputFile, LookAhead, PipelineSeen, Plan
+from bulkstate.policy.presence import presence
 from bulkstate.policy.sampling import LEAST_DRAWN
 from bulkstate.report.briefing import Briefing
 from bulkstate.selection import Fingerprint
+
+
+def seen_ahead(known: Briefing, ahead: LookAhead | None) -> Briefing:
+    """With what somebody saw when the plan was made, if anybody looked."""
+    if ahead is None:
+        return known
+    pipelines = [
+        PipelineSeen(each.id, each.name, each.status, each.status, ahead.at, each.version) for each in ahead.pipelines
+    ]
+    return replace(known, seen_at=ahead.at, pipelines=pipelines, found=presence(ahead.looked_at))
 
 
 def briefing(plan: Plan, settings: Settings, witnesses: int = 0, inputs: Iterable[Fingerprint] = ()) -> Briefing:
@@ -45,6 +57,7 @@ def guards(plan: Plan, settings: Settings) -> Iterator[Guard]:
     required = safety.require_state
     yield Guard("safety.require_state", str(required), required != "none" and verify.before > 0)
     yield Guard("safety.unknown_stage", safety.unknown_stage, safety.unknown_stage is UnknownStage.REFUSE)
+    yield Guard("safety.canary", str(safety.canary).lower(), safety.canary is not False and verify.before > 0)
     yield Guard("verify.before", f"{verify.before:,}" if verify.before else "none", verify.before > 0)
     yield Guard("verify.sample", str(verify.sample or "none"), bool(verify.sample))
     if plan.unlisted_pairs:

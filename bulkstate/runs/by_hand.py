@@ -66,7 +66,7 @@ class ByHand:
         paused, before = control.is_paused(self._directory), self._paused_by_file
         self._paused_by_file = paused
         if paused != before:
-            yield Use(self._wall(), Command.PAUSE if paused else Command.RESUME, f"file {control.PAUSE}")
+            yield Use(self._wall(), Command.HOLD if paused else Command.RELEASE, f"file {control.PAUSE}")
 
     def _by_command(self) -> tuple[Use, ...]:
         try:
@@ -83,9 +83,9 @@ class ByHand:
     def _carry_out(self, use: Use) -> bool:
         """Whether it was something that can be done."""
         match use.command:
-            case Command.PAUSE | Command.RESUME:
+            case Command.HOLD | Command.RELEASE:
                 if not use.value:
-                    self._paused_by_command = use.command == Command.PAUSE
+                    self._paused_by_command = use.command == Command.HOLD
             case Command.STOP:
                 hint = f"`bulkstate resume {shlex.quote(str(self._directory))}` goes on"
                 self._stopping.stop(StoppedByHand("stopped by hand", hint=hint))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 from bulkstate.config import Embedded, Safety, Settings, Share
 from bulkstate.engine.pipelines import Finding, findings, is_paused
@@ -14,11 +15,16 @@ from bulkstate.model import Answer, LookedAt, Pipeline, Stage
 from bulkstate.policy.pacing import Forecast
 from bulkstate.policy.presence import Presence, nothing_there, presence
 from bulkstate.policy.spot_checks import SpotCheck
+from bulkstate.report.words import duration
 from bulkstate.runs.briefing import credentials_of
 from bulkstate.runs.connection import connect
 from bulkstate.runs.host import Host
 from bulkstate.runs.look import MEANINGS, read_checks
+from bulkstate.runs.memory import known_limits
 from bulkstate.runs.prepare import Prepared
+
+CLOCKS_AGREE: Final = 2.0
+"""Seconds that two clocks may differ by: a date has whole seconds, and an answer takes its time."""
 
 
 async def check(prepared: Prepared, forecast: Forecast | None, host: Host) -> tuple[Finding, ...]:
@@ -30,9 +36,10 @@ async def check(prepared: Prepared, forecast: Forecast | None, host: Host) -> tu
         with host.stopping.cancels():
             async with connect(settings, host.environ, None) as connection:
                 found += await _asked(connection.reads, prepared, variables)
+                found += _clock(connection.client.clock_ahead)
     except (CredentialsLost, GatewayRefused) as error:
         found.append(Finding("credentials", False, error.message, _about_credentials(error.message, variables)))
-    return (*found, _limits(settings, forecast))
+    return (*found, _limits(settings), _forecast(forecast))
 
 
 def _transport(settings: Settings) -> Iterator[Finding]:
@@ -117,9 +124,31 @@ def _presence(found: Presence, settings: Settings) -> Finding:
     return Finding("state", not why, why or found.words, hint)
 
 
-def _limits(settings: Settings, forecast: Forecast | None) -> Finding:
-    if forecast is None:
+def _clock(ahead: float | None) -> Iterator[Finding]:
+    """Our clock against the gateway's `Date`, which has whole seconds; nothing where it never told any."""
+    if ahead is None:
+        return
+    if abs(ahead) < CLOCKS_AGREE:
+        yield Finding("clock", True, f"is within {CLOCKS_AGREE:.0f} s of the gateway's")
+        return
+    differs = f"is {duration(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} the gateway's"
+    yield Finding("clock", True, differs, "set it: signatures, deadlines and the times in reports count on it")
+
+
+def _limits(settings: Settings) -> Finding:
+    """What is known of how fast may be called, and by whom."""
+    configured, learnt = settings.limits.windows, known_limits(settings, None)
+    others = [each for each in learnt if each not in configured]
+    said = [f"{', '.join(map(str, configured))} by the configuration"] if configured else []
+    said += [f"{', '.join(map(str, others))} learnt by earlier runs"] if others else []
+    if not said:
         return Finding("limits", True, "are unknown: the run finds them", "ask who runs the gateway")
-    rates = ", ".join(map(str, settings.limits.rate))
-    minutes = f"about {forecast.seconds:,.0f} s to send it all, of which {forecast.binding} binds"
-    return Finding("limits", True, f"are {rates}: {minutes}")
+    return Finding("limits", True, f"known are {'; '.join(said)}")
+
+
+def _forecast(forecast: Forecast | None) -> Finding:
+    if forecast is None:
+        return Finding("forecast", True, "nobody knows how long it takes: no limit is known")
+    return Finding(
+        "forecast", True, f"about {duration(forecast.seconds)} to send it all, of which {forecast.binding} binds"
+    )

@@ -7,6 +7,8 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 from random import random
 from typing import Final
@@ -30,6 +32,9 @@ from bulkstate.policy.bottleneck import SHORTEST_PAUSE
 from bulkstate.policy.pacing import Pacer
 
 log = structlog.get_logger()
+
+WAITING_SECONDS: Final = 5.0
+"""How often it is said that the gateway is waited for."""
 
 EMBEDDED_STORE: Final = "gateway.sqlite"
 """Where the embedded gateway keeps its state: in the run directory, so that a run can be resumed with it."""
@@ -88,7 +93,9 @@ async def connect(
         _address(settings.gateway, environ, directory) as address,
         _client(settings, address, gate, clock, order) as client,
     ):
-        yield Connection(gate, client, order, Reads(client, gate, retry, random, _say_pause), clock, pilot)
+        yield Connection(
+            gate, client, order, Reads(client, gate, retry, random, _say_pause, _Waiting(clock).say), clock, pilot
+        )
 
 
 def _pilot(settings: Settings, learnt: Learnt) -> Pilot | None:
@@ -100,6 +107,22 @@ def _pilot(settings: Settings, learnt: Learnt) -> Pilot | None:
 def _say_pause(seconds: float, reason: str) -> None:
     if seconds >= SHORTEST_PAUSE:
         log.warning("paused", seconds=round(seconds, 1), reason=reason)
+
+
+class _Waiting:
+    """Says that the gateway doesn't answer as it should, and how long it is tried again: now and then, as many ask."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._said_at = -inf
+
+    def say(self, reason: str, seconds: float) -> None:
+        """A read is asked again for so many seconds at the most."""
+        if self._clock() - self._said_at < WAITING_SECONDS:
+            return
+        self._said_at = self._clock()
+        until = f"{datetime.fromtimestamp(time.time() + seconds, UTC):%H:%M:%S} UTC"
+        log.warning("waiting for the gateway", reason=reason, trying_until=until)
 
 
 def _history(grants: Sequence[Grant], now: float) -> list[tuple[float, int]]:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from bulkstate.engine.ports import Observer
 from bulkstate.errors import NotConfirmed
-from bulkstate.model import Attempt, Outcome, PipelineSeen, Plan, Stage
+from bulkstate.model import Attempt, LookAhead, Outcome, PipelineSeen, Plan, Stage
 from bulkstate.pairs.chunks import Chunks
 from bulkstate.policy.bottleneck import Holding
 from bulkstate.policy.presence import NOTHING_LOOKED_AT, Presence
@@ -23,7 +23,7 @@ from bulkstate.selection import Fingerprint
 class Question:
     """What somebody is asked to agree to: the plan, what was seen of its pipelines, how much of it has state, and which
     stages are left out, because the gateway doesn't know them. `target` and `approval` are digests of it, `inputs` what
-    it was made of."""
+    it was made of. `ahead` is what somebody saw when the plan was made, where nobody has looked since."""
 
     plan: Plan
     pipelines: Sequence[PipelineSeen] = ()
@@ -32,6 +32,7 @@ class Question:
     target: str = ""
     approval: str = ""
     inputs: Sequence[Fingerprint] = ()
+    ahead: LookAhead | None = None
 
 
 Agree: TypeAlias = Callable[[Question], Awaitable[str]]

@@ -17,9 +17,10 @@ from bulkstate.engine.readback import read_all
 from bulkstate.engine.reads import ReadFailed, Reads
 from bulkstate.errors import CheckFailed, NothingThere, StageUnknown
 from bulkstate.gateway.wire import Code
-from bulkstate.model import Chunk, LookedAt, Outcome, Pair, Stage, Verdict, describe
+from bulkstate.model import Chunk, LookAhead, LookedAt, Outcome, Pair, Stage, Verdict, describe
 from bulkstate.policy.presence import NOTHING_LOOKED_AT, Presence, nothing_there, presence
 from bulkstate.policy.spot_checks import SpotCheck
+from bulkstate.runs.outdated import require_as_seen
 from bulkstate.runs.session import Session
 
 log = structlog.get_logger()
@@ -36,20 +37,35 @@ class Looked:
 
     found: Presence = NOTHING_LOOKED_AT
     unknown: dict[Stage, ReadFailed] = field(default_factory=dict)
+    readable: frozenset[Stage] = frozenset()
+    """Stages of which a read was answered."""
 
 
-async def look(session: Session, checks: Sequence[SpotCheck]) -> Looked:
-    """Read what is to be looked at, and hold it against what is required.
+async def look(session: Session, checks: Sequence[SpotCheck], ahead: LookAhead | None = None) -> Looked:
+    """Read what is to be looked at, and hold it against what is required, and against what was seen of it `ahead`, when
+    the plan was made. Raises what `judged` does; PlanOutdated."""
+    looked_at, failures = await read_checks(session.connection.reads, checks)
+    session.journal.keep_look(time.time(), looked_at)
+    if ahead is not None:
+        await require_as_seen(session, ahead, looked_at)
+    return judged(looked_at, failures, checks, session.settings)
+
+
+def judged(
+    looked_at: Sequence[LookedAt],
+    failures: Mapping[SpotCheck, ReadFailed],
+    checks: Sequence[SpotCheck],
+    settings: Settings,
+) -> Looked:
+    """What was found, as far as it is as required.
 
     StageUnknown, unless such stages are to be left out; NothingThere; CheckFailed where a share is asked for, and the
     gateway doesn't say. Any other read that fails is said, and refuses nothing.
     """
-    looked_at, failures = await read_checks(session.connection.reads, checks)
-    session.journal.keep_look(time.time(), looked_at)
-    looked = Looked(presence(looked_at), _unknown(failures))
+    looked = Looked(presence(looked_at), _unknown(failures), _readable(checks, failures))
     _say(looked, failures)
-    _refuse_unknown_stages(looked, {check.stage for check in checks}, session.settings)
-    _refuse_too_little(looked.found, session.settings)
+    _refuse_unknown_stages(looked, {check.stage for check in checks}, settings)
+    _refuse_too_little(looked.found, settings)
     return looked
 
 
@@ -63,7 +79,7 @@ async def ask_stages(session: Session, numbers: Sequence[int]) -> Looked:
             first[stage.stage] = chunks.chunk(number)
     checks = [SpotCheck(stage, chunk.assets[:1], chunk.points[:1], ()) for stage, chunk in sorted(first.items())]
     _, failures = await read_checks(session.connection.reads, checks)
-    looked = Looked(unknown=_unknown(failures))
+    looked = Looked(unknown=_unknown(failures), readable=_readable(checks, failures))
     _refuse_unknown_stages(looked, set(first), session.settings)
     return looked
 
@@ -116,6 +132,10 @@ def _looked_at(place: int, check: SpotCheck, answer: frozenset[Pair] | ReadFaile
 
 def _unknown(failures: Mapping[SpotCheck, ReadFailed]) -> dict[Stage, ReadFailed]:
     return {check.stage: failure for check, failure in failures.items() if failure.reply.code in MEANINGS}
+
+
+def _readable(checks: Sequence[SpotCheck], failures: Mapping[SpotCheck, ReadFailed]) -> frozenset[Stage]:
+    return frozenset(check.stage for check in checks if check not in failures)
 
 
 def _say(looked: Looked, failures: Mapping[SpotCheck, ReadFailed]) -> None:

@@ -7,6 +7,7 @@ and the exit code says what became of the deletes.
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -27,6 +28,7 @@ from bulkstate.disk import control
 from bulkstate.disk.control import Status
 from bulkstate.disk.journal import Ending, Input, Journal, RunFacts, existing, make_run_directory
 from bulkstate.disk.locks import lock_run
+from bulkstate.engine.canary import Canary
 from bulkstate.engine.engine import Engine, Equipment, Pace
 from bulkstate.engine.pipelines import StatusWatch, findings, require
 from bulkstate.engine.reads import ReadFailed
@@ -53,6 +55,7 @@ from bulkstate.runs import pausing, provenance
 from bulkstate.runs.account import account_of
 from bulkstate.runs.allowed import require_allowed
 from bulkstate.runs.audience import Aside, watching, within
+from bulkstate.runs.canary import canary_of, require_readable
 from bulkstate.runs.circumstances import circumstances
 from bulkstate.runs.connection import Connection
 from bulkstate.runs.course import Course
@@ -135,7 +138,8 @@ async def start(prepared: Prepared, directory: Path, host: Host) -> Finished:
     with _new_run(directory, prepared) as journal:
         async with open_session(journal, prepared.settings, host) as session:
             await _require_ready(session)
-            looked = await look(session, prepared.spot_checks)
+            looked = await look(session, prepared.spot_checks, prepared.ahead)
+            looked = await require_readable(session, range(prepared.plan.requests), looked)
             await keep_witnesses(session, prepared.witnesses)
             how = await host.agree(_question(prepared, journal, looked))
             _keep_circumstances(session)
@@ -163,6 +167,7 @@ async def resume(directory: Path, again: frozenset[Verdict], host: Host) -> Fini
                 return await _finished(session, _start_again)
             await _require_ready(session)
             looked = await ask_stages(session, numbers) if session.settings.verify.before else Looked()
+            looked = await require_readable(session, numbers, looked)
             _keep_circumstances(session)
             return await _carry_out(session, numbers, looked)
 
@@ -271,8 +276,10 @@ async def _carry_out(session: Session, numbers: Sequence[int], looked: Looked) -
     record. JournalNotWritable before the first delete; whatever ends it later is in what is returned."""
 
     async def work(session: Session) -> str:
+        _announce(session, looked, numbers)
         await pausing.pause(session)
-        are_seen = await _delete(session, await leave_out(session, looked.unknown, numbers))
+        left = await leave_out(session, looked.unknown, numbers)
+        are_seen = await _delete(session, left, canary_of(session, left, looked))
         unread = await read_back_or_say(session)
         if not are_seen:
             await _see_pipelines(session)
@@ -280,6 +287,32 @@ async def _carry_out(session: Session, numbers: Sequence[int], looked: Looked) -
         return unread
 
     return await _finished(session, work)
+
+
+def _announce(session: Session, looked: Looked, numbers: Sequence[int]) -> None:
+    """Say what begins, what was checked for it, and how it is stopped and gone on with, to whoever keeps the log."""
+    journal, name = session.journal, shlex.quote(str(session.journal.directory))
+    seen, facts = journal.pipelines_seen(), journal.facts
+    log.info(
+        "the run begins",
+        run_dir=str(journal.directory),
+        gateway=facts.gateway,
+        organisation=facts.organisation,
+        plan=journal.plan.digest[:8],
+        requests=len(numbers),
+    )
+    log.info(
+        "checked before",
+        pipelines=", ".join(f"{each.name or each.id} {each.now or 'unread'}" for each in seen) or "not looked at",
+        stages="all known" if not looked.unknown else f"left out: {', '.join(map(str, sorted(looked.unknown)))}",
+        state=looked.found.words,
+    )
+    log.info(
+        "how to stop it",
+        now=f"bulkstate ctl {name} stop",
+        or_hold=f"bulkstate ctl {name} hold",
+        go_on=f"bulkstate resume {name}",
+    )
 
 
 async def _start_again(session: Session) -> str:
@@ -324,9 +357,9 @@ async def _see_pipelines(session: Session) -> None:
     session.journal.saw_pipelines(time.time(), (*found.values(), *unseen))
 
 
-async def _delete(session: Session, numbers: Sequence[int]) -> bool:
-    """Send the chunks `numbers`. Raises what ended it early. Returns whether it is known what the pipelines are in: a
-    call for the report alone might wait for an hour's quota."""
+async def _delete(session: Session, numbers: Sequence[int], canary: Canary | None) -> bool:
+    """Send the chunks `numbers`, a canary of each stage first that has one. Raises what ended it early. Returns whether
+    it is known what the pipelines are in: a call for the report alone might wait for an hour's quota."""
     settings, connection, journal = session.settings, session.connection, session.journal
     host, gate, clock = session.host, connection.gate, connection.clock
     safety = settings.safety
@@ -356,6 +389,7 @@ async def _delete(session: Session, numbers: Sequence[int]) -> bool:
             clock,
             connection.order,
             _resolver(settings, connection),
+            canary,
         )
         engine = Engine(equipment, pace, chunks, numbers, journal.sizing(chunks))
         with host.stopping.drains(engine), session.by_hand.sets(engine):

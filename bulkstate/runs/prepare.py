@@ -15,9 +15,9 @@ import structlog
 
 from bulkstate import __version__, config
 from bulkstate.config import Settings
-from bulkstate.disk.saved_plan import SavedPlan, refuse_to_overwrite, write
+from bulkstate.disk.saved_plan import SavedPlan, write
 from bulkstate.errors import GuardExceeded, InputError, Problem
-from bulkstate.model import Effort, Pair, Plan, Remark, Stage
+from bulkstate.model import Effort, LookAhead, Pair, Plan, Remark, Stage
 from bulkstate.pairs.relation import Relation
 from bulkstate.pairs.target import target_digest
 from bulkstate.planner.planner import plan as plan_requests
@@ -38,7 +38,8 @@ Witnesses: TypeAlias = Sequence[tuple[Stage, Pair]]
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """What a configuration asks for. `configuration` is the document of it that is kept, `inputs` what was read."""
+    """What a configuration asks for. `configuration` is the document of it that is kept, `inputs` what was read.
+    `ahead` is what somebody saw of it when it was planned, None if nobody looked."""
 
     settings: Settings
     plan: Plan
@@ -46,6 +47,7 @@ class Prepared:
     configuration: str
     inputs: tuple[Fingerprint, ...]
     spot_checks: Sequence[SpotCheck] = ()
+    ahead: LookAhead | None = None
 
     @cached_property
     def target(self) -> str:
@@ -104,20 +106,19 @@ def _check_report_file(name: str, file: Path | None) -> None:
         raise InputError(Problem("can't be written: its folder is missing or read-only", str(file), f"report.{name}"))
 
 
-def save(settings: Settings, path: Path, budget: float | None = None, folder: Path = Path()) -> Prepared:
-    """Prepare, and put what came of it into the file at `path`, to be restored. Raises what `prepare` does."""
-    refuse_to_overwrite(path)
-    made = prepare(settings, budget, folder)
+def save(made: Prepared, path: Path) -> None:
+    """Put what was prepared into the file at `path`, to be restored. InputError."""
     spots, witnesses = tuple(made.spot_checks), tuple(made.witnesses)
-    write(SavedPlan(made.plan, made.configuration, witnesses, made.inputs, time.time(), __version__, spots), path)
+    kept = (made.plan, made.configuration, witnesses, made.inputs, time.time(), __version__, spots, made.ahead)
+    write(SavedPlan(*kept), path)
     remember(f"the plan {path}", made.approval)
-    return made
 
 
 def restore(saved: SavedPlan, settings: Settings) -> Prepared:
     """What was saved, to be carried out with its settings, as far as they are believed. GuardExceeded."""
     _guard(saved.plan, settings.safety)
-    return Prepared(settings, saved.plan, saved.witnesses, saved.configuration, saved.inputs, saved.spot_checks)
+    kept = (saved.plan, saved.witnesses, saved.configuration, saved.inputs, saved.spot_checks, saved.ahead)
+    return Prepared(settings, *kept)
 
 
 def _witness_pairs(source: PairSource | None, targets: Sequence[Relation], inputs: Inputs) -> Sequence[Pair]:

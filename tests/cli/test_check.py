@@ -17,10 +17,23 @@ def test_a_good_configuration(bulkstate: Bulkstate, gateway: Gateway) -> None:
     done = bulkstate("check", "config.yaml", "--json")
     assert done.exit_code == 0, done.err
     found = {each["subject"]: each for each in done.document["findings"]}
-    assert list(found) == ["TLS", "gateway", "credentials", "pipeline p1", "stage p1/S_01", "state", "limits"]
+    assert list(found) == [
+        "TLS",
+        "gateway",
+        "credentials",
+        "pipeline p1",
+        "stage p1/S_01",
+        "state",
+        "clock",
+        "limits",
+        "forecast",
+    ]
     assert all(each.keys() == {"subject", "passed", "detail", "hint"} and each["passed"] for each in found.values())
     assert found["credentials"]["detail"] == "are accepted (TOKEN)"
     assert "have state" in found["state"]["detail"]
+    assert found["clock"]["detail"] == "is within 2 s of the gateway's"
+    assert found["limits"]["detail"] == "known are 1000/s by the configuration"
+    assert "1000/s binds" in found["forecast"]["detail"]
     assert gateway.deletes() == []
     table = bulkstate("check", "config.yaml").out
     assert "✓ pipeline p1    is PAUSED" in table
@@ -28,11 +41,13 @@ def test_a_good_configuration(bulkstate: Bulkstate, gateway: Gateway) -> None:
 
 def test_each_thing_that_is_wrong_has_a_hint(bulkstate: Bulkstate, gateway: Gateway) -> None:
     bulkstate.configure(gateway.url, verify=LOOK)
-    gateway.status, gateway.nothing = "RUNNING", set(PAIRS)
+    gateway.status, gateway.nothing, gateway.clock = "RUNNING", set(PAIRS), 3_600.0
     done = bulkstate("check", "config.yaml", "--json")
     assert done.exit_code == 4
     found = {each["subject"]: each for each in done.document["findings"]}
     assert (found["pipeline p1"]["passed"], found["pipeline p1"]["hint"]) == (False, "pause it before the run")
+    assert found["clock"]["detail"].endswith("behind the gateway's")
+    assert found["clock"]["hint"].startswith("set it")
     assert found["state"]["detail"].startswith("Nothing was there")
     assert "require_state" in found["state"]["hint"]
 

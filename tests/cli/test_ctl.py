@@ -42,7 +42,7 @@ def status(bulkstate: Bulkstate) -> dict[str, object]:
 
 def test_pause_resume_and_rate_each_show_in_the_report(bulkstate: Bulkstate, gateway: Gateway) -> None:
     with at_work(bulkstate, gateway) as (process, go_on):
-        assert bulkstate("ctl", "r", "pause").out == "asked for: pause\n"
+        assert bulkstate("ctl", "r", "pause").out == "asked for: hold\n"
         until(lambda: status(bulkstate).get("paused") is True)
         go_on.set()
         until(lambda: status(bulkstate)["held_by"] == "a pause by hand")
@@ -50,11 +50,11 @@ def test_pause_resume_and_rate_each_show_in_the_report(bulkstate: Bulkstate, gat
         for arguments in (("concurrency", "2"), ("rate", "100/min")):
             assert bulkstate("ctl", "r", *arguments).exit_code == 0
         assert len(gateway.deletes()) == sent
-        assert bulkstate("ctl", "r", "resume").exit_code == 0
+        assert bulkstate("ctl", "r", "release").exit_code == 0
         done = process.ended()
     assert done.exit_code == 0, done.err
     uses = [(use["command"], use["value"]) for use in done.document["uses"]]
-    assert uses == [("pause", ""), ("concurrency", "2"), ("rate", "100/min"), ("resume", "")]
+    assert uses == [("hold", ""), ("concurrency", "2"), ("rate", "100/min"), ("release", "")]
     shares = {(held["by"], held["which"]): held["share"] for held in done.document["held"]}
     assert shares["pause", ""] > 0
     assert sum(shares.values()) == pytest.approx(1.0, abs=0.01)
@@ -118,6 +118,9 @@ def test_stop_ends_a_run_that_can_be_resumed(bulkstate: Bulkstate, gateway: Gate
         ("r pause 5", "COMMAND: takes no value"),
         ("r status 5", "COMMAND: takes no value"),
         ("r fly", "'fly' is not one of"),
+        ("r", "what is asked of it is missing"),
+        ("r rate 1/s 2/s", "one too many"),
+        ("status", "bulkstate-runs/.latest: no such directory"),
         ("nowhere pause", "nowhere: no such directory"),
         ("nowhere status", "nowhere: no such directory"),
         (". pause", ".: not a run directory"),

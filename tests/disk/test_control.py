@@ -25,7 +25,7 @@ json = st.recursive(
 
 
 def test_what_is_asked_is_kept_in_order_until_a_session_begins(tmp_path: Path) -> None:
-    asked = [Use(1.0, Command.RATE, "10/s"), Use(2.0, Command.PAUSE), Use(3.0, Command.STOP)]
+    asked = [Use(1.0, Command.RATE, "10/s"), Use(2.0, Command.HOLD), Use(3.0, Command.STOP)]
     for use in asked:
         control.ask(tmp_path, use)
     assert list(control.uses(tmp_path)) == asked
@@ -35,7 +35,7 @@ def test_what_is_asked_is_kept_in_order_until_a_session_begins(tmp_path: Path) -
 
 def test_what_is_asked_of_a_session_that_has_just_begun_is_kept(tmp_path: Path) -> None:
     early = Use(6.0, Command.STOP)
-    for use in (Use(1.0, Command.PAUSE), early):
+    for use in (Use(1.0, Command.HOLD), early):
         control.ask(tmp_path, use)
     control.forget(tmp_path, since=5.0)
     assert control.uses(tmp_path) == (early,)
@@ -62,14 +62,14 @@ def test_who_may_look_into_the_directory_may_read_what_stands_there(tmp_path: Pa
 def test_resume_takes_a_file_pause_away(tmp_path: Path) -> None:
     (tmp_path / control.PAUSE).touch()
     assert control.is_paused(tmp_path)
-    control.ask(tmp_path, Use(1.0, Command.RESUME))
+    control.ask(tmp_path, Use(1.0, Command.RELEASE))
     assert not control.is_paused(tmp_path)
 
 
 def test_a_resume_that_cannot_be_had_is_not_asked_for(tmp_path: Path) -> None:
     (tmp_path / control.PAUSE).mkdir()
     with pytest.raises(Refused, match=f"{tmp_path}/PAUSE can't be taken away: "):
-        control.ask(tmp_path, Use(1.0, Command.RESUME))
+        control.ask(tmp_path, Use(1.0, Command.RELEASE))
     assert control.uses(tmp_path) == ()
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 
@@ -27,10 +29,10 @@ def test_a_chunks_last_record_counts(story: Story) -> None:
         tell(plan, sessions, Path(folder))
         with Record.open(Path(folder)) as journal:
             expected = last_verdicts(sessions)
-            found = {
-                chunk: tuple(Verdict)[number] for chunk, number in enumerate(journal.verdicts().tolist()) if number >= 0
-            }
-            assert found == expected
+            tally = journal.tally()
+            recorded = np.flatnonzero(~tally.unrecorded()).tolist()
+            assert {chunk: tally.verdict(chunk) for chunk in recorded} == expected
+            assert tally.counts() == Counter(expected.get(chunk, Verdict.NOT_SENT) for chunk in range(len(tally)))
             assert list(journal.records()) == [
                 (number, outcome)
                 for number, batches in enumerate(sessions, 1)

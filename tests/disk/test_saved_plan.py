@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bulkstate.disk.saved_plan import SavedPlan, read, refuse_stale, refuse_to_overwrite, write
 from bulkstate.errors import InputError, PlanAltered, PlanStale
-from bulkstate.model import Pair, Plan, Stage
+from bulkstate.model import LookAhead, LookedAt, Pair, Pipeline, Plan, Stage
 from bulkstate.selection import Fingerprint
 from tests.disk.runs import fast_folder, grid, ids, plans
 
@@ -46,7 +46,7 @@ def said(saved: SavedPlan) -> list[object]:
         stages,
         list(saved.plan.chunks()),
         (saved.plan.digest, saved.plan.body_bytes),
-        (saved.configuration, saved.witnesses, saved.inputs, saved.made_at, saved.version),
+        (saved.configuration, saved.witnesses, saved.inputs, saved.made_at, saved.version, saved.ahead),
     ]
 
 
@@ -60,6 +60,24 @@ saved_plans = st.builds(
     st.lists(inputs, max_size=3).map(tuple),
     st.floats(0, 1e11),
     ids,
+    st.just(()),
+    st.none()
+    | st.builds(
+        LookAhead,
+        st.floats(0, 1e11),
+        st.lists(st.builds(Pipeline, ids, ids, ids, ids), max_size=2).map(tuple),
+        st.lists(
+            st.builds(
+                LookedAt,
+                st.integers(0, 3),
+                st.builds(Stage, ids, ids),
+                ids,
+                st.builds(Pair, ids, ids),
+                st.none() | st.booleans(),
+            ),
+            max_size=3,
+        ).map(tuple),
+    ),
 )
 
 

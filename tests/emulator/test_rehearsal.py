@@ -41,7 +41,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def rehearse(tmp_path: Path, environment: dict[str, str]) -> Iterator[Any]:
-    """Serves the page's world or the day's own, runs the configuration, and gives exit code, JSON and all that was said."""
+    """Serves the page's world or the day's own, runs the configuration; gives exit code, JSON and all that was said."""
     processes: list[subprocess.Popen[str]] = []
 
     def run(day: str) -> tuple[int, Any, str]:

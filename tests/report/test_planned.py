@@ -18,7 +18,7 @@ from bulkstate.report.planned import plan_to_json, show_plan
 from tests.disk.runs import grid
 
 NAMES = """plan target approval reproducible effort requests lower_bound pairs unlisted_pairs kept_pairs assets points
-    body_bytes forecast_seconds binding_limit stages remarks where inputs guards pipelines before"""
+    body_bytes forecast_seconds binding_limit stages remarks where inputs guards looked pipelines before"""
 STAGE = Stage("pipe", "[red]One")
 FORECAST = Forecast(12.54, Rate(20, 1.0))
 DIFFERENT = Difference(

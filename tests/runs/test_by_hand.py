@@ -47,15 +47,15 @@ class Idle:
 async def test_each_use_is_carried_out_once_and_in_order(tmp_path: Path) -> None:
     run = Idle(tmp_path)
     run.ask(Command.RATE, "4/s")
-    run.ask(Command.PAUSE)
+    run.ask(Command.HOLD)
     held = []
     for _ in range(2):
         await run.by_hand.look()
         held.append(run.gate.paused)
-    run.ask(Command.RESUME)
+    run.ask(Command.RELEASE)
     await run.by_hand.look()
     assert [*held, run.gate.paused] == [True, True, False]
-    assert run.uses.done == ["rate 4/s", "pause", "resume"]
+    assert run.uses.done == ["rate 4/s", "hold", "release"]
 
 
 @pytest.mark.anyio
@@ -71,10 +71,10 @@ async def test_what_is_asked_after_the_file_was_spoilt_is_done(tmp_path: Path, s
             await run.by_hand.look()
             await run.by_hand.look()
     assert len(said) == seen
-    run.ask(Command.PAUSE)
+    run.ask(Command.HOLD)
     await run.by_hand.look()
     assert run.gate.paused
-    assert run.uses.done == ["rate 4/s", "concurrency 2", "pause"]
+    assert run.uses.done == ["rate 4/s", "concurrency 2", "hold"]
 
 
 @pytest.mark.anyio
