@@ -4,8 +4,10 @@
     python benchmarks/mutation.py policy [--count 300] [--seed first]
 
 The mutants are cosmic-ray's, but for those of `|`, which stands in annotations that nobody evaluates; `seed` draws
-`count` of them, so that a figure can be found again. It works on a copy, never on the checkout. Prints the survivors,
-then one JSON line; exit code 1 where fewer than 85 % were noticed.
+`count` of them, so that a figure can be found again. It works on a copy, never on the checkout. Each mutant's tests run
+in a process that is forked from one which has read pytest and its plugins already, those that bear the module's name
+first; what takes many times the CPU of an undisturbed run is noticed, too. Prints the survivors, then one JSON line;
+exit code 1 where fewer than 85 % were noticed.
 """
 
 from __future__ import annotations
@@ -14,12 +16,14 @@ import argparse
 import json
 import os
 import random
+import resource
 import shutil
-import sqlite3
-import subprocess
 import sys
 import tempfile
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import unified_diff
+from importlib import import_module
 from pathlib import Path
 
 from machine import machine
@@ -31,17 +35,30 @@ ROOMS = {
     "pairs": ("bulkstate/pairs", "tests/pairs"),
 }
 LEAST_KILLED = 0.85
+CPU_FACTOR, CPU_MORE = 5, 5
+"""A mutant's tests may take so many times the CPU of an undisturbed run, and so many seconds more."""
+MOST_MEMORY = 4 << 30
+PYTEST = (
+    *("-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", "--hypothesis-profile", "mutants"),
+    *("-W", "ignore::pytest.PytestAssertRewriteWarning"),
+)
+READ_BEFORE = ("pytest", "hypothesis", "hypothesis.strategies", "numpy", "orjson", "anyio", "trio", "structlog")
 
-CONFIGURATION = """\
-[cosmic-ray]
-module-path = "{module}"
-timeout = {timeout}
-excluded-modules = []
-test-command = "{python} -m pytest -x -q -p no:cacheprovider -m 'not slow' {tests}"
 
-[cosmic-ray.distributor]
-name = "local"
-"""
+@dataclass(frozen=True)
+class Mutant:
+    """A fault: the file as it is, and as it is with one place changed, in `line`, by `operator`."""
+
+    file: Path
+    line: int
+    operator: str
+    code: str
+    mutated: str
+
+    def __str__(self) -> str:
+        lines = unified_diff(self.code.splitlines(), self.mutated.splitlines(), n=0, lineterm="")
+        changed = [line for line in lines if line[0] in "+-" and line[:3] not in ("+++", "---")]
+        return "\n    ".join((f"{self.file}:{self.line}: {self.operator.rpartition('/')[2]}", *changed[:6]))
 
 
 def copied(top: Path) -> Path:
@@ -52,32 +69,77 @@ def copied(top: Path) -> Path:
     return top
 
 
-def cosmic_ray(folder: Path, *arguments: str) -> None:
-    # The copy comes first, before the checkout that may be installed beside it.
-    environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1", "CI": "1"}
-    subprocess.run([sys.executable, "-m", "cosmic_ray.cli", *arguments], cwd=folder, env=environment, check=True)
+def places(folder: Path, module: str) -> list[tuple[Path, str, int, int]]:
+    """Everything that can be changed: file, operator, how many of its places come before this one, and the line."""
+    plugins, syntax = import_module("cosmic_ray.plugins"), import_module("cosmic_ray.ast")
+    path = folder / module
+    found = []
+    for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+        nodes = list(syntax.ast_nodes(syntax.get_ast(file.read_text(encoding="utf-8"))))
+        for name in sorted(plugins.operator_names()):
+            operator = plugins.get_operator(name)
+            if "BitOr" in name or operator.arguments():
+                continue
+            starts = [start for node in nodes for start, _ in operator().mutation_positions(node)]
+            found += [(file.relative_to(folder), name, number, start[0]) for number, start in enumerate(starts)]
+    return found
 
 
-def draw(session: Path, count: int, seed: str) -> int:
-    """Leave only so many of the session's mutants."""
-    with closing(sqlite3.connect(session, isolation_level=None)) as connection:
-        every = "SELECT job_id, operator_name FROM mutation_specs ORDER BY module_path, operator_name, occurrence"
-        known: list[tuple[str, str]] = connection.execute(every).fetchall()
-        alive = [job for job, operator in known if "BitOr" not in operator]
-        chosen = set(random.Random(f"mutants/{seed}").sample(alive, min(count, len(alive))))
-        for job in {job for job, _ in known} - chosen:
-            connection.execute("DELETE FROM mutation_specs WHERE job_id = ?", (job,))
-            connection.execute("DELETE FROM work_items WHERE job_id = ?", (job,))
-    return len(chosen)
+def drawn(folder: Path, module: str, count: int, seed: str) -> Iterator[Mutant]:
+    """So many mutants of a room."""
+    plugins, mutating = import_module("cosmic_ray.plugins"), import_module("cosmic_ray.mutating")
+    known = places(folder, module)
+    for file, name, number, line in random.Random(f"mutants/{seed}").sample(known, min(count, len(known))):
+        code = (folder / file).read_text(encoding="utf-8")
+        mutated = mutating.mutate_code(code, plugins.get_operator(name)(), number)
+        if mutated is not None and mutated != code:
+            yield Mutant(file, line, name, code, mutated)
 
 
-def survivors(session: Path) -> list[tuple[str, int, str]]:
-    """File, line and operator of each mutant that no test noticed."""
-    with closing(sqlite3.connect(session)) as connection:
-        return connection.execute(
-            "SELECT module_path, start_pos_row, operator_name FROM mutation_specs JOIN work_results USING (job_id) "
-            "WHERE lower(test_outcome) LIKE '%survived' ORDER BY 1, 2"
-        ).fetchall()
+def tests_of(file: Path, folder: Path, tests: str) -> list[str]:
+    """The test files, those of the mutant's module first: they notice soonest."""
+    path = folder / tests
+    files = sorted(path.rglob("test_*.py")) if path.is_dir() else [path]
+    return [str(each.relative_to(folder)) for each in sorted(files, key=lambda each: file.stem not in each.stem)]
+
+
+def ended(folder: Path, tests: Sequence[str], cpu: float) -> tuple[int, float]:
+    """Run the tests in a process of its own, and wait: its wait status, and the CPU seconds that it took."""
+    child = os.fork()
+    if child == 0:
+        os.chdir(folder)
+        silence = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(silence, stream)
+        resource.setrlimit(resource.RLIMIT_CPU, (int(cpu), int(cpu)))
+        resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+        sys.path[:0] = [str(folder), str(folder / "benchmarks")]
+        try:
+            code = int(import_module("pytest").main([*PYTEST, *tests]))
+        except BaseException:
+            code = 1
+        os._exit(code)
+    _, status, used = os.wait4(child, 0)
+    return status, used.ru_utime + used.ru_stime
+
+
+def survives(mutant: Mutant, folder: Path, tests: str, cpu: float) -> bool:
+    """Whether no test notices. The file is as it was afterwards."""
+    file = folder / mutant.file
+    try:
+        file.write_text(mutant.mutated, encoding="utf-8")
+        _forget(file)
+        status, _ = ended(folder, tests_of(mutant.file, folder, tests), cpu)
+    finally:
+        file.write_text(mutant.code, encoding="utf-8")
+        _forget(file)
+    return status == 0
+
+
+def _forget(file: Path) -> None:
+    """Compiled code may be as old and as long as what it isn't compiled from."""
+    for compiled in (file.parent / "__pycache__").glob(f"{file.stem}.*"):
+        compiled.unlink()
 
 
 def main() -> int:
@@ -85,20 +147,23 @@ def main() -> int:
     parser.add_argument("room", choices=ROOMS)
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--seed", default="first")
-    parser.add_argument("--timeout", type=float, default=120.0, help="seconds for one mutant's tests")
     chosen = parser.parse_args()
     module, tests = ROOMS[chosen.room]
+    os.environ |= {"CI": "1", "OPENBLAS_NUM_THREADS": "1"}
+    for name in READ_BEFORE:
+        import_module(name)
+    left, count = 0, 0
     with tempfile.TemporaryDirectory(prefix="mutation-") as top:
         folder = copied(Path(top))
-        text = CONFIGURATION.format(module=module, tests=tests, timeout=chosen.timeout, python=sys.executable)
-        (folder / "mutation.toml").write_text(text, encoding="utf-8")
-        cosmic_ray(folder, "init", "mutation.toml", "session.sqlite")
-        count = draw(folder / "session.sqlite", chosen.count, chosen.seed)
-        cosmic_ray(folder, "exec", "mutation.toml", "session.sqlite")
-        left = survivors(folder / "session.sqlite")
-    for file, line, operator in left:
-        print(f"{file}:{line}: {operator}")
-    killed = 1 - len(left) / count
+        status, usual = ended(folder, tests_of(folder, folder, tests), 600)
+        if status != 0:
+            raise SystemExit("the tests fail without a mutant")
+        for mutant in drawn(folder, module, chosen.count, chosen.seed):
+            count += 1
+            if survives(mutant, folder, tests, CPU_FACTOR * usual + CPU_MORE):
+                left += 1
+                print(mutant, flush=True)
+    killed = 1 - left / count
     print(json.dumps({"room": chosen.room, "mutants": count, "killed": round(killed, 3), **machine()}))
     return 0 if killed >= LEAST_KILLED else 1
 

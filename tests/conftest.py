@@ -6,7 +6,7 @@ import os
 import signal
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 _COMMON = {
     # No test may depend on how fast the machine is.
@@ -17,12 +17,14 @@ _COMMON = {
 }
 settings.register_profile("house", max_examples=20, **_COMMON)
 settings.register_profile("thorough", max_examples=200, **_COMMON)
+# For benchmarks/mutation.py: that something is found is enough.
+settings.register_profile("mutants", max_examples=20, phases=(Phase.explicit, Phase.generate), **_COMMON)
 settings.load_profile("house")
 
 # Whoever runs the suite under nohup: commands that tests start would go on ignoring the hang-up that they are sent.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
-SUITES = ("chaos", "crash", "fuzz", "browser", "docs")
+SUITES = ("chaos", "crash", "fuzz", "mistakes", "browser", "docs")
 """Markers of tests that take minutes, or need what not every machine has: they run where `-m` names them."""
 
 

@@ -1,6 +1,6 @@
 """What this user made on this machine: plans and runs, by digests of all that steers them.
 
-One file of lines in the user's state directory. Whoever may write it may act as this user anyway.
+One file of lines in the user's state directory, which isn't believed where others may write it.
 """
 
 from __future__ import annotations
@@ -28,9 +28,12 @@ def remember(digest: str) -> None:
 
 
 def is_remembered(digest: str) -> bool:
-    """Whether it was made here; False where nobody can say."""
+    """Whether it was made here; False where nobody can say, or where others than this user may have written that."""
     try:
-        return digest.encode("ascii") in _path().read_bytes().split(b"\n")
+        path = _path()
+        if not (small_file.is_ones_own(path) and small_file.is_ones_own(path.parent)):
+            return False
+        return digest.encode("ascii") in path.read_bytes().splitlines()
     except OSError:
         return False
 

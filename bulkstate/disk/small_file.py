@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG, S_IWGRP, S_IWOTH
 from tempfile import NamedTemporaryFile
 from typing import Final
 
@@ -58,6 +59,13 @@ def state_folder(name: str) -> Path:
     make_folder(folder.parent, exist_ok=True)
     make_folder(folder, exist_ok=True)
     return folder
+
+
+def is_ones_own(path: Path) -> bool:
+    """Whether this user, and nobody else but root, may write a file or folder, which is no link. OSError."""
+    found = path.lstat()
+    kept = S_ISREG(found.st_mode) or S_ISDIR(found.st_mode)
+    return kept and found.st_uid == os.geteuid() and not found.st_mode & (S_IWGRP | S_IWOTH)
 
 
 def make_folder(folder: Path, *, exist_ok: bool) -> None:

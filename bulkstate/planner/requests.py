@@ -159,11 +159,11 @@ def _offer_by_flags(desk: _Desk, effort: Steps, expired: Callable[[], bool]) -> 
             return
 
 
-def _offer_overlapping(desk: _Desk, packed: Packed, cover: list[Piece], expired: Callable[[], bool]) -> None:
+def _offer_overlapping(desk: _Desk, packed: Packed | None, cover: list[Piece], expired: Callable[[], bool]) -> None:
     """Offer rectangles that overlap: what is over the cap only has to hold what the others leave."""
     desk.offer_pieces(cover)
     sizes = desk.sizes
-    if max(map(sizes.area, cover)) <= sizes.pairs or expired():
+    if packed is None or max(map(sizes.area, cover)) <= sizes.pairs or expired():
         return
     target = as_bit_sets(packed.target)
     if packed.transposed:
@@ -244,7 +244,8 @@ class _Clustered:
         pieces = cover_large(self._classes, self._clusters, self._sizes.pairs, allowance, effort, expired)
         if not pieces:
             return
-        self._desk.offer_pieces(map(turned, pieces) if self._transposed else pieces)
+        found = list(map(turned, pieces)) if self._transposed else pieces
+        _offer_overlapping(self._desk, self._desk.packed, found, expired)
 
 
 def _places(rectangle: Biclique) -> Piece:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
+from operator import or_
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bulkstate.planner.cover.bits import from_array, members, to_list
 from bulkstate.planner.cover.bound import Sizes
 from bulkstate.planner.cover.lines import Piece
+from bulkstate.planner.cover.packed import Words, as_words
 from bulkstate.planner.cover.small import Biclique
 from bulkstate.planner.strips import strip_count
 
-_GROUPS = 60  # patterns of uncovered columns that are merged pairwise
+_JOINED = 20_000_000  # words of flags that are looked at while patterns are joined in pairs
 
 
 def trimmed(target: Sequence[int], pieces: Iterable[Piece], sizes: Sizes, expired: Callable[[], bool]) -> list[Piece]:
@@ -56,8 +60,9 @@ def _parts(left: list[int], rectangle: Biclique, sizes: Sizes, *, merge: bool) -
         if pattern:
             patterns[pattern] = patterns.get(pattern, 0) | 1 << row
     parts = [Biclique(rows, columns) for columns, rows in patterns.items()]
-    joined = _joined(parts, sizes) if merge and len(parts) <= _GROUPS else parts
     whole = _hull(parts)
+    wide = 0 if whole is None else int(sizes.columns[to_list(whole.columns)].sum())
+    joined = _joined(parts, sizes) if merge and len(parts) ** 2 * (1 + wide // 64) <= _JOINED else parts
     ways = [joined] if whole is None else [joined, [whole]]
     return min(ways, key=lambda way: (sum(_count(one, sizes) for one in way), sum(_area(one, sizes) for one in way)))
 
@@ -72,23 +77,50 @@ def _hull(parts: list[Biclique]) -> Biclique | None:
 
 def _count(rectangle: Biclique, sizes: Sizes) -> int:
     rows, columns = to_list(rectangle.rows), to_list(rectangle.columns)
-    return strip_count(int(sizes.rows[rows].sum()), int(sizes.columns[columns].sum()), sizes.pairs)
+    height, width = int(sizes.rows[rows].sum()), int(sizes.columns[columns].sum())
+    return 1 if height * width <= sizes.pairs else strip_count(height, width, sizes.pairs)
 
 
 def _joined(parts: list[Biclique], sizes: Sizes) -> list[Biclique]:
-    """Join two parts at a time, as long as their hull takes fewer requests than they do; the biggest saving first."""
-    counts = {part: _count(part, sizes) for part in parts}
-    while len(parts) > 1:
-        best: tuple[int, Biclique, Biclique, Biclique] | None = None
-        for number, one in enumerate(parts):
-            for other in parts[:number]:
-                hull = Biclique(one.rows | other.rows, one.columns | other.columns)
-                if hull not in counts:
-                    counts[hull] = _count(hull, sizes)
-                saved = counts[one] + counts[other] - counts[hull]
-                if saved > 0 and (best is None or saved > best[0]):
-                    best = saved, one, other, hull
-        if best is None:
-            break
-        parts = [part for part in parts if part not in best[1:3]] + [best[3]]
-    return parts
+    """Join two parts at a time, as long as their hull takes fewer requests than they do; the biggest saving first, of
+    equal ones the smallest hull. The parts share no row."""
+    words = _spelt_out(parts, sizes)
+    heights = np.array([sizes.rows[to_list(part.rows)].sum() for part in parts])
+    widths = _sizes(words)
+    counts = -(-heights * widths // sizes.pairs)
+    alive = np.ones(len(parts), np.bool_)
+    worth = np.zeros((len(parts), len(parts)))
+
+    def compare(one: int) -> None:
+        hulls = (heights[one] + heights) * _sizes(words | words[one])
+        saved = np.maximum(counts[one] + counts - -(-hulls // sizes.pairs), 0) * alive
+        saved[one] = 0
+        worth[one] = worth[:, one] = np.where(saved > 0, saved + 1 / (1 + hulls), 0)
+
+    for number in range(len(parts)):
+        compare(number)
+    joined = list(parts)
+    while worth.max() > 0:
+        one, other = divmod(int(worth.argmax()), len(parts))
+        joined[one] = Biclique(joined[one].rows | joined[other].rows, joined[one].columns | joined[other].columns)
+        words[one] |= words[other]
+        heights[one] += heights[other]
+        counts[one] = -(-heights[one] * int(_sizes(words[one])) // sizes.pairs)
+        alive[other] = False
+        worth[other] = worth[:, other] = 0
+        compare(one)
+    return [part for part, is_left in zip(joined, alive, strict=True) if is_left]
+
+
+def _spelt_out(parts: list[Biclique], sizes: Sizes) -> Words:
+    """The columns, not classes, of each part."""
+    classes = np.array(to_list(reduce(or_, (part.columns for part in parts))))
+    flags = np.zeros((len(parts), sizes.columns.size), np.bool_)
+    for line, part in zip(flags, parts, strict=True):
+        line[to_list(part.columns)] = True
+    return as_words(np.repeat(flags[:, classes], sizes.columns[classes], axis=1))
+
+
+def _sizes(words: Words) -> NDArray[np.int64]:
+    sizes: NDArray[np.int64] = np.bitwise_count(words).sum(axis=-1, dtype=np.int64)
+    return sizes

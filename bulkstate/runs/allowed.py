@@ -15,11 +15,13 @@ from bulkstate.gateway.address import mistake_in, one_spelling
 from bulkstate.runs.briefing import credentials_of
 from bulkstate.text import printable
 
+ALLOW_GATEWAYS: Final = "BULKSTATE_ALLOW_GATEWAYS"
+ALLOW_VARIABLES: Final = "BULKSTATE_ALLOW_VARIABLES"
 _VARIABLES: Final = {
-    "gateways": "BULKSTATE_ALLOW_GATEWAYS",
+    "gateways": ALLOW_GATEWAYS,
     "organisations": "BULKSTATE_ALLOW_ORGANISATIONS",
     "pipelines": "BULKSTATE_ALLOW_PIPELINES",
-    "variables": "BULKSTATE_ALLOW_VARIABLES",
+    "variables": ALLOW_VARIABLES,
 }
 """Environment variables that hold such lists, apart by commas."""
 
@@ -47,14 +49,22 @@ def _lists(settings: Settings, kind: str, environ: Mapping[str, str]) -> Iterato
     """The lists that there are of a kind, and where each stands."""
     in_configuration: tuple[str, ...] | None = getattr(settings.allow, kind)
     variable = _VARIABLES[kind]
-    in_environment = environ.get(variable)
-    lists = (
-        (f"allow.{kind}", in_configuration),
-        (variable, None if in_environment is None else tuple(filter(None, map(str.strip, in_environment.split(","))))),
-    )
+    lists = ((f"allow.{kind}", in_configuration), (variable, listed_in(environ, variable)))
     for where, listed in lists:
         if listed is not None:
             yield where, tuple(map(_address, listed)) if kind == "gateways" else listed
+
+
+def listed_in(environ: Mapping[str, str], variable: str) -> tuple[str, ...] | None:
+    """What such a variable lists; None if it isn't set."""
+    listed = environ.get(variable)
+    return None if listed is None else tuple(filter(None, map(str.strip, listed.split(","))))
+
+
+def names(environ: Mapping[str, str], gateway: str, variables: Iterable[str]) -> bool:
+    """Whether the environment names the gateway, in one spelling, and all these variables; not if it has no lists."""
+    gateways = map(_address, listed_in(environ, ALLOW_GATEWAYS) or ())
+    return gateway in gateways and set(variables) <= set(listed_in(environ, ALLOW_VARIABLES) or ())
 
 
 def _address(url: str) -> str:

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
 
 import orjson
 import structlog
@@ -22,19 +21,14 @@ from bulkstate.disk import remembered
 from bulkstate.disk.journal import Record
 from bulkstate.disk.saved_plan import SavedPlan
 from bulkstate.errors import DigestDiffers, InputError, NotAllowed, Problem
-from bulkstate.gateway.address import mistake_in, one_spelling
+from bulkstate.gateway.address import one_spelling
 from bulkstate.model import Pair, Plan, Stage
 from bulkstate.pairs.target import target_digest
 from bulkstate.policy.spot_checks import SpotCheck
+from bulkstate.runs.allowed import ALLOW_GATEWAYS, ALLOW_VARIABLES, names
 from bulkstate.runs.briefing import credentials_of
 from bulkstate.selection import Fingerprint
 from bulkstate.text import printable
-
-ALLOW_GATEWAYS: Final = "BULKSTATE_ALLOW_GATEWAYS"
-"""The environment variable that lists the addresses which a plan or run from elsewhere may name, apart by commas."""
-
-ALLOW_VARIABLES: Final = "BULKSTATE_ALLOW_VARIABLES"
-"""The one that lists the environment variables whose values it may have sent there."""
 
 log = structlog.get_logger()
 
@@ -163,27 +157,16 @@ def _vouched(stored: Stored, found: Settings, voucher: Voucher) -> Settings:
         raise InputError(Problem("its settings are for another gateway than the run", stored.what))
     if isinstance(found.gateway, Embedded) or voucher.asked or voucher.digest:
         return found
-    if not _allowed(found, voucher.environ):
+    if not names(voucher.environ, place_of(found)[0], credentials_of(found)):
         raise NotAllowed(_not_allowed(stored, found), hint=_how(found))
     if found.gateway.ca_pem is not None:
         log.warning("left out: it comes from elsewhere", what=stored.what, ca_file="the certificates to trust")
     return replace(found, gateway=replace(found.gateway, ca_pem=None))
 
 
-def _allowed(found: Settings, environ: Mapping[str, str]) -> bool:
-    """Whether the environment allows the gateway and every variable by name."""
-    gateways = {one_spelling(each) for each in _listed(environ, ALLOW_GATEWAYS) if not mistake_in(each)}
-    variables = set(_listed(environ, ALLOW_VARIABLES))
-    return place_of(found)[0] in gateways and variables.issuperset(credentials_of(found))
-
-
-def _listed(environ: Mapping[str, str], name: str) -> Iterator[str]:
-    yield from filter(None, (each.strip() for each in environ.get(name, "").split(",")))
-
-
 def _not_allowed(stored: Stored, found: Settings) -> str:
-    names = " and ".join(credentials_of(found))
-    return f"{stored.what} wasn't made here, or was changed since: it would send {names} to {_told(place_of(found))}"
+    secrets = " and ".join(credentials_of(found))
+    return f"{stored.what} wasn't made here, or was changed since: it would send {secrets} to {_told(place_of(found))}"
 
 
 def _told(place: tuple[str, str]) -> str:
@@ -222,9 +205,9 @@ class _Names(Mapping[str, str]):
 def settings_in(what: str, document: str) -> Settings:
     """The settings as they stand, without a look at the environment: a document that is kept refers to it for
     credentials alone, and whatever else does would have it sent somewhere."""
-    names = _Names()
-    settings = config.from_document(document, names, what)
-    foreign = sorted(names.asked.difference(credentials_of(settings)))
+    asked = _Names()
+    settings = config.from_document(document, asked, what)
+    foreign = sorted(asked.asked.difference(credentials_of(settings)))
     if foreign:
         raise InputError(Problem(f"refers to {foreign[0]} where no secret belongs", what))
     return settings

@@ -11,14 +11,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TypeAlias
-from urllib.parse import parse_qs, urlsplit
+from http.server import BaseHTTPRequestHandler
 
-Pair: TypeAlias = tuple[str, str, str]
-"""Stage, asset, point."""
+from tests.listening import Call, Pair, listening
+
+__all__ = ["KINDS", "Answering", "Delete", "Gateway", "Pair", "Trouble", "serving"]
 
 HANG = 1.5
 """Seconds for which a call that hangs is silent: longer than a story's timeout."""
@@ -26,9 +25,10 @@ HANG = 1.5
 KINDS = (
     "429", "503", "500", "gateway page", "61199", "data false", "data missing", "code unknown", "401",
     "reset before", "reset after", "closed before", "closed after", "cut", "hang before", "hang after", "not http",
-    "slow", "close announced",
+    "slow", "close announced", "twice at once", "twice later",
 )  # fmt: skip
-"""What may befall a call. *After* means that the delete is carried out, and its answer lost."""
+"""What may befall a call. *After* means that the delete is carried out, and its answer lost; what comes twice *later*
+is in the way of the connection's next answer."""
 
 
 @dataclass(frozen=True)
@@ -134,100 +134,70 @@ class Answering:
     echo: Callable[[str], tuple[int, object]]
 
 
-class _Server(ThreadingHTTPServer):
-    """Says nothing of callers that were killed."""
+class _Door:
+    """How a gateway's answers leave it: as they should, or otherwise."""
 
-    daemon_threads = True
+    def __init__(self, gateway: Gateway, careless: Answering | None) -> None:
+        self._gateway = gateway
+        self._careless = careless
+        self._owed: dict[object, bytes] = {}
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        return
+    def answer(self, call: Call, handler: BaseHTTPRequestHandler) -> None:
+        gateway = self._gateway
+        with gateway._lock:
+            gateway.calls[call.kind] += 1
+            kind = gateway.befalls(call.content or call.kind.encode()) or ""
+            status, document = self._judged(call, kind)
+            gateway.arrived(call.kind)
+        body = (document if isinstance(document, str) else json.dumps(document)).encode()
+        handler.wfile.write(self._owed.pop(handler.connection, b""))
+        if kind in ("slow", "429"):
+            time.sleep(0.02)
+        if document == "hang" or kind == "hang after":
+            time.sleep(HANG)
+        if not status or kind in ("reset after", "closed after", "hang after"):
+            _hang_up(handler, reset="reset" in kind)
+        elif kind == "not http":
+            handler.wfile.write(b"SSH-2.0-OpenSSH_9.6\r\n")
+            handler.close_connection = True
+        else:
+            self._say(handler, status, body, kind)
+
+    def _judged(self, call: Call, kind: str) -> tuple[int, object]:
+        """Status and document of the answer."""
+        gateway, careless = self._gateway, self._careless
+        if careless is not None and call.kind == "token":
+            made = {"accessToken": careless.token, "expire": 7200}
+            return 200, {"status": 0, "msg": "SUCCESS", "data": made}
+        if careless is not None and call.kind == "delete":
+            gateway.deletes.append(Delete(call.pairs, performed=False))
+            return careless.echo(str(call.headers))
+        if call.kind == "delete":
+            return gateway.delete(call.pairs, kind)
+        refused = gateway._refused(frozenset(), kind)
+        return refused or (200, gateway.listed() if call.kind == "pipelines" else gateway.get(call.pairs))
+
+    def _say(self, handler: BaseHTTPRequestHandler, status: int, body: bytes, kind: str) -> None:
+        more = "Retry-After: 0\r\n" if kind == "429" and status == 429 else ""
+        more += "Connection: close\r\n" if kind == "close announced" else ""
+        whole = f"HTTP/1.1 {status} .\r\n{more}Content-Length: {len(body)}\r\n\r\n".encode() + body
+        handler.wfile.write(whole[: -(len(body) // 2) or None] if kind == "cut" else whole)
+        if kind == "twice at once":
+            handler.wfile.write(whole)
+        if kind == "twice later":
+            self._owed[handler.connection] = whole
+        handler.close_connection = kind in ("cut", "close announced")
 
 
-def _handler(gateway: Gateway, careless: Answering | None) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
-        def do_GET(self) -> None:
-            self._answer()
-
-        def do_POST(self) -> None:
-            self._answer()
-
-        def _answer(self) -> None:
-            split = urlsplit(self.path)
-            content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            listed = split.path.endswith("/pipelines")
-            called = "pipelines" if listed else parse_qs(split.query).get("action", ["?"])[0]
-            with gateway._lock:
-                gateway.calls[called] += 1
-                kind = gateway.befalls(content if content else called.encode())
-                if careless is not None and "/token/" in split.path:
-                    made = {"accessToken": careless.token, "expire": 7200}
-                    status, document = 200, {"status": 0, "msg": "SUCCESS", "data": made}
-                elif called == "delete" and careless is not None:
-                    gateway.deletes.append(Delete(self._pairs(content), performed=False))
-                    status, document = careless.echo(str(dict(self.headers)))
-                elif called == "delete":
-                    status, document = gateway.delete(self._pairs(content), kind)
-                else:
-                    status, document = gateway._refused(frozenset(), kind) or (200, None)
-                    if document is None:
-                        document = gateway.listed() if listed else gateway.get(self._pairs(content))
-                gateway.arrived(called)
-            self._say(status, document, kind or "")
-
-        @staticmethod
-        def _pairs(content: bytes) -> frozenset[Pair]:
-            body = json.loads(content)
-            points = body["pointIds"].split(",")
-            stage = body["stageInstanceName"]
-            return frozenset((stage, asset, point) for asset in body["assetIds"].split(",") for point in points)
-
-        def _say(self, status: int, document: object, kind: str) -> None:
-            body = (document if isinstance(document, str) else json.dumps(document)).encode()
-            if kind in ("slow", "429"):
-                time.sleep(0.02)
-            if document == "hang" or kind == "hang after":
-                time.sleep(HANG)
-            if document == "reset" or kind == "reset after":
-                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            if not status or kind in ("reset after", "closed after", "hang after"):
-                self.close_connection = True
-                if "reset" in kind:
-                    self.connection.close()
-                return
-            if kind == "not http":
-                self.wfile.write(b"SSH-2.0-OpenSSH_9.6\r\n")
-                self.close_connection = True
-                return
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            if kind == "429" and status == 429:
-                self.send_header("Retry-After", "0")
-            if kind == "close announced":
-                self.send_header("Connection", "close")
-            self.end_headers()
-            self.wfile.write(body[: len(body) // 2] if kind == "cut" else body)
-            self.close_connection = self.close_connection or kind in ("cut", "close announced")
-
-        def log_message(self, format: str, *arguments: object) -> None:
-            return
-
-    return Handler
+def _hang_up(handler: BaseHTTPRequestHandler, reset: bool) -> None:
+    handler.close_connection = True
+    if reset:
+        handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        handler.connection.close()
 
 
 @contextmanager
 def serving(gateway: Gateway, careless: Answering | None = None) -> Iterator[Gateway]:
     """On loopback, in threads of its own."""
-    server = _Server(("127.0.0.1", 0), _handler(gateway, careless))
-    gateway.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
+    with listening(_Door(gateway, careless).answer) as gateway.url:
         yield gateway
-    finally:
-        server.shutdown()
-        with suppress(OSError):
-            server.server_close()
-        thread.join()

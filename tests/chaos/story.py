@@ -87,6 +87,13 @@ def _crossed(assets: list[str], points: list[str]) -> list[tuple[str, str]]:
     return [(asset, point) for asset in assets for point in points]
 
 
+def _poisoned(chance: random.Random, chosen: Selected) -> list[Pair]:
+    """What can't be deleted for the time being: a pair, or all of an asset or of a point."""
+    bad = chance.choice(sorted(chosen.target))
+    place = chance.choice((None, 1, 2))
+    return [bad] if place is None else [pair for pair in chosen.world if pair[place] == bad[place]]
+
+
 @dataclass
 class Story:
     """Everything that a seed decides before anything happens."""
@@ -99,7 +106,7 @@ class Story:
         kinds = chance.sample(KINDS, chance.randint(0, 5))
         # What hangs costs seconds.
         rates = {kind: chance.uniform(0.01, 0.05 if "hang" in kind else 0.25) for kind in kinds}
-        poisoned = chance.sample(sorted(self.selected.target), 1) if chance.random() < 0.15 else []
+        poisoned = _poisoned(chance, self.selected) if chance.random() < 0.25 else []
         self.trouble = Trouble(
             seed=self.seed,
             rates=rates,

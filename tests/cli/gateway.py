@@ -8,28 +8,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, urlsplit
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler
 
+from tests.listening import Call, listening
 from tests.waiting import PATIENCE
 
+__all__ = ["Answer", "Call", "Gateway", "Halt", "deleted", "reply", "serving"]
+
 Answer = tuple[int, dict[str, str], bytes]
-
-
-@dataclass
-class Call:
-    """One request that arrived, `at` seconds of a steady clock."""
-
-    at: float
-    kind: str
-    headers: dict[str, str]
-    body: dict[str, str]
-
-    @property
-    def pairs(self) -> set[tuple[str, str, str]]:
-        stage = self.body["stageInstanceName"]
-        points = self.body["pointIds"].split(",")
-        return {(stage, asset, point) for asset in self.body["assetIds"].split(",") for point in points}
 
 
 @dataclass
@@ -69,6 +56,37 @@ class Gateway:
     def deleted_pairs(self) -> set[tuple[str, str, str]]:
         return set().union(*(call.pairs for call in self.deletes()))
 
+    def reply(self, call: Call) -> Answer:
+        if call.kind == "pipelines" and not self.status:
+            return reply({}, 503)
+        if call.kind == "pipelines":
+            row = {"pipelineId": "p1", "pipelineName": "P", "status": self.status, "version": self.version}
+            return reply({"code": 0, "msg": "OK", "data": {"count": 1, "pipelines": [row]}})
+        if call.kind in ("pause", "start"):
+            return self.switch(call) or self._switched(call.kind)
+        if call.kind == "token":
+            return reply({"status": 0, "msg": "SUCCESS", "data": {"accessToken": "canary-token", "expire": 7200}})
+        if call.kind == "get":
+            self.asked.set()
+            self.pause.wait(PATIENCE)
+            if (answer := self.read(call)) is not None:
+                return answer
+            found = sorted((call.pairs - self.gone - self.nothing) | (call.pairs & self.left))
+            items = [{"assetId": asset, "pointId": point, "value": 1} for _, asset, point in found]
+            return reply({"code": 0, "msg": "OK", "data": {"items": items}})
+        status, headers, body = self.answer(call, len(self.deletes()))
+        if status == 200 and b'"data": true' in body:
+            self.gone |= call.pairs
+        return status, headers, body
+
+    def _switched(self, action: str) -> Answer:
+        switches = {"pause": ("RUNNING", "PAUSED", 61152), "start": ("PAUSED", "RUNNING", 61165)}
+        origin, target, code = switches[action]
+        if self.status != origin:
+            return reply({"code": code, "msg": f"Status cannot be changed from [{self.status}]"})
+        self.status = target
+        return reply({"code": 0, "msg": "OK", "data": ""})
+
 
 def reply(document: object, status: int = 200, **headers: str) -> Answer:
     return status, {name.replace("_", "-"): value for name, value in headers.items()}, json.dumps(document).encode()
@@ -93,93 +111,22 @@ class Halt:
         return deleted()
 
 
-class _Server(ThreadingHTTPServer):
-    """Says nothing of callers that were killed."""
-
-    daemon_threads = True
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        return
-
-
 @contextmanager
 def serving() -> Iterator[Gateway]:
     gateway = Gateway()
     gateway.pause.set()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
+    def answer(call: Call, handler: BaseHTTPRequestHandler) -> None:
+        gateway.calls.append(call)
+        gateway.heard(call, "before")
+        status, headers, body = gateway.reply(call)
+        gateway.heard(call, "after")
+        handler.send_response_only(status)
+        date = formatdate(time.time() + gateway.clock, usegmt=True)
+        for name, value in {"Date": date, **headers, "Content-Length": str(len(body))}.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(body)
 
-        def do_GET(self) -> None:
-            self._answer()
-
-        def do_POST(self) -> None:
-            self._answer()
-
-        def _answer(self) -> None:
-            at = time.monotonic()
-            split = urlsplit(self.path)
-            content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            kind = (
-                "pipelines" if split.path.endswith("/pipelines") else parse_qs(split.query).get("action", ["token"])[0]
-            )
-            call = Call(at, kind, dict(self.headers), json.loads(content) if content else {})
-            gateway.calls.append(call)
-            gateway.heard(call, "before")
-            status, headers, body = self._reply(call)
-            gateway.heard(call, "after")
-            self.send_response(status)
-            for name, value in {**headers, "Content-Length": str(len(body))}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def _reply(self, call: Call) -> Answer:
-            if call.kind == "pipelines" and not gateway.status:
-                return reply({}, 503)
-            if call.kind == "pipelines":
-                row = {"pipelineId": "p1", "pipelineName": "P", "status": gateway.status, "version": gateway.version}
-                return reply({"code": 0, "msg": "OK", "data": {"count": 1, "pipelines": [row]}})
-            if call.kind in ("pause", "start"):
-                return gateway.switch(call) or self._switched(call.kind)
-            if call.kind == "token":
-                return reply({"status": 0, "msg": "SUCCESS", "data": {"accessToken": "canary-token", "expire": 7200}})
-            if call.kind == "get":
-                gateway.asked.set()
-                gateway.pause.wait(PATIENCE)
-                if (answer := gateway.read(call)) is not None:
-                    return answer
-                found = sorted((call.pairs - gateway.gone - gateway.nothing) | (call.pairs & gateway.left))
-                items = [{"assetId": asset, "pointId": point, "value": 1} for _, asset, point in found]
-                return reply({"code": 0, "msg": "OK", "data": {"items": items}})
-            status, headers, body = gateway.answer(call, len(gateway.deletes()))
-            if status == 200 and b'"data": true' in body:
-                gateway.gone |= call.pairs
-            return status, headers, body
-
-        def _switched(self, action: str) -> Answer:
-            origin, target, code = {"pause": ("RUNNING", "PAUSED", 61152), "start": ("PAUSED", "RUNNING", 61165)}[
-                action
-            ]
-            if gateway.status != origin:
-                return reply({"code": code, "msg": f"Status cannot be changed from [{gateway.status}]"})
-            gateway.status = target
-            return reply({"code": 0, "msg": "OK", "data": ""})
-
-        def date_time_string(self, timestamp: float | None = None) -> str:
-            return super().date_time_string(time.time() + gateway.clock)
-
-        def log_message(self, format: str, *arguments: object) -> None:
-            return
-
-    server = _Server(("127.0.0.1", 0), Handler)
-    gateway.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
+    with listening(answer) as gateway.url:
         yield gateway
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bulkstate.gateway import wire
-from bulkstate.model import Answer, Chunk, Pair, Pipeline, PipelinePage, Reply, Stage
+from bulkstate.model import Answer, Chunk, Pair, Pipeline, PipelinePage, Reply, Stage, Start
 
 STAGE = Stage("8a81b5f0-2c5e", "LastRecordAppender_01")
 CHUNK = Chunk(0, STAGE, ("8byS3cuc", "8byS3cud"), ("INV.GenActivePW", "INV.State"))
@@ -23,7 +23,7 @@ BODY = (
 
 IDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=","), min_size=1, max_size=12)
 SOME_IDS = st.lists(IDS, min_size=1, max_size=8)
-READERS = [wire.read_delete, wire.read_state, wire.read_pipelines, wire.read_token]
+READERS = [wire.read_delete, wire.read_state, wire.read_pipelines, wire.read_command, wire.read_token]
 
 
 # ── requests ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -70,6 +70,28 @@ def test_the_vendors_example_of_a_signature() -> None:
         "apim-timestamp": "1572574909697",
         "apim-signature": expected,
     }
+
+
+def test_pause_and_start_are_commands_to_one_pipeline() -> None:
+    paused = wire.pause_pipeline("o1", "a/b")
+    assert (paused.method, paused.path, paused.body) == ("POST", "/streaming/v2.0/streaming/pipeline/a%2Fb", b"")
+    assert paused.query == (("action", "pause"), ("orgId", "o1"))
+    started = wire.start_pipeline("o1", "p", Start(1, 1000, '{"cu": 2}'))
+    assert (started.path, started.query[0]) == ("/streaming/v2.0/streaming/pipeline/p", ("action", "start"))
+    assert orjson.loads(started.body) == {"executionMode": 1, "kafkaRate": 1000, "resourceConfig": {"cu": 2}}
+    bare = wire.start_pipeline("o1", "p", Start(0, 5))
+    assert orjson.loads(bare.body) == {"executionMode": 0, "kafkaRate": 5}
+
+
+def test_the_vendors_codes() -> None:
+    """As the documents have them: whatever is written by name elsewhere stands on these numbers."""
+    token_service = {1001, 1002, 1003, 1004, 1005, 1202, 1203, 1204}
+    streaming = {61100, 61102, 61105, 61106, 61107, 61108, 61121, 61122, 61128, 61152, 61165, 61168, 61169, 61199}
+    assert {int(code) for code in wire.Code} == {0, 99000} | token_service | streaming
+    assert (wire.Code.OTHER, wire.Code.START_CONTENDED, wire.Code.BAD_CONFIGURATION) == (61199, 61121, 61100)
+    assert (wire.Code.INTERNAL_ERROR, wire.Code.NOT_STARTABLE, wire.Code.NOT_RESETTABLE) == (1005, 61165, 61168)
+    assert {int(status) for status in wire.ApimStatus} == {4011, 4012}
+    assert wire.PAIRS_PER_REQUEST == 100_000
 
 
 # ── bodies ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -120,6 +142,15 @@ def reply(code: object, data: object = None, **more: object) -> bytes:
         (200, b'{"apim_status":4012}', Answer.CREDENTIALS, 4012),
         (200, reply(0, True, apim_status=4011), Answer.CREDENTIALS, 0),
         (200, reply(0, True, apim_status=[4011]), Answer.OK, 0),
+        (200, reply(-1, True), Answer.UNDECIDED, -1),
+        (200, reply(2**31 - 1, True), Answer.UNDECIDED, 2**31 - 1),
+        (200, reply(2**31, True), Answer.UNDECIDED, None),
+        (200, reply(1 - 2**31, True), Answer.UNDECIDED, 1 - 2**31),
+        (200, reply(-(2**31), True), Answer.UNDECIDED, None),
+        (199, reply(0, True), Answer.UNDECIDED, 0),
+        (299, reply(0, True), Answer.OK, 0),
+        (300, reply(0, True), Answer.GATEWAY_REFUSED, 0),
+        (399, b"", Answer.GATEWAY_REFUSED, None),
         (200, b"", Answer.UNAVAILABLE, None),
         (200, b"[]", Answer.UNAVAILABLE, None),
         (200, b"<html>", Answer.UNAVAILABLE, None),
@@ -150,6 +181,13 @@ def reply(code: object, data: object = None, **more: object) -> bytes:
         (500, reply(61105), Answer.TOO_LARGE, 61105),
         (500, reply(61106), Answer.STAGE_REFUSED, 61106),
         (500, reply(61999, True), Answer.UNDECIDED, 61999),
+        (500, reply(61000), Answer.UNDECIDED, 61000),
+        (500, reply(60999), Answer.UNAVAILABLE, 60999),
+        (500, reply(62000), Answer.UNAVAILABLE, 62000),
+        (400, reply(61199), Answer.REFUSED, 61199),
+        (400, reply(1203), Answer.CREDENTIALS, 1203),
+        (405, b"", Answer.UNDECIDED, None),
+        (499, reply(61102), Answer.UNANSWERED, 61102),
         (501, reply(0, True), Answer.UNAVAILABLE, 0),
         (503, reply(61199), Answer.UNAVAILABLE, 61199),
         (520, reply(0, True), Answer.UNAVAILABLE, 0),
@@ -162,6 +200,41 @@ def reply(code: object, data: object = None, **more: object) -> bytes:
 def test_what_an_answer_to_delete_means(status: int, body: bytes, answer: Answer, code: int | None) -> None:
     read = wire.read_delete(status, body)
     assert (read.answer, read.status, read.code) == (answer, status, code)
+    assert read.data is (True if answer is Answer.OK else None)
+
+
+def test_an_error_of_http_alone_is_undecided_below_500_and_unavailable_otherwise() -> None:
+    known = {400, 401, 403, 404, 408, 413, 429, 430, 497, 498, 499}
+    for status in {*range(400, 500)} - known:
+        assert wire.read_delete(status, b"<html>").answer is Answer.UNDECIDED
+    for status in range(500, 600):
+        assert wire.read_delete(status, b"<html>").answer is Answer.UNAVAILABLE
+    for status in range(100, 300):
+        assert wire.read_delete(status, b"<html>").answer is Answer.UNAVAILABLE
+
+
+@pytest.mark.parametrize(
+    ("code", "answer"),
+    [
+        (0, Answer.OK),
+        (1203, Answer.CREDENTIALS),
+        (61100, Answer.REFUSED),
+        (61102, Answer.REFUSED),
+        (61105, Answer.UNDECIDED),
+        (61106, Answer.REFUSED),
+        (61107, Answer.UNDECIDED),
+        (61108, Answer.REFUSED),
+        (61121, Answer.UNAVAILABLE),
+        (61128, Answer.REFUSED),
+        (61152, Answer.REFUSED),
+        (61165, Answer.REFUSED),
+        (61199, Answer.UNDECIDED),
+    ],
+)
+@pytest.mark.parametrize("data", [{"data": ""}, {}, {"data": None}])
+def test_what_an_answer_to_pause_or_start_means(code: int, answer: Answer, data: dict[str, object]) -> None:
+    read = wire.read_command(200, orjson.dumps({"code": code, **data}))
+    assert read.answer is answer
     assert read.data is (True if answer is Answer.OK else None)
 
 
@@ -181,6 +254,17 @@ def test_430_to_a_read_is_a_result_that_is_too_large() -> None:
         (reply(0), "code 0, but its data is missing: m"),
         (reply(0, "true"), 'code 0, but its data is the text "true": m'),
         (reply(0, [True]), "code 0, but its data can't be read: m"),
+        (reply(0, {}), "code 0, but its data can't be read: m"),
+        (reply(0, 1.5), "code 0, but its data is 1.5: m"),
+        (reply(None, True), "its code is missing, not a number: m"),
+        (reply([0], True), "its code is a list, not a number: m"),
+        (reply({}, True), "its code is an object, not a number: m"),
+        (reply("12345678", True), 'its code is the text "12345678", not a number: m'),
+        (reply("123456789", True), "its code is text, not a number: m"),
+        (reply("0 0", True), "its code is text, not a number: m"),
+        (reply("é", True), "its code is text, not a number: m"),
+        (b'{"code":0,"message":"in other words"}', "code 0, but its data is missing: in other words"),
+        ("\ufeff{}".encode("utf-16-be"), "the answer isn't JSON: it begins like UTF-16"),
         (b"\xef\xbb\xbf" + reply(0, True), "the answer isn't JSON, which has no byte order mark: "),
         ("\ufeff{}".encode("utf-16-le"), "the answer isn't JSON: it begins like UTF-16"),
         (b" \r\n", "the answer is empty"),
@@ -192,6 +276,25 @@ def test_430_to_a_read_is_a_result_that_is_too_large() -> None:
 )
 def test_an_odd_answer_is_told_what_is_wrong_with_it(body: bytes, message: str) -> None:
     assert wire.read_delete(200, body).message.startswith(message)
+
+
+def test_a_token_services_odd_answer_is_told_in_its_own_words() -> None:
+    assert wire.read_token(200, b'{"status":0}').message == "status 0, but its data is missing"
+    assert wire.read_token(200, b'{"stauts":"0","code":0,"data":{}}').message == "status 0, but its data can't be read"
+    assert wire.read_token(200, b'{"stauts":"0","code":[]}').message == 'its stauts is the text "0", not a number'
+    assert wire.read_token(200, b"{}").message == "it holds no status"
+
+
+def test_so_much_of_a_long_answer_is_looked_at() -> None:
+    said: list[str] = []
+
+    def clean(text: str) -> str:
+        said.append(text)
+        return text[:5]
+
+    wire.read_delete(200, b"x" * (wire.LONGEST_TEXT + 1), clean)
+    wire.read_delete(200, reply(61199, msg="y" * (wire.LONGEST_TEXT + 1)), clean)
+    assert [len(text) for text in said if text] == [65_536, 65_536]
 
 
 def test_message_and_request_id_are_one_printable_line() -> None:
@@ -223,6 +326,14 @@ def test_what_an_answer_to_get_means(data: object, pairs: set[Pair] | None) -> N
     read = wire.read_state(200, reply(0, data))
     assert read.answer is (Answer.UNDECIDED if pairs is None else Answer.OK)
     assert read.data == pairs
+
+
+def test_what_a_pipeline_is_listed_with() -> None:
+    row = {"pipelineId": "1", "status": "PAUSED", "version": 3, "updateTime": "17:00", "pipelineName": "a\nb"}
+    read = wire.read_pipelines(200, reply(0, {"count": 1, "pipelines": [row]}))
+    assert read.data == PipelinePage(1, (Pipeline("1", "a b", "PAUSED", "3", "17:00"),))
+    assert wire.read_pipelines(200, reply(0, {"count": "1", "pipelines": []})).answer is Answer.UNDECIDED
+    assert wire.list_pipelines("o1", 1).query[1] == ("pageSize", "100")
 
 
 def test_a_page_of_pipelines() -> None:
@@ -258,10 +369,25 @@ def test_what_the_token_service_means(code: int, answer: Answer) -> None:
     assert wire.read_token(200, orjson.dumps({"status": code, "msg": "no"})).answer is answer
 
 
+@pytest.mark.parametrize(
+    ("code", "answer"),
+    [(1000, Answer.UNAVAILABLE), (1001, Answer.UNDECIDED), (1204, Answer.CREDENTIALS), (1205, Answer.UNAVAILABLE)],
+)
+def test_which_codes_of_a_500_are_the_token_services(code: int, answer: Answer) -> None:
+    assert wire.read_token(500, orjson.dumps({"status": code})).answer is answer
+
+
 @pytest.mark.parametrize("token", ["", "a\r\nX-Evil: 1", "a\0", "tök", "a\x7f"])
 def test_a_token_that_no_header_can_hold_is_none(token: str) -> None:
     body = orjson.dumps({"status": 0, "data": {"accessToken": token, "expire": 7200}})
     assert wire.read_token(200, body).answer is Answer.UNDECIDED
+
+
+@pytest.mark.parametrize("expire", [0.5, 1, 7200])
+def test_a_tokens_life_is_in_seconds(expire: float) -> None:
+    read = wire.read_token(200, orjson.dumps({"status": 0, "data": {"accessToken": "t", "expire": expire}}))
+    assert read.data is not None
+    assert read.data.expire == expire
 
 
 @pytest.mark.parametrize("expire", [0, -1, None, "7200"])
@@ -334,6 +460,12 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 )
 def test_retry_after_is_seconds_or_a_date(value: str | None, seconds: float | None) -> None:
     assert wire.retry_after(value, None, NOON.timestamp()) == seconds
+
+
+def test_no_more_of_a_header_is_read_than_a_date_needs() -> None:
+    assert wire.retry_after(" " * 63 + "57", None, 0.0) == 5.0
+    assert wire.retry_after(" " * 64 + "57", None, 0.0) is None
+    assert wire.retry_after("1" * 40, None, 0.0) == 111_111_111_111.0
 
 
 def test_a_date_is_measured_against_the_answers_own() -> None:

@@ -59,7 +59,7 @@ def test_a_block_without_a_better_cover_is_given_up(cap: int) -> None:
         return cover_block(block, cap, 0, allowance, np.random.default_rng(1)), cells - allowance.cells
 
     plenty = 1 << 50
-    dearest = 24 * flags.size + 4 * flags.size  # two climbs of 12 rounds, and as many rectangles
+    dearest = 24 * flags.size // 16 + 4 * flags.size  # two climbs of 12 rounds, by products, and as many rectangles
     found, spent = covered(20, plenty)
     assert found is None
     assert spent <= 2 * 30 * dearest

@@ -4,19 +4,9 @@
 """
 
 from bulkstate.disk.journal.chain import Head
-from bulkstate.disk.journal.record import (
-    RESUMED,
-    RETRIED,
-    Agreement,
-    Deadline,
-    Ending,
-    Input,
-    Pause,
-    Record,
-    RunFacts,
-    SessionRecord,
-    sent_history,
-)
+from bulkstate.disk.journal.facts import Agreement, Deadline, Ending, Input, Pause, RunFacts, SessionRecord
+from bulkstate.disk.journal.record import RESUMED, RETRIED, Record
+from bulkstate.disk.journal.rows import sent_history
 from bulkstate.disk.journal.tables import FILE_NAME, FORMAT, existing
 from bulkstate.disk.journal.writing import Hop, Journal, WriterThread, inline, make_run_directory
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from hashlib import sha256
 from itertools import groupby
@@ -21,6 +21,8 @@ from bulkstate.disk import plan_tables
 from bulkstate.disk.database import check_rows, closed_on_error, connect_to_read, row_count
 from bulkstate.disk.journal import chain
 from bulkstate.disk.journal.chain import Head
+from bulkstate.disk.journal.facts import Agreement, Deadline, Input, Pause, RunFacts, SessionRecord
+from bulkstate.disk.journal.rows import look_of, outcome_of, part_of, session_of
 from bulkstate.disk.journal.tables import CHAINED, FORMAT, existing, reading, tables_of
 from bulkstate.disk.locks import is_in_use
 from bulkstate.errors import Refused
@@ -44,7 +46,6 @@ from bulkstate.model import (
     Point,
     Reply,
     RunResult,
-    Span,
     Stage,
     Use,
     Verdict,
@@ -69,88 +70,6 @@ RESUMED: Final = frozenset({Verdict.NOT_SENT, Verdict.UNKNOWN, Verdict.SUSPECT})
 
 RETRIED: Final = RESUMED | {Verdict.REFUSED, Verdict.EXHAUSTED}
 """What `resume --retry-failed` sends again, beside chunks without a record (law 4)."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunFacts:
-    """What a run is, settled when it is made. `configuration` is a JSON document, with secrets as references.
-
-    `gateway` is the address, `organisation` whose pipelines are meant; `version` is that of bulkstate.
-    `target` is the digest of what is deleted, whatever the cover, `approval` that of all that was agreed to; empty if
-    nobody made them.
-    """
-
-    name: str
-    created_at: float
-    gateway: str
-    organisation: str
-    configuration: str
-    version: str
-    target: str = ""
-    approval: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a session ended; `exit_code` is what its process said to whoever started it.
-
-    `reason_code` names what ended it early, empty if it went to its end; `unread` says why what is left could not be
-    read back.
-    """
-
-    at: float
-    result: RunResult
-    reason: str
-    exit_code: int
-    reason_code: str = ""
-    unread: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SessionRecord:
-    """One process's work on the run, the first or a resumed one. No `ending`: it still works, or was killed."""
-
-    number: int
-    started_at: float
-    ending: Ending | None
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """A file that the plan was made of, as it was then. `rows` is None where nobody counts such."""
-
-    path: str
-    size: int
-    sha256: str
-    rows: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """Somebody agreed to the plan: `how`, with `--yes` or at the terminal, and `by` whom, as far as that is known."""
-
-    at: float
-    how: str = ""
-    by: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """A pipeline is about to be paused for the run, `by` whom; its `status` was that before. By nobody: it is about to
-    be started again, with the status that it has now, or has been, and has the status that it was to have."""
-
-    at: float
-    pipeline: str
-    by: str
-    status: str
-
-
-@dataclass(frozen=True, slots=True)
-class Deadline:
-    """The run has to be done `at` UNIX seconds; `words` are what was asked for."""
-
-    at: float
-    words: str
 
 
 class Record:
@@ -298,13 +217,13 @@ class Record:
             FROM session LEFT JOIN ending ON session = id ORDER BY id"""
         reasons = {session: rest for session, *rest in self._rows("ending_reason")}
         with reading(self.path):
-            return tuple(_session(row, reasons.get(row[0], ())) for row in self._connection.execute(query))
+            return tuple(session_of(row, reasons.get(row[0], ())) for row in self._connection.execute(query))
 
     def looked_at(self, *, after: bool = False) -> tuple[LookedAt, ...]:
         """What was looked at before the first delete, or last after it."""
         rows = [row for row in self._rows("look") if row[1] == after]
         latest = max((at for at, *_ in rows), default=0.0)
-        return tuple(_looked_at(*row) for at, _, *row in rows if at == latest)
+        return tuple(look_of(*row) for at, _, *row in rows if at == latest)
 
     def pipelines_seen(self) -> tuple[PipelineSeen, ...]:
         """What the run saw of its pipelines, by ID: their state before it, and now."""
@@ -427,7 +346,7 @@ class Record:
         """The parts of chunks that were split so far, by number."""
         query = "SELECT * FROM part ORDER BY number"
         with reading(self.path):
-            return tuple(_part(*row) for row in self._connection.execute(query))
+            return tuple(part_of(*row) for row in self._connection.execute(query))
 
     def chunks(self) -> Chunks:
         """The plan's chunks and their parts, as they are now."""
@@ -452,7 +371,7 @@ class Record:
         with reading(self.path):
             check_rows(self._connection, "outcome")
             for _, session, *values in self._connection.execute("SELECT * FROM outcome ORDER BY seq"):
-                outcome = _outcome(values, chunks)
+                outcome = outcome_of(values, chunks)
                 if outcome.verdict is Verdict.SPLIT:
                     outcome = replace(outcome, parts=parts.get(outcome.chunk, ()))
                 yield session, outcome
@@ -477,7 +396,7 @@ class Record:
         with reading(self.path):
             chunks = self.plan.requests + row_count(self._connection, "part")
             for _, _, *values in self._connection.execute(query):
-                yield _outcome(values, chunks)
+                yield outcome_of(values, chunks)
 
     def pending(self, again: frozenset[Verdict] = RESUMED) -> list[int]:
         """The chunks to send, ascending: those without a record, or whose last verdict is in `again` (law 4)."""
@@ -543,44 +462,6 @@ class Record:
             raise ValueError("its plan isn't the one that was made: the digest differs")
 
 
-def sent_history(grants: Sequence[Grant], now: float) -> list[tuple[float, int]]:
-    """When a run's calls were made, at the latest: (UNIX seconds, calls), ascending, never after `now`.
-
-    A call that was granted may have been made at any time until the next grant. Taking it as made then is the careful
-    choice: no sliding window that ends after `now` holds fewer of these calls than it really did. Of the last grant
-    nobody wrote how many were spent: all its calls count, as made now (law 5).
-    """
-    spent = [(min(grant.at, now), grant.spent) for grant in grants if grant.spent]
-    open_calls = grants[-1].calls if grants else 0
-    return sorted([*spent, (now, open_calls)] if open_calls else spent)
-
-
-# ── rows ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def _numbers(chunks: NDArray[np.bool_]) -> list[int]:
     numbers: list[int] = np.flatnonzero(chunks).tolist()
     return numbers
-
-
-def _part(number: int, parent: int, *positions: int) -> Part:
-    start, end, first, beyond = positions
-    return Part(number, parent, Span(start, end), Span(first, beyond))
-
-
-def _outcome(values: list[Any], chunks: int) -> Outcome:
-    chunk, verdict, *rest = values
-    if not 0 <= chunk < chunks:
-        raise ValueError(f"it holds an outcome of chunk {chunk}, which isn't in the plan")
-    return Outcome(chunk, Verdict(verdict), *rest)
-
-
-def _looked_at(read: int, pipeline: str, stage: str, entry: str, asset: str, point: str, state: int | None) -> LookedAt:
-    had = None if state is None else bool(state)
-    return LookedAt(read, Stage(pipeline, stage), entry, Pair(asset, point), had)
-
-
-def _session(row: tuple[int, float, float | None, str, str, int], reasons: Sequence[str]) -> SessionRecord:
-    number, started_at, at, result, reason, exit_code = row
-    ending = None if at is None else Ending(at, RunResult(result), reason, exit_code, *reasons)
-    return SessionRecord(number, started_at, ending)

@@ -16,7 +16,8 @@ import structlog
 from bulkstate.disk import plan_tables, small_file
 from bulkstate.disk.database import connect_to_write, end_log, made_whole, transaction
 from bulkstate.disk.journal.chain import Head, Rows
-from bulkstate.disk.journal.record import Deadline, Ending, Input, Pause, Record, RunFacts
+from bulkstate.disk.journal.facts import Deadline, Ending, Input, Pause, RunFacts
+from bulkstate.disk.journal.record import Record
 from bulkstate.disk.journal.tables import FILE_NAME, FORMAT, writing
 from bulkstate.errors import InputError, JournalNotWritable, Problem, RunExists
 from bulkstate.model import (

@@ -10,14 +10,14 @@ with a tabu list, until all is covered again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bulkstate.planner.cover.crown import middle_layer
-from bulkstate.planner.cover.sperner import needed_by_apart
+from bulkstate.planner.cover.packed import as_words
 
 Flags = NDArray[np.bool_]
 Reals = NDArray[
@@ -33,9 +33,11 @@ _HEAVY = 8  # requests
 _PENALTIES = (0.0625, 0.5)  # sums of such weights are exact, in whatever order a machine adds them
 _SAMPLE = 600  # rows a climb looks at, fewer where they are long: a climb takes about as many steps in every block
 _SAMPLED = 150_000  # cells
+_CROWN = 2  # holes a row up to which a block is looked at as a crown
 _SHRINKS = 1.5  # times the requests wanted that a beginning may have: a walk spares a third at best
 _UNBOUNDED = 1 << 62
 _MULTIPLIED = 16  # cells that a product of matrices takes in the time of one looked at otherwise
+_PACKED = 64  # and cells as flags in words
 
 
 @dataclass(frozen=True)
@@ -102,29 +104,52 @@ def cover_block(
     if not useful.size:
         return peeled
     most = int(_SHRINKS * max(0, allowance.requests - search.requests))
-    columns = _cover_light(left[useful], block.allowed[useful], steps, Allowance(most, allowance.cells), rng, expired)
-    if columns is None:
+    light = _light_covers(left[useful], block.allowed[useful], steps, Allowance(most, allowance.cells), rng, expired)
+    covers = [Sets(_trimmed(columns, left, block.allowed), columns) for columns in light]
+    if not covers:
         return None
-    rows = _trimmed(columns, left, block.allowed)
-    return Sets(np.concatenate([peeled.rows, rows]), np.concatenate([peeled.columns, columns]))
+    best = min(covers, key=lambda one: _cost(one, block, cap))
+    return Sets(np.concatenate([peeled.rows, best.rows]), np.concatenate([peeled.columns, best.columns]))
 
 
-def _cover_light(
+def _cost(sets: Sets, block: HoledBlock, cap: int) -> tuple[float, float]:
+    """How many requests of `cap` pairs the rectangles take at least, and how many pairs they hold."""
+    areas = (sets.rows @ block.row_sizes) * (sets.columns @ block.column_sizes)
+    return float(np.ceil(areas / cap).sum()), float(areas.sum())
+
+
+def _light_covers(
     target: Flags,
     allowed: Flags,
     steps: int,
     allowance: Allowance,
     rng: np.random.Generator,
     expired: Callable[[], bool],
-) -> Flags | None:
-    """The columns of few rectangles that cover the target, whatever their area; None if they are too many."""
-    layer = middle_layer(target.shape[1])
-    begun = [_begun(target, allowed, layer, allowance, rng, expired)]
-    if begun[0] is None or len(begun[0]) > needed_by_apart(target.shape[1]):
-        begun.append(_begun(target, allowed, layer[:0], allowance, rng, expired))
-    columns = min((one for one in begun if one is not None), key=len, default=None)
-    if columns is None:
-        return None
+) -> Iterator[Flags]:
+    """The columns of few rectangles that cover the target, whatever their area, unless they are too many: from a
+    climb's beginning, and, where the block is nearly a crown, from a crown's."""
+    crown = middle_layer(target.shape[1])
+    is_crown = False
+    if np.count_nonzero(~allowed) <= _CROWN * len(allowed):
+        begun = _begun(target, allowed, crown, allowance, rng, expired)
+        if begun is not None:
+            is_crown = len(begun) <= len(crown)
+            yield _walked(target, allowed, begun, steps, allowance, rng, expired)
+    if not is_crown:
+        begun = _begun(target, allowed, crown[:0], allowance, rng, expired)
+        if begun is not None:
+            yield _walked(target, allowed, begun, steps, allowance, rng, expired)
+
+
+def _walked(
+    target: Flags,
+    allowed: Flags,
+    columns: Flags,
+    steps: int,
+    allowance: Allowance,
+    rng: np.random.Generator,
+    expired: Callable[[], bool],
+) -> Flags:
     walk = Walk(target, allowed, columns, rng, allowance)
     walk.run(int(steps * min(1.0, 1e5 / target.size)), expired)
     return walk.best
@@ -228,7 +253,7 @@ class _Search:
         start = allowed & (self._rng.random(allowed.size) < 0.5)
         candidates = np.flatnonzero(self.left[seed])
         start[candidates[int(self._rng.random() * candidates.size)]] = True
-        self._allowance.spend(_ROUNDS * sample.size * allowed.size)
+        self._allowance.spend(_ROUNDS * sample.size * allowed.size // _MULTIPLIED)
         allowed_there, left_there = self._block.allowed[sample], self.left[sample]
         weights = self._block.column_sizes * self._block.row_sizes[sample, None]
         gains = left_there * weights
@@ -310,6 +335,7 @@ class Walk:
         self._whole = self._missing == 0
         self._covers = (self._whole.T.astype(np.float32) @ columns.astype(np.float32)).astype(np.int16)
         self._covers[~target] = _NEVER
+        self._alone: NDArray[np.int64] | None = None  # known as long as rectangles are dropped
 
     def run(self, steps: int, expired: Callable[[], bool] = lambda: False) -> None:
         """Walk at most `steps` steps; `best` is the smallest whole cover seen."""
@@ -331,14 +357,32 @@ class Walk:
 
     def _drop_least(self) -> None:
         """Drop the rectangle with fewest cells that no other covers."""
-        self._allowance.spend(self.target.size + len(self._columns) * self.target.size // _MULTIPLIED)
-        once = (self._covers == 1).astype(np.float32)
-        alone = ((self._whole.astype(np.float32) @ once) * self._columns).sum(axis=1)
+        alone = self._cells_alone() if self._alone is None else self._alone
         least = int(alone.argmin())
-        self._covers[np.ix_(self._whole[least], self._columns[least])] -= 1
+        rows, columns = np.flatnonzero(self._whole[least]), np.flatnonzero(self._columns[least])
+        covers = self._covers[np.ix_(rows, columns)] - 1
+        self._covers[np.ix_(rows, columns)] = covers
         self._columns = np.delete(self._columns, least, 0)
         self._whole = np.delete(self._whole, least, 0)
         self._missing = np.delete(self._missing, least, 0)
+        once = np.zeros((rows.size, self.target.shape[1]), np.bool_)
+        once[:, columns] = covers == 1
+        hit = np.flatnonzero(once.any(axis=1))
+        self._alone = np.delete(alone, least) + self._held(rows[hit], once[hit])
+
+    def _cells_alone(self) -> NDArray[np.int64]:
+        """For each rectangle the number of cells that no other covers."""
+        return self._held(np.arange(len(self.target)), self._covers == 1)
+
+    def _held(self, rows: NDArray[np.int64], flags: Flags) -> NDArray[np.int64]:
+        """For each rectangle how many flagged cells of some rows it holds."""
+        self._allowance.spend(flags.size + len(self._columns) * flags.size // _PACKED)
+        words = as_words(flags)
+        counts = (
+            np.bitwise_count(words[whole] & columns).sum(dtype=np.int64)
+            for whole, columns in zip(self._whole[:, rows], as_words(self._columns), strict=True)
+        )
+        return np.fromiter(counts, np.int64, len(self._columns))
 
     def _mend(self, uncovered: NDArray[np.int64], tabu: NDArray[np.int64], step: int) -> None:
         """Cover one uncovered cell by the flip that leaves fewest cells uncovered."""
@@ -384,6 +428,7 @@ class Walk:
         return rectangles, blocker, (won - lost).astype(np.float64)
 
     def _flip(self, rectangle: np.int64, column: np.int64) -> None:
+        self._alone = None
         lacking = self._rows_lacking[column]
         columns, whole, missing = self._columns[rectangle], self._whole[rectangle], self._missing[rectangle]
         if columns[column]:

@@ -68,7 +68,7 @@ def pack(target: Incidence, forbidden: Incidence | None) -> Packed | None:
     places = max(target.height, target.width)
     if forbidden is None:
         return Packed(packed, packed, places, transposed)
-    everywhere = _words(np.ones((1, places), np.bool_))
+    everywhere = as_words(np.ones((1, places), np.bool_))
     return Packed(packed, everywhere & ~_packed(forbidden, transposed), places, transposed)
 
 
@@ -99,12 +99,13 @@ def _packed(incidence: Incidence, transposed: bool) -> Words:
     flags = np.zeros((1, lines.width), np.bool_)
     for number, (start, end) in enumerate(zip(lines.starts, lines.starts[1:], strict=False)):
         flags[0, lines.columns[start:end]] = True
-        packed[number] = _words(flags)[0]
+        packed[number] = as_words(flags)[0]
         flags[0, lines.columns[start:end]] = False
     return packed
 
 
-def _words(flags: NDArray[np.bool_]) -> Words:
+def as_words(flags: NDArray[np.bool_]) -> Words:
+    """Each line's flags as words."""
     raw = np.packbits(flags, axis=1, bitorder="little")
     padded = np.zeros((len(raw), -(-raw.shape[1] // 8) * 8), np.uint8)
     padded[:, : raw.shape[1]] = raw

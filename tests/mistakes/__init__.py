@@ -1,0 +1,1 @@
+"""Runs that somebody told wrong, and right ones beside them, against a world that knows the truth."""
