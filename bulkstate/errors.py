@@ -22,6 +22,7 @@
     │   ├── PipelineNotPaused   a pipeline runs, or is gone, while its state was being deleted
     │   ├── StatusUnread        the gateway doesn't say any more whether the pipelines are paused
     │   ├── TooManyFailed       more requests have failed than `safety.max_failed` allows
+    │   ├── CanaryFailed        the first request of a stage was answered well, and its state isn't gone
     │   ├── StoppedByHand       somebody asked for it, with `bulkstate ctl`
     │   ├── JournalNotWritable  an outcome could not be put on disk
     │   ├── JournalDamaged      what was recorded isn't what was written
@@ -197,6 +198,12 @@ class PipelineNotPaused(Stopped):
     """A pipeline was found running, or gone, while its state was being deleted."""
 
     reason_code = "unpaused"
+
+
+class CanaryFailed(Stopped):
+    """The first request of a stage was answered "deleted", and its state isn't gone, or none could be deleted."""
+
+    reason_code = "canary"
 
 
 class StoppedByHand(Stopped):

@@ -248,6 +248,11 @@ class Safety:
         Maybe(FailuresAllowed()),
         "Stop once more of the plan's requests fail: a number, or a share of those settled (100 at least).",
     ] = A_TENTH
+    canary: Annotated[
+        bool | Auto,
+        AutoOr(Flag()),
+        "Send one request of a stage first, and read it back: auto, where it has over ten; true, always; false, never.",
+    ] = AUTO
     on_unpause: Annotated[
         OnUnpause, Choice(OnUnpause), "If somebody starts a pipeline: stop; or wait until it is paused again."
     ] = OnUnpause.STOP
@@ -264,7 +269,7 @@ def _restart_what_was_paused(found: Found) -> Iterator[Problem]:
         yield found.problem("restart", "is for pipelines that the run paused", "add pause: true")
 
 
-SAFETY: Final = Section(Safety, (_restart_what_was_paused,), unbuilt=("deadline", "canary"))
+SAFETY: Final = Section(Safety, (_restart_what_was_paused,), unbuilt=("deadline",))
 
 
 @dataclass(frozen=True, slots=True)

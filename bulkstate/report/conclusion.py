@@ -56,6 +56,7 @@ class ReasonCode(StrEnum):
     RUN_IN_USE = "run_in_use"
     WRONG_INPUT = "wrong_input"
 
+    CANARY = "canary"
     UNPAUSED = "unpaused"
     STATUS_UNREAD = "status_unread"
     DEADLINE = "deadline"

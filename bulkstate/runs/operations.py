@@ -28,6 +28,7 @@ from bulkstate.disk import control
 from bulkstate.disk.control import Status
 from bulkstate.disk.journal import Ending, Input, Journal, RunFacts, existing, make_run_directory
 from bulkstate.disk.locks import lock_run
+from bulkstate.engine.canary import Canary
 from bulkstate.engine.engine import Engine, Equipment, Pace
 from bulkstate.engine.pipelines import StatusWatch, findings, require
 from bulkstate.engine.reads import ReadFailed
@@ -54,6 +55,7 @@ from bulkstate.runs import pausing, provenance
 from bulkstate.runs.account import account_of
 from bulkstate.runs.allowed import require_allowed
 from bulkstate.runs.audience import Aside, watching, within
+from bulkstate.runs.canary import canary_of, require_readable
 from bulkstate.runs.circumstances import circumstances
 from bulkstate.runs.connection import Connection
 from bulkstate.runs.course import Course
@@ -137,6 +139,7 @@ async def start(prepared: Prepared, directory: Path, host: Host) -> Finished:
         async with open_session(journal, prepared.settings, host) as session:
             await _require_ready(session)
             looked = await look(session, prepared.spot_checks, prepared.ahead)
+            looked = await require_readable(session, range(prepared.plan.requests), looked)
             await keep_witnesses(session, prepared.witnesses)
             how = await host.agree(_question(prepared, journal, looked))
             _keep_circumstances(session)
@@ -164,6 +167,7 @@ async def resume(directory: Path, again: frozenset[Verdict], host: Host) -> Fini
                 return await _finished(session, _start_again)
             await _require_ready(session)
             looked = await ask_stages(session, numbers) if session.settings.verify.before else Looked()
+            looked = await require_readable(session, numbers, looked)
             _keep_circumstances(session)
             return await _carry_out(session, numbers, looked)
 
@@ -274,7 +278,8 @@ async def _carry_out(session: Session, numbers: Sequence[int], looked: Looked) -
     async def work(session: Session) -> str:
         _announce(session, looked, numbers)
         await pausing.pause(session)
-        are_seen = await _delete(session, await leave_out(session, looked.unknown, numbers))
+        left = await leave_out(session, looked.unknown, numbers)
+        are_seen = await _delete(session, left, canary_of(session, left, looked))
         unread = await read_back_or_say(session)
         if not are_seen:
             await _see_pipelines(session)
@@ -352,9 +357,9 @@ async def _see_pipelines(session: Session) -> None:
     session.journal.saw_pipelines(time.time(), (*found.values(), *unseen))
 
 
-async def _delete(session: Session, numbers: Sequence[int]) -> bool:
-    """Send the chunks `numbers`. Raises what ended it early. Returns whether it is known what the pipelines are in: a
-    call for the report alone might wait for an hour's quota."""
+async def _delete(session: Session, numbers: Sequence[int], canary: Canary | None) -> bool:
+    """Send the chunks `numbers`, a canary of each stage first that has one. Raises what ended it early. Returns whether
+    it is known what the pipelines are in: a call for the report alone might wait for an hour's quota."""
     settings, connection, journal = session.settings, session.connection, session.journal
     host, gate, clock = session.host, connection.gate, connection.clock
     safety = settings.safety
@@ -384,6 +389,7 @@ async def _delete(session: Session, numbers: Sequence[int]) -> bool:
             clock,
             connection.order,
             _resolver(settings, connection),
+            canary,
         )
         engine = Engine(equipment, pace, chunks, numbers, journal.sizing(chunks))
         with host.stopping.drains(engine), session.by_hand.sets(engine):

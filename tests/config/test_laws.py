@@ -130,6 +130,7 @@ settings = st.builds(
         times | st.just("auto"),
         st.sampled_from(["any", "none"]) | st.integers(1, 100).map(Share),
         st.sampled_from(config.UnknownStage),
+        canary=st.sampled_from(["auto", True, False]),
         on_unpause=st.sampled_from(config.OnUnpause),
         pause=st.just(True),
         restart=st.none() | st.builds(Start, st.integers(0, 1), st.integers(1, 10**9), resources),
