@@ -181,8 +181,8 @@ async def verify(directory: Path, sample: Sample, host: Host) -> Finished:
         settings = provenance.settings_of(provenance.run_stored(journal, directory), host.voucher)
         pausing.refuse_started(journal)
         async with open_session(journal, settings, host) as session:
-            _keep_circumstances(session)
             found = await read_back(session, sample)
+            _keep_circumstances(session)
             await session.connection.gate.settle()
         await say_head(journal)
         report = account_of(journal)
