@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from errno import ELOOP
 from functools import partial
 from itertools import chain, count
 from pathlib import Path
@@ -509,6 +510,11 @@ async def _keep_report(report: Report, files: ReportFiles) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """For whoever the umask says may read it, and for nobody else to write."""
-    with open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o644)) as file:
+    """For whoever the umask says may read it, and for nobody else to write. A link isn't followed, whoever made it and
+    wherever it leads, but for those of the system, such as /dev/stdout. OSError."""
+    of_the_system = path.parts[:2] in (("/", "dev"), ("/", "proc"))
+    if path.is_symlink() and not of_the_system:
+        raise OSError(ELOOP, "it is a link, which isn't followed")
+    more = 0 if of_the_system else os.O_NOFOLLOW
+    with open(path, "wb", opener=lambda name, flags: os.open(name, flags | more, 0o644)) as file:
         file.write(content)
