@@ -7,7 +7,7 @@ calls a second.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from math import inf
@@ -100,8 +100,9 @@ class Limit(Protocol):
         """What is kept by who doesn't know when it began to count."""
         ...
 
-    def counter(self, random: Random) -> Counter:
-        """A counter that starts with nothing used; `random` decides what nobody was told, such as a phase."""
+    def counter(self, random: Random, begins: float = 0.0) -> Counter:
+        """A counter at the job's beginning, when the gateway's clock shows `begins` (UNIX seconds); `random` decides
+        what nobody was told, such as a phase."""
         ...
 
 
@@ -125,7 +126,7 @@ class TokenBucket:
         """The same: it has no beginning."""
         return self.evenly(others)
 
-    def counter(self, random: Random) -> Counter:
+    def counter(self, random: Random, begins: float = 0.0) -> Counter:
         """A full bucket."""
         return BucketCounter(self)
 
@@ -151,20 +152,69 @@ class _Window:
 
 @dataclass(frozen=True, slots=True)
 class FixedWindow(_Window):
-    """At most `calls` between two edges that are `seconds` apart: what the vendor documents."""
+    """At most `calls` between two edges that are `seconds` apart: what the vendor documents. With `on_the_clock` the
+    edges are whole multiples of that on the gateway's clock. Others have `used` so much of the first one."""
 
-    def counter(self, random: Random) -> Counter:
-        """A counter whose first edge may come at any time within the first window."""
-        return FixedCounter(self, random.random() * self.seconds)
+    on_the_clock: bool = False
+    used: float = 0.0
+
+    def counter(self, random: Random, begins: float = 0.0) -> Counter:
+        """A counter whose first edge may come at any time within the first window, unless a clock says when."""
+        phase = random.random() * self.seconds
+        return FixedCounter(self, self.seconds - begins % self.seconds if self.on_the_clock else phase)
 
 
 @dataclass(frozen=True, slots=True)
 class SlidingWindow(_Window):
     """At most `calls` in any `seconds`."""
 
-    def counter(self, random: Random) -> Counter:
+    def counter(self, random: Random, begins: float = 0.0) -> Counter:
         """A counter without a phase."""
         return SlidingCounter(self)
+
+
+@dataclass(frozen=True, slots=True)
+class WeightedWindow(_Window):
+    """What Cloudflare counts instead of a sliding window: the calls of the window before, as far as it still lies
+    within the last `seconds`, and those of this one."""
+
+    def counter(self, random: Random, begins: float = 0.0) -> Counter:
+        """A counter whose windows begin at any time."""
+        return WeightedCounter(self, random.random() * self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """`nodes` machines behind a balancer that chooses one of them for each call at random, each with a `limit` of its
+    own."""
+
+    limit: FixedWindow
+    nodes: int
+
+    @property
+    def seconds(self) -> float:
+        """As long as each one's window."""
+        return self.limit.seconds
+
+    @property
+    def per_second(self) -> Steps:
+        """What all of them allow together."""
+        return self.limit.per_second.times(self.nodes)
+
+    def evenly(self, others: Steps) -> Limit:
+        """As if they were one."""
+        return self._as_one().evenly(others)
+
+    def anywhere(self, others: Steps) -> Limit:
+        """As if they were one."""
+        return self._as_one().anywhere(others)
+
+    def _as_one(self) -> FixedWindow:
+        return FixedWindow(self.limit.calls.times(self.nodes), self.limit.seconds)
+
+    def counter(self, random: Random, begins: float = 0.0) -> Counter:
+        """One a node."""
+        return NodeCounters([self.limit.counter(random, begins) for _ in range(self.nodes)], Random(random.random()))
 
 
 class FixedCounter:
@@ -176,7 +226,7 @@ class FixedCounter:
         self._calls = limit.calls
         self._seconds = limit.seconds
         self._edge = phase
-        self._used = 0
+        self._used = limit.used * limit.calls.at(0.0)
 
     def room_at(self, now: float) -> float:
         """`now`, the next edge, or the time at which the limit changes."""
@@ -195,6 +245,59 @@ class FixedCounter:
         """The window that `room_at` was asked about."""
         calls = self._calls.at(now)
         return Told(calls, self._seconds, max(0.0, calls - self._used), self._edge - now)
+
+
+class WeightedCounter:
+    """Counts the calls of the window that runs and of the one before."""
+
+    __slots__ = ("_before", "_edge", "_limit", "_used")
+
+    def __init__(self, limit: WeightedWindow, phase: float) -> None:
+        self._limit = limit
+        self._edge = phase
+        self._used = self._before = 0
+
+    def room_at(self, now: float) -> float:
+        """`now`, when enough of the window before has slid out, or the next edge."""
+        seconds, calls = self._limit.seconds, self._limit.calls.at(now)
+        while now >= self._edge:
+            self._edge += seconds
+            self._before, self._used = self._used, 0
+        room = calls - self._used
+        if self._before * (self._edge - now) / seconds < room - ROUNDING:
+            return now
+        return self._edge - seconds * max(0.0, room) / self._before + ROUNDING if self._before else self._edge
+
+    def take(self, now: float) -> None:
+        """Count it in the window that `room_at` was asked about."""
+        self._used += 1
+
+    def tells(self, now: float) -> None:
+        """Nothing: such a window has no end."""
+
+
+class NodeCounters:
+    """Which of them is asked is drawn for each call."""
+
+    __slots__ = ("_chosen", "_nodes", "_random")
+
+    def __init__(self, nodes: Sequence[Counter], random: Random) -> None:
+        self._nodes = nodes
+        self._random = random
+        self._chosen = nodes[0]
+
+    def room_at(self, now: float) -> float:
+        """When the one that was drawn has room."""
+        self._chosen = self._random.choice(self._nodes)
+        return self._chosen.room_at(now)
+
+    def take(self, now: float) -> None:
+        """Count it where `room_at` was asked."""
+        self._chosen.take(now)
+
+    def tells(self, now: float) -> Told | None:
+        """What that one says."""
+        return self._chosen.tells(now)
 
 
 class SlidingCounter:

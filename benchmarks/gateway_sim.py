@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter as Census
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from heapq import merge
 from math import ceil, inf
@@ -26,6 +26,7 @@ from bulkstate.engine.engine import Engine, Equipment, Pace
 from bulkstate.engine.gate import Gate
 from bulkstate.engine.pipelines import StatusWatch
 from bulkstate.engine.reads import Reads
+from bulkstate.gateway import limit_headers
 from bulkstate.gateway.api import StageStateApi
 from bulkstate.model import (
     Answer,
@@ -94,6 +95,7 @@ class Headers(StrEnum):
     STINGY = "a third of the limit"
     STUCK = "that nothing is left, whatever the matter"
     ABSURD = "that it is renewed in a year"
+    KONG = "Kong's: the limit, what is left, when it is renewed, and the first two again under the window's name"
 
     def tell(self, truth: Told) -> tuple[Told, ...]:
         """What is said, if that is the truth."""
@@ -111,18 +113,59 @@ class Headers(StrEnum):
                 return (replace(truth, remaining=0.0),)
             case Headers.ABSURD:
                 return (replace(truth, reset_after=365 * 86_400.0),)
+            case Headers.KONG:
+                return limit_headers.read(_kong(truth), lambda: 0.0)
+
+
+_UNITS: Final = {1.0: "Second", 60.0: "Minute", 3600.0: "Hour", 86_400.0: "Day"}
+
+
+def _kong(truth: Told) -> dict[str, str]:
+    limit, left = f"{truth.limit:.0f}", f"{truth.remaining:.0f}"
+    unit = _UNITS.get(truth.seconds or 0.0)
+    reset = f"{ceil(truth.reset_after or 0.0)}"
+    named = {f"X-RateLimit-Limit-{unit}": limit, f"X-RateLimit-Remaining-{unit}": left} if unit else {}
+    return {"RateLimit-Limit": limit, "RateLimit-Remaining": left, "RateLimit-Reset": reset, **named}
+
+
+class Words(StrEnum):
+    """How a gateway says that it has no room for a call."""
+
+    THROTTLED = "HTTP 429"
+    OTHER = "code 61199 on HTTP 200"
+    UNAVAILABLE = "HTTP 503"
+    UNAVAILABLE_FOR = "HTTP 503 with a Retry-After"
+    REAL = "HTTP 430"
+
+    def reply(self, wish: float | None, told: tuple[Told, ...]) -> Reply[bool]:
+        """The answer, where the gateway wishes for so many seconds without calls."""
+        match self:
+            case Words.THROTTLED:
+                return Reply(Answer.THROTTLED, 429, retry_after=wish, limits=told)
+            case Words.OTHER:
+                return Reply(Answer.UNDECIDED, 200, 61199, limits=told)
+            case Words.UNAVAILABLE:
+                return Reply(Answer.UNAVAILABLE, 503, limits=told)
+            case Words.UNAVAILABLE_FOR:
+                return Reply(Answer.UNAVAILABLE, 503, retry_after=1.0 if wish is None else wish, limits=told)
+            case Words.REAL:
+                return Reply(Answer.THROTTLED, 430, retry_after=wish, limits=told)
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
     """How the work behind the gateway takes longer when there is more of it.
 
-    `seconds` a call while at most `knee` are worked on, in proportion to their number beyond; 503 beyond `most`.
+    `seconds` a call while at most `knee` are worked on, in proportion to their number beyond; 503 beyond `most`, or a
+    429 if it `throttles` there. Of the calls, the share `slow` takes `slow_seconds` instead.
     """
 
     seconds: float = 0.0
     knee: int = 1
     most: float = inf
+    throttles: bool = False
+    slow: float = 0.0
+    slow_seconds: float = 0.0
 
     def takes(self, working: int) -> float:
         """Seconds for a call that makes it so many."""
@@ -141,7 +184,8 @@ class World:
 
     `one_way` are the least and the most seconds that a call or its answer travels, uniform between. Of the answers,
     the share `lost` never arrives: the call did, and the caller gives up after `timeout` seconds. `strict`: refused
-    calls count like accepted ones. The share `stray` is refused for no reason.
+    calls count like accepted ones. The share `stray` is refused for no reason, and everything from the first second of
+    `outage` until its last one. Refusals are said in `words`.
     """
 
     limits: tuple[Limit, ...]
@@ -154,17 +198,22 @@ class World:
     headers: Headers = Headers.NOTHING
     strict: bool = False
     stray: float = 0.0
+    outage: tuple[float, float] = (inf, inf)
+    words: Words = Words.THROTTLED
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """So many calls to a gateway. `told` is what the caller is told of its limits, nothing where it has to find out;
-    `workers` are the most calls that it may have under way."""
+    `workers` are the most calls that it may have under way. Each is for so many `pairs`. Patient: no chunk is given up,
+    so that every job ends with all of its calls accepted, and is timed to that end."""
 
     world: World
     calls: int = 10_000
     told: tuple[Rate, ...] = ()
     workers: int = 64
+    pairs: int = 1
+    retry: RetryPolicy = PATIENT
 
 
 @dataclass(slots=True)
@@ -177,12 +226,18 @@ class Tally:
     overloaded: int = 0
     lost: int = 0
     ended: float = 0.0
+    accepted_at: list[float] = field(default_factory=list)
+
+
+def begins(seed: str) -> float:
+    """What the gateway's clock shows at the beginning of a job: some time of a day, UNIX seconds."""
+    return 86_400.0 * (20_800 + Random(f"{seed} begins").random())
 
 
 def counters(limits: Sequence[Limit], seed: str) -> list[Counter]:
-    """Limits with nothing used; their phases are the seed's."""
+    """Limits as they stand at the beginning; their phases are the seed's."""
     phases = Random(f"{seed} phases")
-    return [limit.counter(phases) for limit in limits]
+    return [limit.counter(phases, begins(seed)) for limit in limits]
 
 
 class Gateway:
@@ -190,6 +245,7 @@ class Gateway:
 
     def __init__(self, world: World, seed: str) -> None:
         self._world = world
+        self.begins = begins(seed)
         self._counters = counters(world.limits, seed)
         self._others: Iterator[float] = merge(
             *(others.times(Random(f"{seed} others {number}")) for number, others in enumerate(world.others))
@@ -232,7 +288,6 @@ class Gateway:
 
 
 ACCEPTED: Final = Reply(Answer.OK, 200, 0, data=True)
-OVERLOADED: Final[Reply[bool]] = Reply(Answer.UNAVAILABLE, 503)
 LOST: Final[Reply[bool]] = Reply(Answer.UNANSWERED)
 
 
@@ -240,9 +295,9 @@ class SimulatedApi:
     """`ports.StageStateApi` to one gateway: like the real client it waits for the gate before every call, and tells it
     how the call ended."""
 
-    def __init__(self, world: World, seed: str, gate: Gate) -> None:
+    def __init__(self, world: World, seed: str, gate: Gate, gateway: Gateway | None = None) -> None:
         self._world = world
-        self._gateway = Gateway(world, seed)
+        self._gateway = gateway or Gateway(world, seed)
         self._delays = Random(f"{seed} delays")
         self._losses = Random(f"{seed} losses")
         self._random = Random(f"{seed} strays")
@@ -272,7 +327,8 @@ class SimulatedApi:
         self.tally.calls += 1
         reply = await self._exchange(sent_at, accepted)
         self.tally.ended = trio.current_time()
-        attempt = Attempt(reply, sent_at, self.tally.ended - sent_at, BODY_BYTES)
+        date = None if reply is LOST else float(int(self._gateway.begins + self.tally.ended - self._world.one_way[0]))
+        attempt = Attempt(reply, sent_at, self.tally.ended - sent_at, BODY_BYTES, date)
         self._gate.answered(attempt)
         return attempt
 
@@ -294,19 +350,25 @@ class SimulatedApi:
     async def _answer(self, accepted: Reply[Any]) -> Reply[Any]:
         now = trio.current_time()
         wait, told = self._gateway.admits(now), self._gateway.tells(now)
-        if self._world.stray and self._random.random() < self._world.stray:
+        world = self._world
+        if world.stray and self._random.random() < world.stray:
             wait = max(wait, 0.01)
+        if world.outage[0] <= now < world.outage[1]:
+            wait = world.outage[1] - now
         if wait > 0:
             self.tally.refused += 1
-            return Reply(Answer.THROTTLED, 429, retry_after=self._world.wish.seconds(wait), limits=told)
+            return world.words.reply(world.wish.seconds(wait), told)
         seconds = self._gateway.begin()
         if seconds is None:
             self.tally.overloaded += 1
-            return OVERLOADED
+            return Reply(Answer.THROTTLED, 429) if world.load.throttles else Reply(Answer.UNAVAILABLE, 503)
+        if world.load.slow and self._random.random() < world.load.slow:
+            seconds = world.load.slow_seconds
         if seconds:
             await trio.sleep(seconds)
         self._gateway.end()
         self.tally.accepted += 1
+        self.tally.accepted_at.append(now)
         return replace(accepted, limits=told) if told else accepted
 
 
@@ -381,12 +443,15 @@ class Taken:
     overloaded: int
     lost: int
     deleted: int
+    exhausted: int = 0
+    split: int = 0
 
 
-def a_plan(calls: int) -> Plan:
+def a_plan(calls: int, pairs: int = 1) -> Plan:
     """So many chunks, all alike."""
-    tile = Rectangle(np.zeros(1, np.int32), np.zeros(1, np.int32))
-    stage = StagePlan(Stage(PIPELINE, "Stage"), ("asset",), ("point",), (tile,) * calls, calls, LowerBound(1, ""))
+    tile = Rectangle(np.arange(pairs, dtype=np.int32), np.zeros(1, np.int32))
+    assets = tuple(f"asset{number}" for number in range(pairs))
+    stage = StagePlan(Stage(PIPELINE, "Stage"), assets, ("point",), (tile,) * calls, pairs * calls, LowerBound(1, ""))
     return Plan((stage,), "", 0)
 
 
@@ -395,22 +460,62 @@ def simulate(job: Job, seed: str, contestant: Contestant) -> Taken:
     return trio.run(_do, job, seed, contestant, clock=MockClock(autojump_threshold=0))
 
 
+def together(job: Job, seed: str, make: Callable[[], Contestant], starts: Sequence[float], end: float) -> list[Tally]:
+    """Let several runs, begun at `starts`, do the job at one gateway until `end`: what reached it from each."""
+    return trio.run(_together, job, seed, make, starts, end, clock=MockClock(autojump_threshold=0))
+
+
+async def _together(
+    job: Job, seed: str, make: Callable[[], Contestant], starts: Sequence[float], end: float
+) -> list[Tally]:
+    gateway, tallies = Gateway(job.world, seed), []
+
+    async def one(number: int, start: float) -> None:
+        await trio.sleep_until(start)
+        random = Random(f"{seed} caller {number}")
+        caller = make().caller(job, random)
+        simulated = SimulatedApi(job.world, f"{seed} {number}", caller.gate, gateway)
+        tallies.append(simulated.tally)
+        await _delete_all(job, caller, simulated, random)
+
+    with trio.move_on_at(end):
+        async with trio.open_nursery() as nursery:
+            for number, start in enumerate(starts):
+                nursery.start_soon(one, number, start)
+    return tallies
+
+
 async def _do(job: Job, seed: str, contestant: Contestant) -> Taken:
     random = Random(f"{seed} caller")
     caller = contestant.caller(job, random)
     simulated = SimulatedApi(job.world, seed, caller.gate)
+    with trio.fail_after(FOR_EVER):
+        verdicts = await _delete_all(job, caller, simulated, random)
+    caller.done()
+    tally = simulated.tally
+    return Taken(
+        tally.ended,
+        tally.calls,
+        tally.accepted,
+        tally.refused,
+        tally.overloaded,
+        tally.lost,
+        verdicts[Verdict.DELETED],
+        verdicts[Verdict.EXHAUSTED],
+        verdicts[Verdict.SPLIT],
+    )
+
+
+async def _delete_all(job: Job, caller: Caller, simulated: SimulatedApi, random: Random) -> Census[Verdict]:
+    """Do the job; how its chunks ended."""
     api = caller.between(simulated)
     status = StatusWatch(Reads(api, caller.gate, PATIENT, random.random), [PIPELINE])
     journal = Memory()
     now = trio.current_time
     equipment = Equipment(api, caller.gate, status, journal, Nobody(), random.random, now, now)
     await caller.gate.keep(journal)
-    with trio.fail_after(FOR_EVER):
-        pace = Pace(caller.workers, PATIENT, caller.crew)
-        ending = await Engine(equipment, pace, Chunks(a_plan(job.calls)), range(job.calls)).run()
+    pace = Pace(caller.workers, job.retry, caller.crew)
+    ending = await Engine(equipment, pace, Chunks(a_plan(job.calls, job.pairs)), range(job.calls)).run()
     if ending is not None:
         raise ending
-    caller.done()
-    tally = simulated.tally
-    deleted = journal.verdicts[Verdict.DELETED]
-    return Taken(tally.ended, tally.calls, tally.accepted, tally.refused, tally.overloaded, tally.lost, deleted)
+    return journal.verdicts

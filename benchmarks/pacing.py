@@ -1,12 +1,13 @@
 """How near the gate comes to a limit, and whether it ever goes over.
 
-    python benchmarks/pacing.py [--loop uvloop|asyncio] [--quick | --all]
+    python benchmarks/pacing.py [--loop uvloop|asyncio] [--quick | --all | --everyday | --row NAME]
 
 16 callers go through the real gate as fast as it lets them, with the real journal on disk as its ledger. Prints one
 JSON line a limit: the rate from the first call to the last ÷ the limit, and the most calls in any sliding window ÷ the
 limit; times are taken when `acquire` returns. Then one line with the cost of a call that nothing holds back, and one
 with what the parts of it cost (`pacing_cost`). `--quick` and `--all` go on with simulated gateways (`pacing_table`):
-every row once in about two minutes, or five seeds of it beside other ways to pace in about half an hour.
+every row once in about two minutes, or five seeds of it beside other ways to pace in about half an hour. `--everyday`
+and `--row` measure nothing but the rows of `everyday`, all or those whose name begins so.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 import anyio
 import anyio.lowlevel
 import numpy as np
+from everyday import everyday
 from machine import machine
 from pacing_cost import cost
 from pacing_table import OTHERS, ROWS, SEEDS, all_tasks, quick_tasks, table
@@ -103,7 +105,12 @@ def main() -> None:
     extent = arguments.add_mutually_exclusive_group()
     extent.add_argument("--quick", action="store_true", help="simulated gateways too, in about two minutes")
     extent.add_argument("--all", action="store_true", help="the same with five seeds, beside other ways to pace")
+    extent.add_argument("--everyday", action="store_true", help="what is lost on gateways as they are every day")
+    extent.add_argument("--row", help="the same, only the rows whose name begins so")
     chosen = arguments.parse_args()
+    if chosen.everyday or chosen.row:
+        everyday(chosen.row or "", SEEDS)
+        return
     with tempfile.TemporaryDirectory() as folder:
         options = {"use_uvloop": chosen.loop == "uvloop"}
         anyio.run(measure, Path(folder), {"loop": chosen.loop, **machine()}, backend_options=options)

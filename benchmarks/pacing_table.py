@@ -18,25 +18,16 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import groupby
-from random import Random
 from statistics import mean
 from typing import Final
 
-import trio
 from controllers import AimdCaller, BotocoreCaller, FullJitter
 from gateway_limits import FixedWindow, Limit, Poisson, Steps, TokenBucket, steady
-from gateway_sim import Caller, Contestant, Job, Load, Wish, World, simulate
+from gateway_sim import Contestant, Job, Load, Wish, World, simulate
 from omniscient import least, paced
+from program import DAY, HOUR, MINUTE, Program, per
 
-from bulkstate.engine.gate import Gate
-from bulkstate.policy.auto.pilot import NOTHING, Pilot
-from bulkstate.policy.concurrency import FEW, ConcurrencyPilot, at_first
-from bulkstate.policy.pacing import Pacer
 from bulkstate.rates import Rate
-
-MINUTE: Final = 60.0
-HOUR: Final = 3_600.0
-DAY: Final = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +40,6 @@ class Row:
     reached: float
     refused: float
     warm: bool = False
-
-
-def per(calls: float, seconds: float = 1.0) -> FixedWindow:
-    """So many calls in a fixed window."""
-    return FixedWindow(steady(calls), seconds)
 
 
 def told(name: str, *limits: FixedWindow) -> Row:
@@ -130,26 +116,6 @@ and where calls are refused at random."""
 
 COMPARED_QUICKLY: Final = "37/s"
 SEEDS: Final = 5
-
-
-class Program:
-    """The program: paced by the limits that it is told, or with `rate: auto` where it is told none. What it learnt in
-    one job it starts the next with."""
-
-    def __init__(self) -> None:
-        self._learnt = NOTHING
-
-    def caller(self, job: Job, random: Random) -> Caller:
-        """Engine, gate, pacer and pilot as a run has them."""
-        pilot = None if job.told else Pilot(learnt=self._learnt)
-        gate = Gate(Pacer(job.told), trio.current_time, trio.current_time, pilot)
-        crew = ConcurrencyPilot(job.workers, FEW if pilot is None else at_first(pilot.rate))
-        return Caller(gate, job.workers, done=lambda: self._keep(pilot), crew=crew)
-
-    def _keep(self, pilot: Pilot | None) -> None:
-        """A new job begins at 0 on a new clock; nobody knows how much later that is."""
-        if pilot is not None:
-            self._learnt = pilot.learnt().shifted(-trio.current_time())
 
 
 @dataclass(frozen=True, slots=True)

@@ -356,12 +356,14 @@ def describe(reply: Reply[object]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Attempt(Generic[T_co]):
-    """One call and what came of it. `sent_at` is in seconds of the event loop's clock; `seconds` until the answer."""
+    """One call and what came of it. `sent_at` is in seconds of the event loop's clock; `seconds` until the answer. The
+    answer says that it was made at `date`, in whole UNIX seconds of the gateway's clock."""
 
     reply: Reply[T_co]
     sent_at: float
     seconds: float
     body_bytes: int = 0
+    date: float | None = None
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -208,6 +208,9 @@ def resume(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Also send what was refused, and what ran out of attempts.")
     ] = False,
+    deadline: Annotated[
+        str, typer.Option("--deadline", metavar="D", help="Be done in 45m, or at '05:00 Europe/Berlin'.")
+    ] = "",
     own_config: OwnConfig = None,
     reference: Reference = "",
     state: StateFile = None,
@@ -217,7 +220,7 @@ def resume(
     with _at_work(context, json):
         from bulkstate.cli import running
 
-        running.resume(run_dir, retry_failed, own_config, running.Said(reference, state, json))
+        running.resume(run_dir, retry_failed, deadline, own_config, running.Said(reference, state, json))
 
 
 @app.command()

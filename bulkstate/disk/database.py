@@ -149,8 +149,17 @@ def closed_on_error(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
+def _check_neighbours(path: Path) -> None:
+    """ValueError where something else than a file bears the name of one of SQLite's logs: it would wait for a pipe."""
+    for log in (_log_of(path), path.with_name(f"{path.name}-journal")):
+        if log.exists() and not log.is_file():
+            raise ValueError(f"{log.name} beside it is no file")
+
+
 def connect_to_read(path: Path) -> sqlite3.Connection:
-    """A connection that sees the file as it is now, whatever a writer adds later. sqlite3.Error or OSError."""
+    """A connection that sees the file as it is now, whatever a writer adds later. sqlite3.Error, OSError or ValueError
+    where it can't be."""
+    _check_neighbours(path)
     try:
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, factory=_Bounded

@@ -72,8 +72,9 @@ def _held(path: Path, what: str) -> Iterator[None]:
 
 
 def _sign(note: Path) -> None:
-    """Say whose the lock is. A link is never followed: a run directory may come from anywhere."""
-    descriptor = os.open(note, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    """Say whose the lock is. No link is followed and no pipe waited for: a run directory may come from anywhere."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK
+    descriptor = os.open(note, flags, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(f"process {os.getpid()}")
 
@@ -81,8 +82,8 @@ def _sign(note: Path) -> None:
 def _owner(note: Path) -> str:
     """Whose the lock is, in words, or nothing: the file may be missing, or hold anything."""
     try:
-        words = note.read_bytes()[:100].decode("ascii").split()
-    except (OSError, UnicodeDecodeError):
+        words = (small_file.read(note) or b"")[:100].decode("ascii").split()
+    except (OSError, ValueError):
         return ""
     match words:
         case ["process", number] if number.isdigit():

@@ -16,6 +16,7 @@ from typing import Final
 import anyio
 from anyio.abc import TaskGroup
 
+from bulkstate.engine.canary import Canary
 from bulkstate.engine.gate import Gate, GateClosed
 from bulkstate.engine.outbox import Outbox
 from bulkstate.engine.pipelines import StatusWatch
@@ -34,7 +35,7 @@ from bulkstate.errors import (
 from bulkstate.gateway.api import StageStateApi
 from bulkstate.gateway.response_order import ResponseOrder
 from bulkstate.model import Answer, Attempt, Outcome, Reply, Stage, Verdict, describe
-from bulkstate.pairs.chunks import Chunks
+from bulkstate.pairs.chunks import Chunks, by_stage
 from bulkstate.policy.answers import Answers, GiveUp, Look, NextStep, Wait
 from bulkstate.policy.bottleneck import Moment
 from bulkstate.policy.concurrency import ConcurrencyPilot
@@ -69,7 +70,8 @@ class Equipment:
     """What the engine is given to work with.
 
     `random` gives uniform numbers in [0, 1), `wall` UNIX seconds, `clock` the event loop's. `order` says which deletes
-    that were answered well may have got another's answer, `resolver` which that weren't answered are deleted.
+    that were answered well may have got another's answer, `resolver` which that weren't answered are deleted. Where
+    there is a `canary`, it says what goes first.
     """
 
     api: StageStateApi
@@ -82,6 +84,7 @@ class Equipment:
     clock: Callable[[], float] = anyio.current_time
     order: ResponseOrder = field(default_factory=ResponseOrder)
     resolver: Resolver | None = None
+    canary: Canary | None = None
 
 
 class Engine:
@@ -109,7 +112,9 @@ class Engine:
         left_parts = Counter(map(chunks.origin, numbers[bisect_left(numbers, chunks.plan.requests) :]))
         for chunk, parts in left_parts.items():
             self._failures.was_cut(chunk, parts)
-        self._queue = JobQueue(numbers, self._begin, self._answers.budget, self._admission)
+        self._canary = equipment.canary
+        first, self._held_back = self._first_of(numbers)
+        self._queue = JobQueue(first, self._begin, self._answers.budget, self._admission)
         self._queue.allow(self._answers.workers)
         self._outbox = Outbox(equipment.journal, self._recorded, self._unrecorded)
         self._splitting = anyio.Lock()
@@ -120,8 +125,7 @@ class Engine:
         self._unsettled: set[int] = set()
         self._in_doubt: set[int] = set()
         self._again: list[int] = []
-        self.left = len(numbers)
-        """Chunks without an outcome."""
+        self._left = len(numbers)
         self._ending: BulkstateError | None = None
 
     # ── from outside ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -177,14 +181,59 @@ class Engine:
         return max(0, self._queue.under_way - self._gate.in_line)
 
     @property
+    def left(self) -> int:
+        """Chunks without an outcome, but those that wait for canaries."""
+        return self._left - len(self._held_back)
+
+    @property
+    def total_left(self) -> int:
+        """Chunks without an outcome."""
+        return self._left
+
+    @property
     def untried(self) -> bool:
         """There are chunks that were never sent."""
-        return self._queue.untried
+        return self._queue.untried or bool(self._held_back)
 
     @property
     def others(self) -> bool:
         """There are such, or chunks that are on their way just now, beside the one that is asked for."""
-        return self._queue.untried or self._queue.under_way > 1
+        return self.untried or self._queue.under_way > 1
+
+    # ── canaries ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _first_of(self, numbers: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
+        """Which chunks are sent at once, and which have to wait for canaries."""
+        if self._canary is None or not (canaries := self._canary.next()):
+            return numbers, ()
+        first, held_back = canaries, list[int]()
+        for stage, own in by_stage(self._chunks, numbers):
+            (held_back if self._canary.holds_back(stage) else first).extend(own)
+        return sorted(set(first)), [number for number in held_back if not self._canary.was_sent(number)]
+
+    async def _send_in_order(self) -> None:
+        """Send canaries until one of each stage is back, and then all that waits for them."""
+        await self._send_whole()
+        while self._ending is None and self._held_back and self._canary is not None:
+            try:
+                await self._canary.come_back(self._chunks, self._refused_stages)
+            except Stopped as reason:
+                self.stop(reason)
+                for suspect in self._canary.suspects:
+                    await self._outbox.put(suspect)
+                return
+            if not self._send_canaries(self._canary):
+                rest, self._held_back = self._held_back, ()
+                self._queue.send(rest)
+            await self._send_whole()
+
+    def _send_canaries(self, canary: Canary) -> bool:
+        """Send the next canaries, if there are any."""
+        numbers = canary.next()
+        if numbers:
+            self._held_back = [number for number in self._held_back if not canary.was_sent(number)]
+            self._queue.repeat([self._begin(number) for number in numbers])
+        return bool(numbers)
 
     # ── workers ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -192,7 +241,7 @@ class Engine:
         async with anyio.create_task_group() as watch:
             watch.start_soon(self._status.watch, self.stop, self._suspect)
             with self._workers:
-                await self._send_whole()
+                await self._send_in_order()
             watch.cancel_scope.cancel()
         for job in self._queue.left():
             await self._leave(job)
@@ -343,6 +392,8 @@ class Engine:
     def _mind_outage(self) -> None:
         """Say that every delete fails; or that they don't any more, to those who wait at the gate."""
         if self._breaker.open:
+            if self._canary is not None and self._held_back:
+                self._send_canaries(self._canary)  # whether it is the chunk or the gateway, another one tells
             seconds = self._admission.probe_in(self._clock())
             left = self._outage - self._breaker.down_for(self._clock())
             until = f"{datetime.fromtimestamp(self._wall() + left, UTC):%H:%M:%S} UTC"
@@ -379,6 +430,8 @@ class Engine:
         now = self._clock()
         outcome = job.outcome(verdict, self._wall() - now, message)
         await self._outbox.put(outcome)
+        if verdict is Verdict.DELETED and self._canary is not None:
+            self._canary.deleted(self._chunks.origin(job.chunk.number), job.chunk.number)
         if verdict is Verdict.DELETED:
             self._status.deleted(now, job.last.sent_at if job.last else now, outcome)
         self._answers.settled(job.chunk.number, verdict is Verdict.DELETED)
@@ -426,8 +479,8 @@ class Engine:
 
     def _expect(self, more: int) -> None:
         """There are so many more chunks to be settled than there were: the pacers are told what calls that means."""
-        self.left += more
-        self._admission.expect(self.left - self._queue.under_way)
+        self._left += more
+        self._admission.expect(self._left - self._queue.under_way)
 
     async def _leave(self, job: Job) -> None:
         """Record a job that the end of the run overtook: it goes on with the next `resume`."""

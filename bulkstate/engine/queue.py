@@ -232,6 +232,11 @@ class JobQueue:
         self._first.append(job)
         self._announce()
 
+    def send(self, numbers: Sequence[int]) -> None:
+        """Hand out these, when all of the earlier ones were taken."""
+        self._unsent = _Unsent(numbers)
+        self._announce()
+
     def repeat(self, jobs: Sequence[Job]) -> None:
         """Hand out these as well, which were taken and put down before."""
         self._first.extend(jobs)

@@ -220,15 +220,16 @@ class Client:
         try:
             received = await self._transport.exchange(connection, request, headers, call.most_bytes)
             reply = self._believed(received, self._reply(received, call), chunk)
+            date = wire.date_of(received.headers.get("Date"))
         except Lost as lost:
-            reply = _absent(lost)
+            reply, date = _absent(lost), None
         except asyncio.CancelledError:
             self._turns.broken_off(sent_at)
             raise
-        return self._over(reply, request, sent_at)
+        return self._over(reply, request, sent_at, date)
 
-    def _over(self, reply: Reply[T], request: wire.Request, sent_at: float) -> Attempt[T]:
-        attempt = Attempt(reply, sent_at, self._clock() - sent_at, len(request.body))
+    def _over(self, reply: Reply[T], request: wire.Request, sent_at: float, date: float | None = None) -> Attempt[T]:
+        attempt = Attempt(reply, sent_at, self._clock() - sent_at, len(request.body), date)
         self._turns.answered(attempt)
         return attempt
 

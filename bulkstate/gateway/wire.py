@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import IntEnum
-from functools import partial
+from functools import lru_cache, partial
 from hashlib import sha256
 from typing import Any, Final, TypeAlias, TypeVar
 from urllib.parse import quote
@@ -522,8 +522,14 @@ def retry_after(value: str | None, date: str | None, now: float) -> float | None
 
 def said_at(date: str | None, now: float) -> float:
     """When an answer was made, in UNIX seconds: as its `Date` header says, `now` if that says nothing."""
-    said = _http_date(date[:LONGEST_DATE]) if date else None
+    said = date_of(date)
     return now if said is None else said
+
+
+@lru_cache(maxsize=8)
+def date_of(header: str | None) -> float | None:
+    """UNIX seconds that a `Date` header says; None if it is missing or can't be read. Many answers say the same."""
+    return _http_date(header[:LONGEST_DATE]) if header else None
 
 
 def _http_date(text: str) -> float | None:

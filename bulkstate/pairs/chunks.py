@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 
 import numpy as np
@@ -65,6 +66,17 @@ class Chunks:
         """Chunk `number`, spelt out."""
         stage, rectangle = self.place(number)
         return stage.spelt_out(number, rectangle)
+
+
+def by_stage(chunks: Chunks, numbers: Sequence[int]) -> Iterator[tuple[Stage, Sequence[int]]]:
+    """The numbers, which are ascending, stage by stage; a stage whose chunks were split comes again with its parts."""
+    start = 0
+    for stage in chunks.plan.stages:
+        end = start + len(stage.rectangles)
+        yield stage.stage, numbers[bisect_left(numbers, start) : bisect_left(numbers, end)]
+        start = end
+    for number in numbers[bisect_left(numbers, start) :]:
+        yield chunks.place(number)[0].stage, (number,)
 
 
 def holders(

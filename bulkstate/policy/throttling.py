@@ -55,7 +55,13 @@ class Throttling:
         self._told.sent(now)
 
     def answered(
-        self, now: float, sent_at: float, throttled: bool, retry_after: float | None = None, told: Sequence[Told] = ()
+        self,
+        now: float,
+        sent_at: float,
+        throttled: bool,
+        retry_after: float | None = None,
+        told: Sequence[Told] = (),
+        date: float | None = None,
     ) -> None:
         """A call was answered, by a 429 or by anything else; `told` is what its headers say of windows."""
         if throttled:

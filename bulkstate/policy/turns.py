@@ -41,9 +41,16 @@ class Follower(Protocol):
         ...
 
     def answered(
-        self, now: float, sent_at: float, throttled: bool, retry_after: float | None, told: Sequence[Told]
+        self,
+        now: float,
+        sent_at: float,
+        throttled: bool,
+        retry_after: float | None,
+        told: Sequence[Told],
+        date: float | None,
     ) -> None:
-        """A call was answered, by a 429 or by anything else; both `told` and the wish may be lies."""
+        """A call was answered, by a 429 or by anything else; both `told` and the wish may be lies. `date` is what the
+        gateway's clock showed, in whole UNIX seconds, if it said so."""
         ...
 
     def lost(self, now: float, sent_at: float) -> None:
@@ -135,7 +142,7 @@ class Admission:
             self.lost(now, attempt.sent_at)
             return
         throttled = reply.answer is Answer.THROTTLED
-        self._follower.answered(now, attempt.sent_at, throttled, reply.retry_after, reply.limits)
+        self._follower.answered(now, attempt.sent_at, throttled, reply.retry_after, reply.limits, attempt.date)
         if self.breaker.open:
             self.breaker.ended(now, attempt.sent_at)
 

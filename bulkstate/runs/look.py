@@ -37,6 +37,8 @@ class Looked:
 
     found: Presence = NOTHING_LOOKED_AT
     unknown: dict[Stage, ReadFailed] = field(default_factory=dict)
+    readable: frozenset[Stage] = frozenset()
+    """Stages of which a read was answered."""
 
 
 async def look(session: Session, checks: Sequence[SpotCheck], ahead: LookAhead | None = None) -> Looked:
@@ -60,7 +62,7 @@ def judged(
     StageUnknown, unless such stages are to be left out; NothingThere; CheckFailed where a share is asked for, and the
     gateway doesn't say. Any other read that fails is said, and refuses nothing.
     """
-    looked = Looked(presence(looked_at), _unknown(failures))
+    looked = Looked(presence(looked_at), _unknown(failures), _readable(checks, failures))
     _say(looked, failures)
     _refuse_unknown_stages(looked, {check.stage for check in checks}, settings)
     _refuse_too_little(looked.found, settings)
@@ -77,7 +79,7 @@ async def ask_stages(session: Session, numbers: Sequence[int]) -> Looked:
             first[stage.stage] = chunks.chunk(number)
     checks = [SpotCheck(stage, chunk.assets[:1], chunk.points[:1], ()) for stage, chunk in sorted(first.items())]
     _, failures = await read_checks(session.connection.reads, checks)
-    looked = Looked(unknown=_unknown(failures))
+    looked = Looked(unknown=_unknown(failures), readable=_readable(checks, failures))
     _refuse_unknown_stages(looked, set(first), session.settings)
     return looked
 
@@ -130,6 +132,10 @@ def _looked_at(place: int, check: SpotCheck, answer: frozenset[Pair] | ReadFaile
 
 def _unknown(failures: Mapping[SpotCheck, ReadFailed]) -> dict[Stage, ReadFailed]:
     return {check.stage: failure for check, failure in failures.items() if failure.reply.code in MEANINGS}
+
+
+def _readable(checks: Sequence[SpotCheck], failures: Mapping[SpotCheck, ReadFailed]) -> frozenset[Stage]:
+    return frozenset(check.stage for check in checks if check not in failures)
 
 
 def _say(looked: Looked, failures: Mapping[SpotCheck, ReadFailed]) -> None:

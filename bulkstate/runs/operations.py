@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from errno import ELOOP
 from functools import partial
 from itertools import chain, count
 from pathlib import Path
@@ -20,14 +21,17 @@ from random import random
 from shutil import rmtree
 from typing import Final
 
+import anyio
 import structlog
 
 from bulkstate import __version__, config
 from bulkstate.config import AUTO, MOST_CONCURRENCY, Auto, OnUnpause, ReportFiles, Sample, Settings
 from bulkstate.disk import control
+from bulkstate.disk import journal as kept
 from bulkstate.disk.control import Status
 from bulkstate.disk.journal import Ending, Input, Journal, RunFacts, existing, make_run_directory
 from bulkstate.disk.locks import lock_run
+from bulkstate.engine.canary import Canary
 from bulkstate.engine.engine import Engine, Equipment, Pace
 from bulkstate.engine.pipelines import StatusWatch, findings, require
 from bulkstate.engine.reads import ReadFailed
@@ -35,6 +39,7 @@ from bulkstate.engine.resolver import Resolver
 from bulkstate.errors import (
     BulkstateError,
     CheckFailed,
+    DeadlineReached,
     InputError,
     Interrupted,
     JournalNotWritable,
@@ -47,6 +52,7 @@ from bulkstate.forms.values import Share
 from bulkstate.model import ChunkCounts, Pipeline, Plan, Report, RunResult, Verdict
 from bulkstate.policy.auto.pilot import Pilot
 from bulkstate.policy.concurrency import FEW, ConcurrencyPilot, at_first
+from bulkstate.policy.deadline import Deadline
 from bulkstate.policy.lease import look_every
 from bulkstate.report import to_json
 from bulkstate.report.certificate import certificate
@@ -54,9 +60,11 @@ from bulkstate.runs import pausing, provenance
 from bulkstate.runs.account import account_of
 from bulkstate.runs.allowed import require_allowed
 from bulkstate.runs.audience import Aside, watching, within
+from bulkstate.runs.canary import canary_of, require_readable
 from bulkstate.runs.circumstances import circumstances
 from bulkstate.runs.connection import Connection
 from bulkstate.runs.course import Course
+from bulkstate.runs.deadline import DEADLINE_SECONDS, InTime, deadline_of, reached, require_in_time
 from bulkstate.runs.host import Host, Question
 from bulkstate.runs.look import Looked, ask_stages, leave_out, look
 from bulkstate.runs.memory import identity
@@ -137,13 +145,17 @@ async def start(prepared: Prepared, directory: Path, host: Host) -> Finished:
         async with open_session(journal, prepared.settings, host) as session:
             await _require_ready(session)
             looked = await look(session, prepared.spot_checks, prepared.ahead)
+            numbers = range(prepared.plan.requests)
+            looked = await require_readable(session, numbers, looked)
+            wanted = prepared.settings.safety.deadline
+            require_in_time(session, numbers, deadline_of(journal, wanted, None))
             await keep_witnesses(session, prepared.witnesses)
             how = await host.agree(_question(prepared, journal, looked))
             _keep_circumstances(session)
             journal.agree(time.time(), how, journal.circumstances()[-1].who)
             _link_latest(directory)
             provenance.remember(f"the run in {directory}", provenance.run_stored(journal, directory).seal)
-            return await _carry_out(session, range(prepared.plan.requests), looked)
+            return await _carry_out(session, numbers, looked, deadline_of(journal, wanted, None))
 
 
 def _question(prepared: Prepared, journal: Journal, looked: Looked) -> Question:
@@ -152,8 +164,9 @@ def _question(prepared: Prepared, journal: Journal, looked: Looked) -> Question:
     return Question(prepared.plan, seen, looked.found, tuple(looked.unknown), *digests, prepared.inputs)
 
 
-async def resume(directory: Path, again: frozenset[Verdict], host: Host) -> Finished:
-    """Go on with a run: send the chunks that have no record, or whose verdict is in `again` (law 4)."""
+async def resume(directory: Path, again: frozenset[Verdict], host: Host, named: Deadline | None = None) -> Finished:
+    """Go on with a run: send the chunks that have no record, or whose verdict is in `again` (law 4). It has to be done
+    by the deadline that is `named`, or by the one that it began with."""
     with _run_in(directory) as journal:
         if journal.agreed_at is None:
             raise Refused(f"nobody ever agreed to the run in {directory}", hint="start it anew with `bulkstate run`")
@@ -162,10 +175,13 @@ async def resume(directory: Path, again: frozenset[Verdict], host: Host) -> Fini
             numbers = journal.pending(again)
             if not numbers and pausing.being_started(journal):
                 return await _finished(session, _start_again)
+            deadline = deadline_of(journal, settings.safety.deadline, named)
+            require_in_time(session, numbers, deadline)
             await _require_ready(session)
             looked = await ask_stages(session, numbers) if session.settings.verify.before else Looked()
+            looked = await require_readable(session, numbers, looked)
             _keep_circumstances(session)
-            return await _carry_out(session, numbers, looked)
+            return await _carry_out(session, numbers, looked, deadline)
 
 
 async def verify(directory: Path, sample: Sample, host: Host) -> Finished:
@@ -268,14 +284,30 @@ async def _require_ready(session: Session) -> None:
     session.journal.saw_pipelines(time.time(), found.values())
 
 
-async def _carry_out(session: Session, numbers: Sequence[int], looked: Looked) -> Finished:
+async def _carry_out(
+    session: Session, numbers: Sequence[int], looked: Looked, deadline: kept.Deadline | None
+) -> Finished:
     """Pause, send the chunks `numbers`, but for stages that are left out, read back, start again, and put the ending on
     record. JournalNotWritable before the first delete; whatever ends it later is in what is returned."""
 
     async def work(session: Session) -> str:
+        if deadline is None:
+            return await carry_on(session)
+        session.journal.set_deadline(deadline)
+        with anyio.move_on_after(max(0.0, deadline.at - time.time())):
+            return await carry_on(session)
+        raise reached(deadline)
+
+    async def carry_on(session: Session) -> str:
         _announce(session, looked, numbers)
         await pausing.pause(session)
-        are_seen = await _delete(session, await leave_out(session, looked.unknown, numbers))
+        left = await leave_out(session, looked.unknown, numbers)
+        try:
+            are_seen = await _delete(session, left, canary_of(session, left, looked), deadline)
+        except DeadlineReached as reason:
+            session.connection.gate.open()
+            reason.unread = await read_back_or_say(session)
+            raise
         unread = await read_back_or_say(session)
         if not are_seen:
             await _see_pipelines(session)
@@ -331,6 +363,7 @@ async def _finished(session: Session, work: Callable[[Session], Awaitable[str]])
                 session.journal.require_in_place()
     except (Stopped, Interrupted, CheckFailed, NotRestarted) as reason:
         ending = reason
+        unread = reason.unread if isinstance(reason, DeadlineReached) else ""
     session.host.stopping.over()
     if ending is not None:
         await pausing.start_untouched(session)
@@ -353,9 +386,11 @@ async def _see_pipelines(session: Session) -> None:
     session.journal.saw_pipelines(time.time(), (*found.values(), *unseen))
 
 
-async def _delete(session: Session, numbers: Sequence[int]) -> bool:
-    """Send the chunks `numbers`. Raises what ended it early. Returns whether it is known what the pipelines are in: a
-    call for the report alone might wait for an hour's quota."""
+async def _delete(
+    session: Session, numbers: Sequence[int], canary: Canary | None, deadline: kept.Deadline | None
+) -> bool:
+    """Send the chunks `numbers`, a canary of each stage first that has one. Raises what ended it early. Returns whether
+    it is known what the pipelines are in: a call for the report alone might wait for an hour's quota."""
     settings, connection, journal = session.settings, session.connection, session.journal
     host, gate, clock = session.host, connection.gate, connection.clock
     safety = settings.safety
@@ -385,11 +420,17 @@ async def _delete(session: Session, numbers: Sequence[int]) -> bool:
             clock,
             connection.order,
             _resolver(settings, connection),
+            canary,
         )
         engine = Engine(equipment, pace, chunks, numbers, journal.sizing(chunks))
         with host.stopping.drains(engine), session.by_hand.sets(engine):
             async with again_and_again(partial(course.look, engine), COURSE_SECONDS, host.stopping):
-                ending = await engine.run()
+                if deadline is None:
+                    ending = await engine.run()
+                else:
+                    in_time = partial(InTime(session, deadline, len(numbers)).look, engine)
+                    async with again_and_again(in_time, DEADLINE_SECONDS, host.stopping):
+                        ending = await engine.run()
             with suppress(JournalNotWritable):  # the run has ended for that reason
                 await course.close(engine)
                 if status.seen and journal.pipelines_seen():
@@ -470,6 +511,11 @@ async def _keep_report(report: Report, files: ReportFiles) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """For whoever the umask says may read it, and for nobody else to write."""
-    with open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o644)) as file:
+    """For whoever the umask says may read it, and for nobody else to write. A link isn't followed, whoever made it and
+    wherever it leads, but for those of the system, such as /dev/stdout. OSError."""
+    of_the_system = path.parts[:2] in (("/", "dev"), ("/", "proc"))
+    if path.is_symlink() and not of_the_system:
+        raise OSError(ELOOP, "it is a link, which isn't followed")
+    more = 0 if of_the_system else os.O_NOFOLLOW
+    with open(path, "wb", opener=lambda name, flags: os.open(name, flags | more, 0o644)) as file:
         file.write(content)

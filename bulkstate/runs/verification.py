@@ -26,6 +26,7 @@ from bulkstate.pairs.relation import of_pairs
 from bulkstate.planner.planner import plan as plan_requests
 from bulkstate.policy.sampling import at_most
 from bulkstate.policy.spot_checks import affordable_again
+from bulkstate.runs.canary import reads_of_canaries
 from bulkstate.runs.prepare import Witnesses
 from bulkstate.runs.session import Session
 
@@ -190,6 +191,7 @@ def _affordable(session: Session, spots: Sequence[_SpotRead]) -> Sequence[_SpotR
     """As many of them as may be read, after those of the look."""
     plan = session.journal.plan
     reads = len({each.read for each in session.journal.looked_at()})
+    reads += reads_of_canaries(session) if reads else 0
     return spots[: affordable_again(reads, len(plan.stages), plan.requests)]
 
 

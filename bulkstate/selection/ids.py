@@ -105,6 +105,10 @@ class Mistakes:
         if self._count <= SHOWN:
             self._shown.append(Problem(message, where, field, hint))
 
+    def more(self, count: int) -> None:
+        """So many more of the kind that was added last, which nobody wants to see."""
+        self._count += count
+
     def refuse(self) -> None:
         """InputError if there was any mistake."""
         if not self._count:

@@ -12,7 +12,7 @@ from itertools import chain
 from bulkstate.errors import InputError, Problem
 from bulkstate.pairs.patterns import unfold
 from bulkstate.selection.files import NamedFile
-from bulkstate.selection.ids import Fault, Mistakes, literal_fault, pattern_fault
+from bulkstate.selection.ids import SHOWN, Fault, Mistakes, literal_fault, pattern_fault
 from bulkstate.selection.sources import IdList
 from bulkstate.selection.text import blocks
 
@@ -72,7 +72,7 @@ def _read_text(file: NamedFile, fault: Fault, is_comment: Callable[[str], bool],
     """Count one ID a line, UTF-8, with or without a byte order mark or carriage returns. Empty lines may stand at the
     end."""
     mistakes = Mistakes()
-    empty: list[int] = []
+    empty = _EmptyLines()
     for number, line in chain.from_iterable(block.lines() for block in blocks(file)):
         try:
             id_ = line.decode()
@@ -82,15 +82,35 @@ def _read_text(file: NamedFile, fault: Fault, is_comment: Callable[[str], bool],
         if is_comment(id_):
             continue
         if not id_:
-            empty.append(number)
+            empty.add(number)
             continue
-        while empty:
-            mistakes.add("the ID is empty", file.line(empty.pop(0)), file.field)
+        empty.blame(mistakes, file)
         if id_ not in ids and (wrong := fault(id_)):
             mistakes.add(f"the ID {wrong}", file.line(number), file.field)
         else:
             ids[id_] += 1
     mistakes.refuse()
+
+
+class _EmptyLines:
+    """Lines that are a mistake if an ID comes after them: the first few, and how many."""
+
+    def __init__(self) -> None:
+        self._first: list[int] = []
+        self._count = 0
+
+    def add(self, number: int) -> None:
+        """One more."""
+        self._count += 1
+        if self._count <= SHOWN:
+            self._first.append(number)
+
+    def blame(self, mistakes: Mistakes, file: NamedFile) -> None:
+        """They are mistakes, and forgotten."""
+        for number in self._first:
+            mistakes.add("the ID is empty", file.line(number), file.field)
+        mistakes.more(self._count - len(self._first))
+        self._first, self._count = [], 0
 
 
 def refuse_empty(source: IdList, ids: Counter[str]) -> None:

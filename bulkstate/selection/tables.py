@@ -25,7 +25,9 @@ NO_ID: Final = 2**32 - 1
 """Stands for a missing ID."""
 
 MANY_ROWS: Final = 1 << 22
-"""After so many rows it is seen whether most of them are there again."""
+"""After so many rows, and whenever there are twice as many, it is seen whether most of them are there again."""
+
+_SAMPLED_OF: Final = 61
 
 
 class TableFormat(Protocol):
@@ -116,32 +118,43 @@ class _Coder:
 class _Part:
     """The rows of one file, as numbers.
 
-    Of many at a time, those that are there again are dropped if most are: a few megabytes unpack to gigabytes of the
-    same.
+    Of many, those that are there again are dropped if most are, however far apart: a few megabytes unpack to gigabytes
+    of the same. So memory is about the different rows, at most some times theirs.
     """
 
     def __init__(self, coders: Sequence[_Coder]) -> None:
         self.dropped = 0
-        self._rows = [pl.DataFrame(schema={coder.name: pl.UInt32 for coder in coders})]
+        self._settled = [pl.DataFrame(schema={coder.name: pl.UInt32 for coder in coders})]
         self._new: list[pl.DataFrame] = []
+        self._sample = pl.Series([], dtype=pl.UInt64)
+        self._count = 0
+        self._most = MANY_ROWS
 
     def add(self, rows: pl.DataFrame) -> None:
         self._new.append(rows)
-        if sum(map(len, self._new)) > MANY_ROWS:
+        self._count += len(rows)
+        if self._count > self._most:
             self._settle()
 
     def _settle(self) -> None:
-        rows, self._new = pl.concat(self._new), []
-        if rows.select(pl.struct(pl.all()).hash().approx_n_unique()).item() < len(rows) / 2:
-            once = rows.unique(maintain_order=True)
-            self.dropped += len(rows) - len(once)
-            rows = once
-        self._rows.append(rows)
+        self._sample = pl.concat([self._sample, *map(_sampled, self._new)]).unique()
+        self._settled, self._new = [*self._settled, *self._new], []
+        if len(self._sample) * _SAMPLED_OF < self._count / 2:
+            once = pl.concat(self._settled).unique(maintain_order=True)
+            self.dropped += self._count - len(once)
+            self._settled, self._count = [once], len(once)
+        self._most = self._count + max(self._count, MANY_ROWS)
 
     @cached_property
     def rows(self) -> pl.DataFrame:
         """All of them, once nothing is added any more."""
-        return pl.concat([*self._rows, *self._new])
+        return pl.concat([*self._settled, *self._new])
+
+
+def _sampled(rows: pl.DataFrame) -> pl.Series:
+    """The hashes of one in `_SAMPLED_OF` different rows: the same ones wherever they are."""
+    hashes = rows.select(pl.struct(pl.all()).hash()).to_series()
+    return hashes.filter(hashes % _SAMPLED_OF == 0)
 
 
 def _read(file: NamedFile, coders: Sequence[_Coder], fault: Fault) -> _Part:

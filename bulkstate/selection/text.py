@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import re
+import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BufferedIOBase
 from itertools import chain
-from typing import Final
+from typing import BinaryIO, Final
 
 from bulkstate.selection.files import NamedFile
 from bulkstate.selection.foreign import refuse_foreign
@@ -18,7 +21,8 @@ LONGEST_LINE: Final = 1_048_576
 PIECE: Final = 8 << 20
 """Bytes that are read at a time."""
 
-_BATCH: Final = 100_000
+_GZIP: Final = re.compile(rb"\x1f\x8b")
+_ZSTD: Final = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")  # the latter to be skipped, says RFC 8878
 _BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -77,7 +81,7 @@ def _text(file: NamedFile, piece: int) -> Iterator[bytes]:
 def _pieces(file: NamedFile, size: int) -> Iterator[bytes]:
     match file.compression:
         case ".zst":
-            return _zstd_pieces(file)
+            return _zstd_pieces(file, size)
         case ".gz":
             return _gzip_pieces(file, size)
     return _plain_pieces(file, size)
@@ -93,33 +97,46 @@ def _plain_pieces(file: NamedFile, size: int) -> Iterator[bytes]:
 
 
 def _gzip_pieces(file: NamedFile, size: int) -> Iterator[bytes]:
+    with _packed(file, "gzip", _GZIP) as stream, gzip.GzipFile(fileobj=stream) as unpacked:
+        yield from _unpacked(file, unpacked, "gzip", size, (EOFError, OSError, zlib.error))
+
+
+def _zstd_pieces(file: NamedFile, size: int) -> Iterator[bytes]:
+    """With windows of 128 MiB at most, which is what readers promise (RFC 8878 asks for 8 MiB)."""
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
+
+    with _packed(file, "zstd", _ZSTD) as stream, zstd.ZstdFile(stream) as unpacked:
+        yield from _unpacked(file, unpacked, "zstd", size, (EOFError, OSError, zstd.ZstdError))
+
+
+def _packed(file: NamedFile, what: str, magic: re.Pattern[bytes]) -> BinaryIO:
+    """The packed bytes. InputError if they begin otherwise."""
+    stream = file.open()
+    if not magic.match(stream.read(4)):
+        stream.close()
+        suffix = file.compression
+        raise file.error(
+            f"is called {suffix}, and holds no {what} data", f"take {suffix} off its name if it isn't compressed"
+        )
+    stream.seek(0)
+    return stream
+
+
+def _unpacked(
+    file: NamedFile, stream: BufferedIOBase, what: str, size: int, damage: tuple[type[Exception], ...]
+) -> Iterator[bytes]:
     line = 1
-    with file.open() as stream:
-        if stream.read(2) != b"\x1f\x8b":
-            raise file.error("is called .gz, and holds no gzip data", "take .gz off its name if it isn't compressed")
-        stream.seek(0)
-        try:
-            with gzip.GzipFile(fileobj=stream) as unpacked:
-                while piece := unpacked.read(size):
-                    line += piece.count(b"\n")
-                    yield piece
-        except (EOFError, OSError, zlib.error) as error:
-            raise file.line_error(line, f"the gzip data is cut off or damaged: {error}", "copy the file anew") from None
-
-
-def _zstd_pieces(file: NamedFile) -> Iterator[bytes]:
-    """Python has no Zstandard before 3.14; Polars has, and hands out lines, without their ends."""
-    import polars as pl
-
-    file.open().close()
     try:
-        for lines in pl.scan_lines(file.path, name="line", glob=False).collect_batches(chunk_size=_BATCH):
-            if len(lines):
-                text: str = lines["line"].str.join("\n").item()
-                yield f"{text}\n".encode()
-    except (pl.exceptions.PolarsError, OSError) as error:
-        message = f"the zstd data is cut off or damaged, or isn't UTF-8: {error}"
-        raise file.error(message, "copy the file anew") from None
+        while piece := stream.read(size):
+            line += piece.count(b"\n")
+            yield piece
+    except damage as error:
+        if "memory" in str(error):
+            raise file.error("the zstd data wants a window of over 128 MiB", "compress it without --long") from None
+        raise file.line_error(line, f"the {what} data is cut off or damaged: {error}", "copy the file anew") from None
 
 
 # ── lines ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -199,6 +199,37 @@ def test_a_large_plan_is_sampled_and_the_reads_stay_within_their_share(bulkstate
     assert len(reads) <= 20 + 1 + 4
 
 
+def test_a_gateway_that_deletes_nothing_is_found_by_the_first_request(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    gateway.left = {("S_01", f"A{number:02}", f"P{point}") for number in range(1, 81) for point in range(1, 6)}
+    bulkstate.configure(gateway.url, verify="{before: 100}")
+    path = bulkstate.folder / "config.yaml"
+    path.write_text(path.read_text().replace("A{01..20}", "A{01..80}").replace("attempts: 3", "resolve_after: 50ms"))
+    done = bulkstate("run", "config.yaml", "--yes", "--run-dir", "r", "--json")
+    assert (done.exit_code, done.document["reason_code"]) == (5, "canary"), done.err
+    assert len(gateway.deletes()) == 1
+    assert (
+        'the canary of stage p1/S_01 was answered "deleted", and 10 of its 10 pairs still hold state'
+        in (done.document["conclusion"])
+    )
+    assert done.document["chunks"]["suspect"] == 1
+    gateway.left = set()
+    assert bulkstate("resume", "r").exit_code == 0
+
+
+def test_a_canary_in_every_stage_needs_a_stage_that_can_be_read(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    gateway.read = lambda call: reply({"code": 61199, "msg": "no right to read"})
+    bulkstate.configure(gateway.url, verify=LOOK, more="safety: {canary: true}")
+    done = bulkstate("run", "config.yaml", "--yes", "--json")
+    assert (done.exit_code, done.document["reason_code"]) == (4, "check_failed")
+    assert "safety.canary: true, and the state of stage p1/S_01 can't be read" in done.document["conclusion"]
+    assert gateway.deletes() == []
+    gateway.read = lambda call: None
+    done = bulkstate("run", "config.yaml", "--yes", "--json")
+    assert done.exit_code == 0, done.err
+    kinds = [call.kind for call in gateway.calls if call.kind in ("get", "delete")]
+    assert kinds[kinds.index("delete") : kinds.index("delete") + 3] == ["delete", "get", "delete"]
+
+
 def test_nothing_read_is_the_gateways_word_alone(bulkstate: Bulkstate, gateway: Gateway) -> None:
     bulkstate.configure(gateway.url)
     gateway.answer = lambda call, number: deleted()

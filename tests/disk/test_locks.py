@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -129,3 +130,11 @@ def test_a_disk_that_knows_no_locks_is_told(tmp_path: Path) -> None:
     """A file in place of a lock would outlive a kill, or be taken for one by nobody else."""
     told = subprocess.run([sys.executable, "-c", WITHOUT_LOCKS, tmp_path], capture_output=True, text=True, check=True)
     assert "can't be locked: Function not implemented" in told.stdout
+
+
+def test_a_pipe_in_place_of_the_note_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "run.owner")
+    with lock_run(tmp_path):
+        pass
+    with held(tmp_path), pytest.raises(RunInUse, match="in use"), lock_run(tmp_path):
+        pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -291,3 +292,13 @@ def test_whether_a_run_without_an_ending_goes_on_is_asked_of_its_lock(tmp_path: 
     with Record.open(tmp_path) as found:
         assert found.ending == (RunResult.INTERRUPTED, "killed, or no longer able to write")
         assert not found.ended.running
+
+
+@pytest.mark.parametrize("log", ["-journal", "-wal"])
+def test_a_pipe_in_place_of_a_log_is_not_waited_for(tmp_path: Path, log: str) -> None:
+    path = a_run(tmp_path)
+    os.mkfifo(f"{path}{log}")
+    with pytest.raises(InputError, match=f"journal.sqlite{log} beside it is no file"):
+        Record.open(tmp_path)
+    with pytest.raises(InputError, match="is no file"):
+        Journal.resume(tmp_path)

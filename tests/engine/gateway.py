@@ -72,7 +72,8 @@ class World:
     `script` holds what each chunk's calls are answered in turn, `reads` what the looks at the pipelines are; beyond
     it everything is OK. `running` are the times in which the pipelines run; if `strict`, no delete works then. `down`
     are the times in which deletes are answered by `outage`, whatever the script says, `blind` those in which no look
-    at the pipelines is answered; `updated` is what they say of when they were changed.
+    at the pipelines is answered; `updated` is what they say of when they were changed. A delete takes effect after
+    `lag` seconds.
     """
 
     plan: Plan = field(repr=False)
@@ -87,8 +88,10 @@ class World:
     outage: Say = Say(Answer.UNAVAILABLE)
     blind: Sequence[tuple[float, float]] = ()
     updated: Callable[[float], str] = lambda now: ""
+    lag: float = 0.0
 
     def __post_init__(self) -> None:
+        self._late: list[tuple[float, Stage, frozenset[Pair]]] = []
         self.calls: list[Call] = []
         self.state: dict[Stage, set[Pair]] = {}
         self._script = {number: iter(answers) for number, answers in self.script.items()}
@@ -111,6 +114,17 @@ class World:
     def bystanders_left(self) -> bool:
         """Every pair beside the plan has state."""
         return all(bystanders_of(chunk) <= self.state[chunk.stage] for chunk in self.plan.chunks())
+
+    def apply(self, now: float, chunk: Chunk) -> None:
+        """A delete takes effect, `lag` seconds later."""
+        self._late.append((now + self.lag, chunk.stage, pairs_of(chunk)))
+        self.settle(now)
+
+    def settle(self, now: float) -> None:
+        """What was to take effect by now has done so."""
+        for _, stage, pairs in (each for each in self._late if each[0] <= now):
+            self.state[stage].difference_update(pairs)
+        self._late = [each for each in self._late if each[0] > now]
 
     def deletes(self, since: int = 0) -> list[Call]:
         """The deletes from the call with that place on."""
@@ -168,7 +182,7 @@ class ScriptedApi:
         call = self._world.reached(Call(asked_at, now, "delete", chunk.number))
         said = self._world.next_delete(chunk.number, now)
         if said.applied and self._world.state:
-            self._world.state[chunk.stage].difference_update(pairs_of(chunk))
+            self._world.apply(now, chunk)
         await anyio.sleep(said.seconds)
         _answered(call, said.answer)
         call.retry_after = said.retry_after
@@ -184,6 +198,7 @@ class ScriptedApi:
         said = self._world.next_read()
         await anyio.sleep(said.seconds)
         _answered(call, said.answer)
+        self._world.settle(anyio.current_time())
         found = frozenset(self._world.state.get(chunk.stage, set())) & pairs_of(chunk)
         data = found if said.answer is Answer.OK else None
         return self._told(Attempt(Reply(said.answer, data=data, retry_after=said.retry_after), now, said.seconds))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -15,6 +15,7 @@ import numpy as np
 from trio.testing import MockClock
 
 from bulkstate.disk.journal import RESUMED, Journal, Record, RunFacts, inline, sent_history
+from bulkstate.engine.canary import Canary
 from bulkstate.engine.engine import Engine, Equipment, Pace
 from bulkstate.engine.gate import Gate
 from bulkstate.engine.pipelines import StatusWatch
@@ -35,6 +36,9 @@ WALL = 1_790_000_000.0
 
 RAM = Path("/dev/shm")
 """Where a file is as real as elsewhere, and a sync costs nothing: thousands of runs are made here, on shared disks."""
+
+CANARY_PATIENCE = 20.0
+"""How long a canary may have state."""
 
 FOR_EVER = 10 * 86_400.0
 """A run that takes longer, in virtual seconds, hangs."""
@@ -99,6 +103,7 @@ class Settings:
     seed: int = 0
     max_failed: float | None = None
     waits: bool = False
+    canaries: Mapping[Stage, Sequence[int]] = field(default_factory=dict)
 
     @property
     def longest(self) -> float:
@@ -136,7 +141,8 @@ def assemble(
     witness = Witness()
     every = None if settings.status_every is None else lambda: settings.status_every or 0.0
     status = StatusWatch(reads, pipelines_of(world.plan), every, witness.said.append, settings.waits)
-    equipment = Equipment(api, gate, status, journal, witness, random, wall, resolver=resolver)
+    canary = Canary(reads, settings.canaries, CANARY_PATIENCE) if settings.canaries else None
+    equipment = Equipment(api, gate, status, journal, witness, random, wall, resolver=resolver, canary=canary)
     pace = Pace(settings.workers, settings.retry, max_failed=settings.max_failed)
     wanted = range(world.plan.requests) if numbers is None else numbers
     return Session(Engine(equipment, pace, journal.chunks(), wanted, journal.sizing(journal.chunks())), gate, witness)

@@ -100,7 +100,13 @@ class Until(Throttling):
         return self.until
 
     def answered(
-        self, now: float, sent_at: float, throttled: bool, retry_after: float | None = None, told: Sequence[Told] = ()
+        self,
+        now: float,
+        sent_at: float,
+        throttled: bool,
+        retry_after: float | None = None,
+        told: Sequence[Told] = (),
+        date: float | None = None,
     ) -> None:
         self.until = now + 2.0
 

@@ -200,3 +200,16 @@ async def test_work_that_takes_too_long_is_not_waited_for() -> None:
     assert await within(10, lambda: None) == ""
     assert await within(10, raising(OSError(28, "No space left on device"))) == "No space left on device"
     assert await within(10, raising(SystemExit())) == "SystemExit"
+
+
+@pytest.mark.parametrize("to", ["precious", "nowhere"])
+def test_a_report_file_that_is_a_link_is_not_followed(tmp_path: Path, to: str) -> None:
+    (tmp_path / "precious").write_text("kept")
+    (tmp_path / "report.json").symlink_to(to)
+    finished, said = run(tmp_path, lambda *_: nullcontext(Silence()), "report: {json: report.json}")
+    assert is_whole(finished, tmp_path)
+    assert [line["reason"] for line in said if "can't be written" in line["event"]] == [
+        "it is a link, which isn't followed"
+    ]
+    assert (tmp_path / "precious").read_text() == "kept"
+    assert not (tmp_path / "nowhere").exists()

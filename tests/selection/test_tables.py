@@ -13,6 +13,8 @@ import polars as pl
 import pytest
 
 from bulkstate.selection import IdList, PairSource
+from bulkstate.selection.files import NamedFile
+from bulkstate.selection.tables import read_columns
 from tests.selection.conftest import Write
 from tests.selection.spoken import FIELD, WHERE, block, complaints, ids, one, pairs, target
 
@@ -235,6 +237,8 @@ def test_compressed_files_that_are_cut_off(tmp_path: Path, kind: str, compressio
 def test_what_only_says_that_it_is_compressed(write: Write) -> None:
     (message,) = complaints(pairs(write("x.csv.gz", "asset_id,point_id\na,p\n")))
     assert "x.csv.gz: is called .gz, and holds no gzip data (take .gz off its name if it isn't compressed)" in message
+    (message,) = complaints(pairs(write("x.csv.zst", "asset_id,point_id\na,p\n")))
+    assert "x.csv.zst: is called .zst, and holds no zstd data (take .zst off its name if it isn't" in message
     (message,) = complaints(pairs(write("x.parquet.gz", gzip.compress(b"PAR1"))))
     assert "Parquet is compressed inside (unpack .gz first)" in message
 
@@ -249,6 +253,19 @@ def test_rows_that_are_there_again_and_again_take_no_room(tmp_path: Path) -> Non
     assert relation.duplicates == again - 1
     (remark,) = relation.remarks
     assert (remark.count, remark.of) == (again - 1, again + 1)
+
+
+@pytest.mark.slow
+def test_rows_that_are_there_again_far_apart_take_no_room(tmp_path: Path) -> None:
+    once = 2_200_000
+    rows = b"".join(b"a%d,p\n" % number for number in range(once))
+    path = tmp_path / "x.csv"
+    path.write_bytes(b"asset_id,point_id\n" + rows * 4)
+    (file,) = [NamedFile.of(path, "", "")]
+    table = read_columns([file], ("asset_id", "point_id"), lambda _: None)
+    assert table.dropped > once
+    assert len(table.columns[0].codes) + table.dropped == 4 * once
+    assert len(set(table.columns[0].codes.tolist())) == once
 
 
 def test_too_many_mistakes_are_counted(tmp_path: Path) -> None:

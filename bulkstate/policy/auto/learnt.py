@@ -24,12 +24,13 @@ MOST: Final = 1e12
 @dataclass(frozen=True, slots=True)
 class LearntQuota:
     """So many calls in so many seconds, counted from `edge`, which is a time on the caller's clock; in the window that
-    began there, so many are `spent`."""
+    began there, so many are `spent`. Not `sure`: others may have had a part of what was measured."""
 
     limit: float
     seconds: float
     edge: float
     spent: int = 0
+    sure: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,8 @@ def _quota(kept: object) -> LearntQuota:
     if not isinstance(kept, Mapping):
         raise ValueError("a quota is not a mapping")
     edge, spent = _number(kept.get("edge"), -MOST, MOST), _number(kept.get("spent"), 0, MOST)
-    return LearntQuota(_number(kept.get("limit"), 1, MOST), _number(kept.get("seconds"), 1, LONGEST), edge, int(spent))
+    limit, seconds = _number(kept.get("limit"), 1, MOST), _number(kept.get("seconds"), 1, LONGEST)
+    return LearntQuota(limit, seconds, edge, int(spent), kept.get("sure", True) is not False)
 
 
 def _number(value: object, least: float, most: float) -> float:

@@ -14,11 +14,18 @@ GAP_SHARE: Final = 0.4
 """Later, a probe waits for this share of the time that the door has been shut already,"""
 
 LONG: Final = 8.0
+LONG_GAP: Final = 48.0
 LONG_GAP_SHARE: Final = 0.8
-"""after so many seconds for this one: a window of a minute needn't be known to the second,"""
+"""after so many seconds for this one, until that comes to so many seconds: a window of a minute needn't be known to the
+second,"""
 
-LONGEST_GAP: Final = 1200.0
-"""or for so many seconds at most: a day that ran out is noticed 20 minutes late at worst."""
+LATE_SHARE: Final = 0.33
+SURPRISED_SHARE: Final = 0.2
+"""then for the first of these: what is found so much later than it was there is time lost; or for the second, where a
+limit is known that wasn't reached: that may be an outage, of which nobody can know when it ends,"""
+
+LONGEST_GAP: Final = 900.0
+"""or for so many seconds at most: a day that ran out is noticed a quarter of an hour late at worst."""
 
 COARSE: Final = 1.05
 COARSE_SHARE: Final = 0.01
@@ -35,11 +42,11 @@ honest is proof for wishes so many times as long."""
 RAREST_TRY: Final = 3600.0
 """Seconds between two such probes at most: no lie costs more."""
 
-LOST: Final = 8.0
-"""Round trips after which a probe counts as lost and another may go."""
-
 AMONG: Final = 0.2
 """The share of accepted calls among refused ones that makes a loss a thinning; less is the jitter of an edge."""
+
+EARLY: Final = 1e-6
+"""Seconds that a clock may be off by."""
 
 RUN: Final = 3
 RUN_SECONDS: Final = 0.03
@@ -77,20 +84,44 @@ def tries(wish: float, believed: float, slack: float) -> Iterator[float]:
     yield last
 
 
-class LossWatch:
-    """Watches a loss. `read_at` is when its first refusal was read; calls sent before that tell about it for free."""
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """Seconds between two probes: at `least` so many, half of the time until a door is likely to open at all, and after
+    the first minutes the share `late` of the time that it has been shut."""
 
-    def __init__(self, sent_at: float, now: float) -> None:
+    least: float = FIRST_GAP
+    unlikely_until: float = -inf
+    late: float = LATE_SHARE
+
+    def needed(self, now: float) -> float:
+        """At least so many now."""
+        return max(FIRST_GAP, self.least, (self.unlikely_until - now) / 2)
+
+    def usual(self, now: float, shut: float) -> float:
+        """So many now, if the door has been shut for so long."""
+        if shut < LONG:
+            usual = GAP_SHARE * shut if shut > 1.2 else FIRST_GAP
+        else:
+            usual = max(min(LONG_GAP_SHARE * shut, LONG_GAP), min(self.late * shut, LONGEST_GAP))
+        return max(usual, self.needed(now))
+
+
+class LossWatch:
+    """Watches a loss. `read_at` is when its first refusal was read; calls sent before that tell about it for free. One
+    that hasn't been refused after `surely` seconds has passed."""
+
+    def __init__(self, sent_at: float, now: float, surely: float = inf) -> None:
         self.read_at = now
-        self.shut = False
+        self._surely = surely
+        self.shut_at = inf
         self._refused = [sent_at]
         self._accepted: list[float] = []
         self._run = 1
         self._ran = False
         self._hints: tuple[float, ...] = ()
-        self._least_gap = FIRST_GAP
+        self._whole: tuple[float, ...] = ()
+        self._gaps = Gaps()
         self._probed_at: float | None = None
-        self._patience = inf
         self._next_probe = now
         self._kept_until = -inf
         self._held_until = -inf
@@ -100,7 +131,7 @@ class LossWatch:
     @property
     def ready_at(self) -> float:
         """When the next probe, or the first call through the open door, may start."""
-        after = self._next_probe if self._probed_at is None else max(self._next_probe, self._probed_at + self._patience)
+        after = self._next_probe if self._probed_at is None else max(self._next_probe, self._probed_at + self._surely)
         return max(after, self._kept_until)
 
     @property
@@ -109,21 +140,39 @@ class LossWatch:
         return self._kept_until > -inf
 
     @property
-    def open(self) -> bool:
-        """A call that left after the last refused one was accepted."""
-        return any(at > max(self._refused) for at in self._accepted)
+    def shut(self) -> bool:
+        """No call but probes goes."""
+        return self.shut_at < inf
+
+    @property
+    def seen_open(self) -> bool:
+        """A call that left after the first refusal was read has passed."""
+        return any(at >= self.read_at for at in self._accepted)
+
+    @property
+    def over(self) -> bool:
+        """So it was, or, if the door is shut, it is open: one that left after the last refused call has passed."""
+        return self.seen_open or (self.shut and any(at > max(self._refused) for at in self._accepted))
+
+    @property
+    def passed_probes(self) -> list[float]:
+        """When those started that passed a door that had been shut."""
+        return [at for at in self._accepted if at >= self.shut_at]
 
     @property
     def run(self) -> bool:
         """So many refused calls in a row that nothing but waiting helps."""
         return self._run >= RUN and max(self._refused) - min(self._refused) >= RUN_SECONDS
 
-    def close(self, now: float, round_trip: float, hints: tuple[float, ...], least_gap: float) -> None:
-        """No call but probes, the first when all that is under way has been answered."""
-        self.shut = True
+    def close(
+        self, now: float, round_trip: float, gaps: Gaps, hints: tuple[float, ...], whole: tuple[float, ...]
+    ) -> None:
+        """No call but probes, the first when all that is under way has been answered. `hints` are when a window that is
+        known may end, `whole` when one may that nobody knows."""
+        self.shut_at = now
         self._hints = hints
-        self._least_gap = max(FIRST_GAP, least_gap)
-        self._patience = LOST * round_trip
+        self._whole = whole
+        self._gaps = gaps
         self._round_trip = round_trip
         self._next_probe = now + 1.25 * round_trip
 
@@ -171,10 +220,16 @@ class LossWatch:
         return any(self.read_at <= at < self._held_until - self._slack for at in self._accepted)
 
     def sent(self, now: float) -> None:
-        """A probe starts."""
-        self._probed_at = now
+        """A call starts, if the door is shut a probe."""
+        if self._probed_at is None:
+            self._probed_at = now
         if now < self._held_until:
             self._next_probe = self._next_try(now)
+
+    def look(self, now: float) -> None:
+        """See whether a call has passed that nobody has answered yet."""
+        if self._probed_at is not None and now >= self._probed_at + self._surely - EARLY:
+            self.passed(self._probed_at)
 
     def passed(self, sent_at: float) -> None:
         """A call was accepted: the door isn't held any longer if that one left before anybody knew of the loss."""
@@ -203,9 +258,9 @@ class LossWatch:
 
     def _after_gap(self, now: float) -> float:
         shut = now - min(self._refused)
-        share = GAP_SHARE if shut < LONG else LONG_GAP_SHARE
-        gap = min(max(self._least_gap, share * shut if shut > 1.2 else 0.0), LONGEST_GAP)
-        return min((hint for hint in self._hints if now < hint < now + 1.2 * gap), default=now + gap)
+        gap, needed = self._gaps.usual(now, shut), self._gaps.needed(now)
+        soonest = min((hint for hint in self._hints if now < hint < now + 1.2 * gap), default=now + gap)
+        return min((whole for whole in self._whole if now + 0.1 * needed < whole < soonest), default=soonest)
 
     def loss(self, round_trip: float, jitter: float) -> Loss:
         """What it came to."""

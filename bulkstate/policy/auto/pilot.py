@@ -12,10 +12,11 @@ from typing import Final
 
 from bulkstate.model import Told
 from bulkstate.policy.auto import headers
-from bulkstate.policy.auto.evidence import Budget, RoundTrip
+from bulkstate.policy.auto.evidence import Budget, News
+from bulkstate.policy.auto.gateway_clock import GatewayClock
 from bulkstate.policy.auto.headers import Headers
 from bulkstate.policy.auto.learnt import LONGEST, NOTHING, Learnt, LearntQuota
-from bulkstate.policy.auto.loss import BELIEVED, Loss, LossWatch
+from bulkstate.policy.auto.loss import BELIEVED, LATE_SHARE, SURPRISED_SHARE, Gaps, Loss, LossWatch
 from bulkstate.policy.auto.quota import Edge, Quota
 from bulkstate.policy.auto.random_refusals import RandomRefusals
 from bulkstate.policy.auto.second import SECOND, SecondLimit
@@ -27,6 +28,9 @@ holds."""
 
 LONGER: Final = 1.1 * SECOND
 """Seconds for which a door must have been shut for certain before a window longer than a second is thought of."""
+
+BRIEF: Final = 10.0
+"""Seconds of a window that is spent so soon that its end may be near enough for half of that."""
 
 LOSS: Final = 2.0
 """Refused calls that a look over a long window's quota costs."""
@@ -54,17 +58,18 @@ class Pilot:
         self._share = share
         self._short = SecondLimit(self._budget, learnt.rate, share)
         self._random = RandomRefusals()
-        self._quotas = [Quota(q.limit, q.seconds, Edge(q.edge, q.edge), True, q.spent) for q in learnt.quotas]
+        self._quotas = [Quota(q.limit, q.seconds, Edge(q.edge, q.edge), True, q.spent, q.sure) for q in learnt.quotas]
         self._binder: Quota | None = None
         self._room_at = -inf
         self._watch: LossWatch | None = None
-        self._round_trip = RoundTrip()
+        self._news = News()
         self._pace = Metronome(catch_up=CATCH_UP)
         self._settled_at = -inf
-        self._accepted_since_edge = 0
+        self._passed_since_edge = 0
         self._believed = BELIEVED
         self._kept = 0
         self._headers = Headers()
+        self._clock = GatewayClock()
         self._heeded: list[Quota] = []
         self._sent_at = -inf
         self._pace.interval = 1.0 / self._short.rate
@@ -82,7 +87,7 @@ class Pilot:
         """What is known by now, and not by hearsay alone."""
         known = (quota for quota in self._quotas if quota.known and quota.seconds <= LONGEST)
         sure = (quota for quota in known if quota not in self._heeded)
-        quotas = tuple(LearntQuota(q.limit, q.seconds, q.edge.by, max(0, q.spent)) for q in sure)
+        quotas = tuple(LearntQuota(q.limit, q.seconds, q.edge.by, max(0, q.spent), q.sure) for q in sure)
         return Learnt(self._short.learnt, quotas)
 
     def ready_at(self, now: float) -> float:
@@ -101,22 +106,29 @@ class Pilot:
         self._sent_at = now
         self._budget.calls += 1
         self._random.sent(self.rate)
+        self._passed_since_edge += 1
         for quota in self._quotas:
-            quota.spent += 1
-        if self._watch is not None and self._watch.shut:
-            if not self._watch.open:
-                self._watch.sent(now)
-                return
-            self._conclude(now, self._watch)
+            quota.sent(now)
+        if self._watch is not None and not self._goes_on(now, self._watch):
+            return
+        self._short.sent(now)
         if self._binder is None and now <= self._pace.ready_at() + max(CATCH_UP, 0.5 * self._pace.interval):
-            self._short.advance(self._pace.interval, self._round_trip.seconds)
+            self._short.advance(self._pace.interval, self._news.seconds)
         self._pace.sent(now)
         self._retime(now)
 
     def answered(
-        self, now: float, sent_at: float, throttled: bool, retry_after: float | None = None, told: Sequence[Told] = ()
+        self,
+        now: float,
+        sent_at: float,
+        throttled: bool,
+        retry_after: float | None = None,
+        told: Sequence[Told] = (),
+        date: float | None = None,
     ) -> None:
         """A call was answered: by a 429, or by anything else. `retry_after` in seconds, `told` what its headers say."""
+        if date is not None:
+            self._clock.heard(date, sent_at, now)
         if throttled:
             self._refused(now, sent_at)
             self._pause(now, retry_after, told)
@@ -137,29 +149,38 @@ class Pilot:
         if self._watch is not None:
             self._watch.unanswered(sent_at, now)
 
+    def _goes_on(self, now: float, watch: LossWatch) -> bool:
+        """A call starts during a loss: whether it is none of its probes, since the loss is over or the door ajar."""
+        watch.look(now)
+        if watch.over:
+            self._conclude(now, watch)
+            return True
+        watch.sent(now)
+        return not watch.shut
+
     def _accepted(self, now: float, sent_at: float) -> None:
-        self._round_trip.add(now - sent_at)
-        self._short.accepted(sent_at)
+        self._news.passed(now - sent_at)
         self._random.accepted(sent_at)
-        self._accepted_since_edge += 1
-        for quota in self._quotas:
-            quota.accepted(sent_at)
         if self._heeded and any(quota.overspent for quota in self._heeded):
             self._headers.refuted()
             self._forget_hearsay(now)
         if self._watch is not None:
             self._watch.passed(sent_at)
-            if sent_at >= self._watch.read_at:
+            if self._watch.seen_open:
                 self._conclude(now, self._watch)
 
     def _refused(self, now: float, sent_at: float) -> None:
         self._budget.refused += 1
+        self._news.refused(now - sent_at)
+        self._passed_since_edge -= 1
         for quota in self._quotas:
-            quota.spent -= 1
+            quota.refused(sent_at)
+        if self._watch is None or sent_at < self._watch.shut_at:
+            self._short.refused(sent_at)
         if self._watch is None:
             if sent_at <= self._settled_at or self._random.excuses():
                 return
-            self._watch = LossWatch(sent_at, now)
+            self._watch = LossWatch(sent_at, now, self._news.surely)
         else:
             self._watch.failed(sent_at, now)
         self._react(now, self._watch)
@@ -225,7 +246,9 @@ class Pilot:
     def _shut(self, now: float, watch: LossWatch) -> None:
         hints = tuple(hint for quota in self._quotas for hint in quota.hints)
         least_gap = max((quota.gap(now) for quota in self._quotas), default=0.0)
-        watch.close(now, self._round_trip.seconds, hints, least_gap)
+        unlikely = max((quota.ends_after for quota in self._quotas), default=-inf)
+        late = LATE_SHARE if self._short.blind else SURPRISED_SHARE
+        watch.close(now, self._news.seconds, Gaps(least_gap, unlikely, late), hints, self._clock.ends(now))
 
     def _conclude(self, now: float, watch: LossWatch) -> None:
         self._watch = None
@@ -233,7 +256,9 @@ class Pilot:
         self._believed = watch.trust(self._believed)
         if watch.shut:
             self._pace.restart(now)
-        loss = watch.loss(self._round_trip.seconds, self._round_trip.jitter)
+            for probe in watch.passed_probes:
+                self._short.sent(probe)
+        loss = watch.loss(self._news.seconds, self._news.jitter)
         self._blame(loss)
         self._retime(now)
 
@@ -247,37 +272,55 @@ class Pilot:
         opened = Edge(loss.refused_to, loss.accepted_from)
         quota = self._culprit(loss, opened)
         if quota is None and loss.shut_for > LONGER:
-            self._quotas = [q for q in self._quotas if q.seconds < loss.shut_for]
-            spent = max(1.0, float(self._accepted_since_edge - loss.accepted))
-            self._quotas.append(Quota(spent, loss.shut_for, opened))
-            self._accepted_since_edge = loss.accepted
+            self._suspect(loss, opened)
         elif quota is None:
             self._short.lost(loss)
-        elif quota.explains(loss.refused_from, opened):
+        elif quota.explains(loss.refused_from, opened, loss.shut_for > LONGER):
             self._heeded = [each for each in self._heeded if each is not quota]
-            if quota.ran_out(loss.refused_from, opened):
+            if quota.ran_out(loss.refused_from, opened, loss.accepted):
                 self._budget.moved()
         elif not quota.known and not loss.thinned:
-            quota.measured(loss.refused_from, opened)
+            self._measure(quota, loss, opened)
         elif loss.shut_for > LONGER:
             quota.refuted(loss.shut_for, opened)
         else:
             quota.missed()
 
+    def _suspect(self, loss: Loss, opened: Edge) -> None:
+        """A window that nobody knew of may have run out. What was accepted in it, others may have had a part of it, is
+        the least that it holds. Longer ones that are known can't have been wrong, but they may be."""
+        self._quotas = [q for q in self._quotas if q.known or q.seconds < loss.shut_for]
+        for quota in self._quotas:
+            if quota.seconds >= loss.shut_for:
+                quota.doubt()
+        accepted = max(1.0, float(self._passed_since_edge - loss.accepted))
+        self._quotas.append(Quota(accepted, loss.shut_for, opened, spent=loss.accepted))
+        self._passed_since_edge = loss.accepted
+
+    def _measure(self, quota: Quota, loss: Loss, opened: Edge) -> None:
+        """The second edge of a window was seen, or that of a longer one."""
+        if quota.measured(loss.refused_from, loss.shut_for, opened, loss.accepted):
+            self._quotas = [q for q in self._quotas if q.known or q.seconds > quota.seconds]
+        elif loss.shut_for > LONGER:
+            self._suspect(loss, opened)
+
     def _culprit(self, loss: Loss, opened: Edge) -> Quota | None:
         """The longer window that ran out, if it was one of those known or about to be."""
-        able = [q for q in self._quotas if not q.known or loss.shut_for < 1.2 * q.seconds]
+        shut = loss.shut_for > LONGER
+        able = [q for q in self._quotas if q.may_end(opened) and (not q.known or loss.shut_for < 1.2 * q.seconds)]
         if self._binder in able:
             return self._binder
-        learning = (q for q in able if not q.known and loss.shut_for > LONGER / 2)
-        return next((q for q in able if q.explains(loss.refused_from, opened)), None) or next(learning, None)
+        learning = (q for q in able if not q.known and (shut or (loss.shut_for > LONGER / 2 and q.seconds < BRIEF)))
+        explained = (q for q in able if q.explains(loss.refused_from, opened, shut))
+        return next(explained, None) or next(learning, None)
 
     def _retime(self, now: float) -> None:
         rate, self._binder, self._room_at = self._short.pace, None, -inf
         remaining = self._budget.remaining if self._budget.remaining is not None else inf
+        careful = LOSS / self._news.seconds
         for quota in self._quotas:
             quota.roll(now, LOSS / self._budget.rate)
-            bound = quota.rate(now, remaining, self._share)
+            bound = quota.rate(now, remaining, self._share, careful)
             if bound < rate:
                 rate, self._binder = bound, quota
             self._room_at = max(self._room_at, quota.ready_at(self._share))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, inf, pow
+from math import ceil, inf
 from typing import Final
 
 from bulkstate.policy.auto.evidence import Tally
@@ -15,7 +15,7 @@ ROUND: Final = (
 """Window lengths that people choose, s."""
 
 USUAL: Final = (10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 86400.0)
-"""Those worth a look of their own before the length is known, s."""
+"""Those worth a look of their own before the length is known, s, and likelier than the others."""
 
 LIKELY: Final = 0.01
 """A length so close (as a share) to the least that is possible would be a coincidence."""
@@ -30,10 +30,23 @@ GROWTH: Final = 0.01
 """By how much more is spent than believed after one window without a refusal; three times it with every further one."""
 
 ENDING: Final = 1.0
-SLOWED: Final = 0.2
 AROUND: Final = 0.02
-"""While a window's length isn't known, its spending slows down so many seconds before it is believed to run out, since
-what is under way then is lost: to this share at the least, and until so much more than believed was spent."""
+"""Until two windows have held the same, one is spent as fast as a second's limit allows: what it held may have been
+what others left of it, and what isn't tried costs time. So many seconds before it would run out no more calls are under
+way than may be lost, until so much more was spent, or for as long again."""
+
+AGREE: Final = 0.1
+"""Two windows hold the same if they differ by no more than this share, and a call."""
+
+OTHERS_PART: Final = 0.5
+"""One that holds less than before may be a smaller one, or others had a part of it. The second such one says: their
+greater is the limit. With so little of what was there nothing is sure."""
+
+LONGER: Final = 4.0
+"""A door that was shut for so many times as long as another may be another."""
+
+MISSED_WINDOWS: Final = 3
+"""Between two edges that were seen there may have been so many windows, if they held so many times as much."""
 
 FINE: Final = 0.06
 """The share of a window to which the time is searched at which its door opens,"""
@@ -77,34 +90,46 @@ class Edge:
 
 def length_between(first: Edge, second: Edge, windows: int = 1, above: float = 0.0) -> float:
     """The length of a window with these edges, `windows` apart: the shortest usual one `above` what was refuted
-    that fits, or the middle.
-
-    One that is too short is found out by the next refusal; one that is too long would go unnoticed.
-    """
+    that fits, or the middle."""
     least, most = max((second.after - first.by) / windows, above), (second.by - first.after) / windows
     fitting = [length for length in ROUND if least + LIKELY * most < length <= 1.003 * most]
-    return min(fitting, default=(least + most) / 2)
+    usual = [length for length in fitting if length in USUAL]
+    return min(usual or fitting, default=(least + most) / 2)
+
+
+def is_shortest(length: float, first: Edge, second: Edge) -> bool:
+    """No shorter one that people choose fits: one that is too short is found out by the next refusal, one that is too
+    long would go unnoticed."""
+    least, most = second.after - first.by, second.by - first.after
+    return not any(least + LIKELY * most < shorter < length for shorter in ROUND)
 
 
 class Quota:
     """So many calls a window.
 
-    Until its second edge was seen its length is unknown, and `seconds` the least it can be.
+    Until its second edge was seen its length is unknown, and `seconds` the least it can be. Until two windows held the
+    same it isn't `sure` how many: others may have had their part of them.
     """
 
-    def __init__(self, limit: float, seconds: float, edge: Edge, known: bool = False, spent: int = 0) -> None:
+    def __init__(
+        self, limit: float, seconds: float, edge: Edge, known: bool = False, spent: int = 0, sure: bool = True
+    ) -> None:
         self.limit = limit
         self.seconds = seconds
         self.edge = edge
         self.known = known
+        self.sure = known and sure
         self.spent = spent
         self._growth = 0.0
         self._passed = 0
         self._sighted, self._rolled = edge, 0
-        self._refuted, self._confirmed = 0.0, known
+        self._refuted = 0.0
         self._told: float | None = None
         self._missed = 0
+        self._less = 0.0
         self._tally = Tally(seconds / 200)
+        for _ in range(spent):
+            self._tally.add(edge.by)
 
     @property
     def plan(self) -> float:
@@ -114,7 +139,7 @@ class Quota:
     @property
     def running_out(self) -> bool:
         """Most of it is spent, as far as that is known."""
-        return self.spent > (0.8 if self.known else 0.4) * self.limit
+        return self.spent > (0.8 if self.sure else 0.4) * self.limit
 
     @property
     def next_edge(self) -> float:
@@ -130,9 +155,15 @@ class Quota:
         longer = (self._sighted.by + length + 0.02 for length in USUAL if length > self.seconds and self._rolled <= 1)
         return (*middle, self.next_edge + 0.005, *longer)
 
-    def accepted(self, sent_at: float) -> None:
-        """A call passed."""
-        self._tally.add(sent_at)
+    def sent(self, now: float) -> None:
+        """A call starts."""
+        self.spent += 1
+        self._tally.add(now)
+
+    def refused(self, sent_at: float) -> None:
+        """One that started then didn't pass."""
+        self.spent -= 1
+        self._tally.remove(sent_at)
 
     def roll(self, now: float, patience: float) -> None:
         """Windows that are over by now are over; after `patience` calls without a refusal more is tried."""
@@ -147,13 +178,14 @@ class Quota:
         self._begin(self.edge.shifted(windows * self.seconds))
 
     def _curious(self, patience: float) -> bool:
-        """Long not refused, found too low already, or measured twice with different results."""
-        return self._growth > 0 or self._passed >= patience or not self._confirmed
+        """Long not refused, or found too low already."""
+        return self.sure and (self._growth > 0 or self._passed >= patience)
 
-    def rate(self, now: float, remaining: float, share: float) -> float:
-        """Calls a second that use what is left by the edge, evenly; no bound at all if the rest of the job fits."""
-        if not self.known:
-            return self._unknown_rate(share)
+    def rate(self, now: float, remaining: float, share: float, careful: float) -> float:
+        """Calls a second that use what is left by the edge, evenly; no bound at all if the rest of the job fits. At
+        `careful` calls a second few are under way."""
+        if not self.sure:
+            return self._to_its_end(share, careful)
         left = self.plan * share - self.spent
         if self._missed >= SLIDES:
             return self.plan * share / self.seconds
@@ -161,14 +193,10 @@ class Quota:
             return inf
         return max(left, 0.5) / max(self.next_edge - now, 0.02 * self.seconds)
 
-    def _unknown_rate(self, share: float) -> float:
-        """What is believed to be there, in the time that the door was shut; slower where it is about to run out. Where
-        it does not, four times as much for each time over that it was spent: there is more, or no such window."""
-        usual = max(1.05 * self.limit * share, 1.0) / self.seconds
-        left = self.limit - self.spent
-        if left < -AROUND * self.limit:
-            return usual * pow(4.0, min(self.spent / self.limit - 1.0, 15.0))
-        return min(usual, max(left / ENDING, SLOWED * usual))
+    def _to_its_end(self, share: float, careful: float) -> float:
+        """No bound but around its end, as far as that is known."""
+        left = self.limit * share - self.spent
+        return max(left / ENDING, careful) if left >= -min(AROUND * self.limit, ENDING * careful) else inf
 
     def gap(self, now: float) -> float:
         """Seconds between two looks whether a new window has begun, if most of this one is spent."""
@@ -176,39 +204,74 @@ class Quota:
             return 0.0
         return FINE * self.seconds if self.known else max(FINE * self.seconds, FINE_UNKNOWN * (now - self.edge.by))
 
+    @property
+    def ends_after(self) -> float:
+        """If most of it is spent, no new one is likely to begin before."""
+        return self.edge.after + self.seconds if self.running_out else -inf
+
     def ready_at(self, share: float) -> float:
         """When it next has room: the edge, once all is spent."""
-        if not self.known or self.spent < max(1.0, self.plan * share):
+        if not self.sure or self.spent < max(1.0, self.plan * share):
             return -inf
         return self.next_edge
 
-    def explains(self, lost_at: float, opened: Edge) -> bool:
-        """It was spent, and its edge lies where the door opened."""
-        return self.known and self.spent > 0.5 * self.limit and self._meets(lost_at, opened) is not None
+    def may_end(self, opened: Edge) -> bool:
+        """An edge of it may be where the door opened: its window is at least so long."""
+        return self.known or opened.by >= self.edge.after + 0.97 * self.seconds
 
-    def ran_out(self, lost_at: float, opened: Edge) -> bool:
-        """It was used up, and the door opened at an edge of it; whether it held much more or less than believed."""
-        believed, self._confirmed = self.limit, True
+    def explains(self, lost_at: float, opened: Edge, shut: bool) -> bool:
+        """It was spent, by others where the door was `shut` for long, and its edge lies where that opened."""
+        spent = shut or self.spent > 0.5 * self.limit
+        return self.known and spent and self._meets(lost_at, opened) is not None
+
+    def ran_out(self, lost_at: float, opened: Edge, since: int) -> bool:
+        """It was used up, and the door opened at an edge of it, `since` when so many calls passed; whether it held much
+        more or less than believed."""
         edge = self._meets(lost_at, opened) or opened
-        self.limit = max(1.0, float(self._tally.between(edge.middle - self.seconds, lost_at)))
+        accepted = max(1.0, float(self._tally.since(edge.middle - self.seconds) - since))
+        moved, less = not self._agrees(accepted), self._less
+        self.sure = not moved if not self.sure else accepted > OTHERS_PART * self.limit
+        self._less = accepted if moved and accepted < self.limit and not less else 0.0
+        if not self._less:
+            self.limit = max(accepted, less)
         self._growth, self._passed = 0.0, 0
         self._sight(opened, edge)
-        return abs(self.limit - believed) > 0.1 * believed
+        return moved
 
-    def measured(self, lost_at: float, opened: Edge) -> None:
-        """The second edge was seen: now the length is known."""
-        accepted = max(1.0, float(self._tally.between(self.edge.after, lost_at)))
-        windows = max(1, round(accepted / self.limit))
+    def measured(self, lost_at: float, shut_for: float, opened: Edge, since: int) -> bool:
+        """The second edge was seen, and so many calls passed `since`: now the length is known. Not if it held less than
+        it once did, and the door was shut for far longer than then: what was used up may be a longer window."""
+        accepted = max(1.0, float(self._tally.since(self.edge.after) - since))
+        windows = self._windows_of(accepted, opened)
+        each = accepted / windows
+        if each < self.limit and not self._agrees(each) and shut_for > LONGER * self.seconds:
+            self._begin(opened)
+            return False
         self.seconds = max(SHORTEST, length_between(self.edge, opened, windows, self._refuted))
-        self._confirmed = abs(accepted - self.limit) <= 0.05 * accepted
-        self.limit = min(self.limit, accepted)
-        self.known = True
+        self.known, self.sure = True, self._agrees(each) and is_shortest(self.seconds, self.edge, opened)
+        self.limit = min(self.limit, each) if self.sure else each
         self._sight(opened, self._meets(lost_at, opened) or opened)
+        return True
+
+    def _windows_of(self, accepted: float, opened: Edge) -> int:
+        """How many windows held so many calls until the door opened: one, unless all speaks for more."""
+        windows = round(accepted / self.limit)
+        fits = 1 < windows <= MISSED_WINDOWS and opened.by - self.edge.after >= windows * self.seconds
+        return windows if fits and self._agrees(accepted / windows) else 1
+
+    def _agrees(self, calls: float) -> bool:
+        return abs(calls - self.limit) <= AGREE * self.limit + 1.0
+
+    def doubt(self) -> None:
+        """Calls were refused for long, and it isn't the reason: it may be wrong."""
+        self.sure = False
 
     def refuted(self, shut_for: float, opened: Edge) -> None:
-        """The door was still shut at what was taken for an edge: the window is longer than that."""
-        self._refuted = max(self._refuted, self.seconds)
-        self._growth, self._passed, self._confirmed = 0.0, 0, False
+        """The door was still shut at what was taken for an edge: the window is longer than that. Or it opened before
+        that: then it is shorter."""
+        if opened.after >= self.edge.after + self.seconds:
+            self._refuted = max(self._refuted, self.seconds)
+        self._growth, self._passed, self.sure = 0.0, 0, False
         if self._rolled <= 1:
             self.seconds = max(SHORTEST, length_between(self._sighted, opened, 1, self._refuted))
         else:
@@ -248,5 +311,5 @@ class Quota:
 
     def _begin(self, edge: Edge) -> None:
         self.edge = edge
-        self.spent = self._tally.between(edge.middle, inf)
+        self.spent = self._tally.since(edge.middle)
         self._tally.forget(edge.after - 0.1 * self.seconds)

@@ -7,7 +7,7 @@ from math import inf
 from typing import Final
 
 from bulkstate.policy.auto.climb import LOOK, PATIENCE, START, Climb, Cruise
-from bulkstate.policy.auto.evidence import Accepted, Budget
+from bulkstate.policy.auto.evidence import Budget, Passed
 from bulkstate.policy.auto.loss import Loss
 
 SECOND: Final = 1.0
@@ -128,7 +128,7 @@ class SecondLimit:
         self._look = min(LOOK, LOOKS_SHARE * share)
         self._budget = budget
         self._noise = Noise()
-        self._accepted = Accepted()
+        self._passed = Passed()
         self._since_loss, self._opened_at = 0, 0.0
         self._refused_a_loss = 1.2
         self._bracket = Bracket(0.0, inf)
@@ -167,10 +167,15 @@ class SecondLimit:
             seconds *= (1.0 - LOOK) / LOOK * self._look / (1.0 - self._look)
         cruise.advance(seconds, round_trip, self._budget.at_risk)
 
-    def accepted(self, sent_at: float) -> None:
-        """A call passed."""
-        self._accepted.add(sent_at)
+    def sent(self, now: float) -> None:
+        """A call starts that isn't a probe."""
+        self._passed.sent(now)
         self._since_loss += 1
+
+    def refused(self, sent_at: float) -> None:
+        """One that started then didn't pass."""
+        self._passed.refused(sent_at)
+        self._since_loss -= 1
 
     def told(self, rate: float) -> None:
         """The gateway says so itself: believed until a loss says something else."""
@@ -257,14 +262,14 @@ class SecondLimit:
     def _second_before(self, loss: Loss) -> Bracket:
         """At least and at most so many calls were accepted in the second that ended when the door opened."""
         latest = loss.refused_from + SECOND
-        low = self._accepted.between(min(loss.accepted_from, latest) - SECOND, loss.refused_from)
-        high = self._accepted.between(min(loss.refused_to, latest) - SECOND, loss.refused_from)
+        low = self._passed.between(min(loss.accepted_from, latest) - SECOND, loss.refused_from)
+        high = self._passed.between(min(loss.refused_to, latest) - SECOND, loss.refused_from)
         return Bracket(max(float(low), LEAST_RATE), max(float(high), LEAST_RATE))
 
     def _through(self, loss: Loss) -> float:
         """The rate that went through before a first loss: the limit itself, if what ran out was a bucket's burst."""
-        elapsed = max(loss.refused_from - self._accepted.first, loss.round_trip)
-        return self._accepted.between(loss.refused_from - SECOND, inf) / min(SECOND, elapsed)
+        elapsed = max(loss.refused_from - self._passed.first, loss.round_trip)
+        return self._passed.between(loss.refused_from - SECOND, inf) / min(SECOND, elapsed)
 
     def _sustained(self, loss: Loss) -> float:
         """What was accepted on the average since the loss before: no more than the limit, whatever its window."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkstate.policy.auto.loss import BELIEVED, BOLDER, COARSE, RAREST_TRY, LossWatch, tries
+from bulkstate.policy.auto.loss import BELIEVED, BOLDER, COARSE, RAREST_TRY, Gaps, LossWatch, tries
 
 ROUND_TRIP = 0.08
 SLACK = COARSE + ROUND_TRIP
@@ -28,7 +28,7 @@ def test_a_wish_is_tried_seldom_and_ever_more_seldom(wish: float, believed: floa
 def held(wish: float, believed: float = BELIEVED, hints: tuple[float, ...] = ()) -> LossWatch:
     """A door at which a call was refused at 0, with that wish."""
     door = LossWatch(0.0, ROUND_TRIP)
-    door.close(ROUND_TRIP, ROUND_TRIP, hints, 0.0)
+    door.close(ROUND_TRIP, ROUND_TRIP, Gaps(), hints, ())
     door.hold(ROUND_TRIP, wish, believed)
     return door
 
@@ -103,7 +103,7 @@ def test_a_probe_that_is_lost_doesnt_end_the_hold() -> None:
 def test_a_call_that_left_before_anybody_knew_ends_the_hold_and_proves_nothing() -> None:
     door = held(3600.0)
     door.passed(ROUND_TRIP / 2)
-    assert door.open
+    assert door.over
     assert door.ready_at <= 2 * ROUND_TRIP
     assert door.trust(BELIEVED) == BELIEVED
 

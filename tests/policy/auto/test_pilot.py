@@ -188,7 +188,7 @@ def test_an_honest_wish_of_an_hour_costs_a_handful_of_calls_once(begin: float) -
     first = [at for at in refusals if at < 3600.0]
     probes = [at for at in first if at > first[0] + ROUND_TRIP]
     assert len(probes) <= 8
-    assert len(refusals) - len(first) <= 8
+    assert len(refusals) - len(first) <= 8 + 3, "so many probes, and what is under way when it runs out"
 
 
 def test_nothing_left_isnt_believed_of_a_gateway_that_lets_calls_through() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,16 +72,16 @@ def test_a_limit_that_has_fallen_is_no_noise() -> None:
     assert noise.value == 0.0
 
 
-def test_a_window_of_unknown_length_is_spent_slower_at_its_end() -> None:
-    quota = Quota(1200.0, 6.0, Edge(0.0, 1.0))
-    begun = quota.rate(2.0, 10_000, 1.0)
-    assert begun == pytest.approx(210.0)
-    quota.spent = 1190
-    assert quota.rate(7.0, 10_000, 1.0) == pytest.approx(0.2 * begun)
-    quota.spent = 1230
-    assert quota.rate(8.0, 10_000, 1.0) == pytest.approx(begun, rel=0.05)
-    quota.spent = 2400
-    assert quota.rate(20.0, 10_000, 1.0) == pytest.approx(4 * begun), "there is more, or no such window"
+def test_a_window_that_others_may_have_eaten_of_is_spent_at_once_but_for_its_believed_end() -> None:
+    for quota in (Quota(1200.0, 6.0, Edge(0.0, 1.0)), Quota(1200.0, 60.0, Edge(0.0, 1.0), known=True, sure=False)):
+        assert quota.rate(2.0, 10_000, 1.0, 25.0) >= 1200.0
+        quota.spent = 1190
+        assert quota.rate(7.0, 10_000, 1.0, 25.0) == 25.0
+        quota.spent = 1230
+        assert quota.rate(8.0, 10_000, 1.0, 25.0) == inf, "there is more, or no such window"
+        assert quota.ready_at(1.0) == -inf
+    measured = Quota(1200.0, 60.0, Edge(0.0, 0.0), known=True)
+    assert measured.rate(0.0, 10_000, 1.0, 25.0) == pytest.approx(20.0)
 
 
 def test_its_next_edge_is_looked_for_in_steps_as_coarse_as_it_is_old() -> None:
