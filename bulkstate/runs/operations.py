@@ -7,7 +7,6 @@ and the exit code says what became of the deletes.
 from __future__ import annotations
 
 import os
-import shlex
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -54,6 +53,7 @@ from bulkstate.policy.concurrency import FEW, ConcurrencyPilot, at_first
 from bulkstate.policy.deadline import Deadline
 from bulkstate.policy.lease import look_every
 from bulkstate.report import to_json
+from bulkstate.report.beginning import beginning
 from bulkstate.report.certificate import certificate
 from bulkstate.runs import pausing, provenance
 from bulkstate.runs.account import account_of
@@ -318,28 +318,12 @@ async def _carry_out(
 
 def _announce(session: Session, looked: Looked, numbers: Sequence[int]) -> None:
     """Say what begins, what was checked for it, and how it is stopped and gone on with, to whoever keeps the log."""
-    journal, name = session.journal, shlex.quote(str(session.journal.directory))
-    seen, facts = journal.pipelines_seen(), journal.facts
-    log.info(
-        "the run begins",
-        run_dir=str(journal.directory),
-        gateway=facts.gateway,
-        organisation=facts.organisation,
-        plan=journal.plan.digest[:8],
-        requests=len(numbers),
-    )
-    log.info(
-        "checked before",
-        pipelines=", ".join(f"{each.name or each.id} {each.now or 'unread'}" for each in seen) or "not looked at",
-        stages="all known" if not looked.unknown else f"left out: {', '.join(map(str, sorted(looked.unknown)))}",
-        state=looked.found.words,
-    )
-    log.info(
-        "how to stop it",
-        now=f"bulkstate ctl {name} stop",
-        or_hold=f"bulkstate ctl {name} hold",
-        go_on=f"bulkstate resume {name}",
-    )
+    journal = session.journal
+    place, left_out = (journal.facts.gateway, journal.facts.organisation), sorted(looked.unknown)
+    seen = journal.pipelines_seen()
+    directory, plan = str(journal.directory), journal.plan.digest
+    for said, figures in beginning(directory, place, plan, len(numbers), seen, left_out, looked.found):
+        log.info(said, **figures)
 
 
 async def _start_again(session: Session) -> str:
