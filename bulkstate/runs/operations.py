@@ -24,7 +24,7 @@ from typing import Final
 import structlog
 
 from bulkstate import __version__, config
-from bulkstate.config import AUTO, MOST_CONCURRENCY, Auto, OnUnpause, ReportFiles, Sample, Settings
+from bulkstate.config import AUTO, OnUnpause, ReportFiles, Sample, Settings
 from bulkstate.disk import control
 from bulkstate.disk.control import Status
 from bulkstate.disk.journal import Ending, Input, Journal, RunFacts, existing, make_run_directory
@@ -47,8 +47,6 @@ from bulkstate.errors import (
 )
 from bulkstate.forms.values import Share
 from bulkstate.model import ChunkCounts, Pipeline, Plan, Report, RunResult, Verdict
-from bulkstate.policy.auto.pilot import Pilot
-from bulkstate.policy.concurrency import FEW, ConcurrencyPilot, at_first
 from bulkstate.policy.lease import look_every
 from bulkstate.report import to_json
 from bulkstate.report.certificate import certificate
@@ -66,6 +64,7 @@ from bulkstate.runs.memory import identity
 from bulkstate.runs.prepare import Prepared
 from bulkstate.runs.session import HEAD_SECONDS, Session, again_and_again, open_session, say_head
 from bulkstate.runs.verification import keep_witnesses, read_back, read_back_or_say
+from bulkstate.runs.workers import workers
 
 log = structlog.get_logger()
 
@@ -365,11 +364,11 @@ async def _delete(session: Session, numbers: Sequence[int], canary: Canary | Non
     host, gate, clock = session.host, connection.gate, connection.clock
     safety = settings.safety
     every = partial(_look_every, session) if safety.require_paused else None
-    workers, pilot = _workers(settings.limits.concurrency, connection.pilot)
-    pace = Pace(workers, settings.retry, pilot, _max_failed(settings))
+    chunks = journal.chunks()
+    most, pilot = workers(settings.limits.concurrency, chunks.plan, connection.pilot)
+    pace = Pace(most, settings.retry, pilot, _max_failed(settings))
     waits = safety.on_unpause is OnUnpause.WAIT
     status = StatusWatch(connection.reads, session.pipelines, every, log.warning, waits)
-    chunks = journal.chunks()
     async with (
         Aside("the status file", grace=STATUS_SECONDS) as status_file,
         watching(host.audience, chunks, numbers) as observer,
@@ -426,13 +425,6 @@ def _resolver(settings: Settings, connection: Connection) -> Resolver | None:
     retry = settings.retry
     after = settings.gateway.timeout if retry.resolve_after is None else retry.resolve_after
     return Resolver(connection.reads, after) if retry.resolve else None
-
-
-def _workers(concurrency: int | Auto, pilot: Pilot | None) -> tuple[int, ConcurrencyPilot | None]:
-    """How many calls may be under way at the most, and who decides about less."""
-    if concurrency == AUTO:
-        return MOST_CONCURRENCY, ConcurrencyPilot(MOST_CONCURRENCY, FEW if pilot is None else at_first(pilot.rate))
-    return concurrency, None
 
 
 def _finish(journal: Journal, ending: BulkstateError | None, unread: str) -> Finished:
