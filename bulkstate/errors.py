@@ -7,6 +7,7 @@
     │   ├── KeepUnmatched       what is to be kept names nothing that is selected
     │   ├── CheckFailed         a pre-flight check, such as a pipeline that isn't paused
     │   ├── StageUnknown        a stage that the gateway doesn't know, or that has no state to delete
+    │   ├── DeadlineTooSoon     the deadline has passed, or can't be met
     │   ├── NotConfirmed        no `--yes`, or a `no` at the question
     │   ├── NotAllowed          a plan or run that others made, and that nobody here vouches for
     │   ├── DigestDiffers       a plan that isn't the approved one
@@ -22,6 +23,7 @@
     │   ├── PipelineNotPaused   a pipeline runs, or is gone, while its state was being deleted
     │   ├── StatusUnread        the gateway doesn't say any more whether the pipelines are paused
     │   ├── TooManyFailed       more requests have failed than `safety.max_failed` allows
+    │   ├── DeadlineReached     the rest of the time is needed for reading back, or is over
     │   ├── CanaryFailed        the first request of a stage was answered well, and its state isn't gone
     │   ├── StoppedByHand       somebody asked for it, with `bulkstate ctl`
     │   ├── JournalNotWritable  an outcome could not be put on disk
@@ -120,6 +122,12 @@ class StageUnknown(Refused):
     reason_code = "stage_unknown"
 
 
+class DeadlineTooSoon(Refused):
+    """The deadline has passed, or can't be met though nothing goes wrong."""
+
+    reason_code = "deadline_too_soon"
+
+
 class NotConfirmed(Refused):
     """Nobody agreed to the plan."""
 
@@ -198,6 +206,14 @@ class PipelineNotPaused(Stopped):
     """A pipeline was found running, or gone, while its state was being deleted."""
 
     reason_code = "unpaused"
+
+
+class DeadlineReached(Stopped):
+    """What is left of the time before the deadline is needed for reading back, or it is over. `unread` says why what is
+    left could not be read back, if so."""
+
+    reason_code = "deadline"
+    unread = ""
 
 
 class CanaryFailed(Stopped):

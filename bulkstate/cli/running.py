@@ -19,6 +19,7 @@ from bulkstate.disk import saved_plan
 from bulkstate.disk.journal import RESUMED, RETRIED
 from bulkstate.engine.pipelines import Finding
 from bulkstate.errors import InputError, NotConfirmed, Problem
+from bulkstate.policy.deadline import Deadline, parse_deadline
 from bulkstate.policy.sampling import parse_sample
 from bulkstate.runs import check as checking
 from bulkstate.runs import operations, prepare
@@ -131,18 +132,25 @@ def _go_on(prepared: prepare.Prepared, run_dir: Path | None, config_file: Path |
         tell(found, said.json)
     if found is Press.RESUME:
         log.info("the run is gone on with", run_dir=str(run_dir))
-        resume(run_dir, False, config_file, said)
+        resume(run_dir, False, "", config_file, said)
 
 
-def resume(run_dir: Path, retry_failed: bool, config_file: Path | None, said: Said) -> None:
+def _deadline(text: str) -> Deadline:
+    try:
+        return parse_deadline(text)
+    except ValueError as error:
+        raise InputError(Problem(f"expected {error}", "--deadline")) from None
+
+
+def resume(run_dir: Path, retry_failed: bool, deadline: str, config_file: Path | None, said: Said) -> None:
     """Go on with a run."""
-    again = RETRIED if retry_failed else RESUMED
+    again, named = RETRIED if retry_failed else RESUMED, _deadline(deadline) if deadline else None
 
     async def work(stopping: Stopping) -> Finished:
         host = Host(
             os.environ, stopping, audience=audience, state=said.state, config=config_file, reference=said.reference
         )
-        return await operations.resume(run_dir, again, host)
+        return await operations.resume(run_dir, again, host, named)
 
     tell(attend(work), said.json)
 

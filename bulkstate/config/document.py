@@ -14,6 +14,7 @@ from bulkstate.forms.place import Document, Place
 from bulkstate.forms.values import SecretReference, Share, format_duration
 from bulkstate.gateway.credentials import Bearer
 from bulkstate.model import Start
+from bulkstate.policy.deadline import TimeOfDay, TimeToSpend
 from bulkstate.policy.retry import RetryPolicy
 from bulkstate.rates import Rate
 from bulkstate.selection import STDIN, PairSource
@@ -36,7 +37,7 @@ def from_document(text: str, environ: Mapping[str, str], name: str = "the run's 
 def _written(value: object) -> object:
     """A value as the configuration writes it. The only floats are times."""
     match value:
-        case SecretReference() | Rate() | Share():
+        case SecretReference() | Rate() | Share() | TimeToSpend() | TimeOfDay():
             return str(value)
         case Embedded(timeout):
             return {"url": EMBEDDED, "timeout": _written(timeout)}

@@ -30,10 +30,12 @@ from bulkstate.forms.single import (
     Text,
     Version,
     Whole,
+    fits,
 )
-from bulkstate.forms.values import A_FIFTH, A_TENTH, AUTO, WHOLE, Auto, Share
+from bulkstate.forms.values import A_FIFTH, A_TENTH, AUTO, DURATION_PATTERN, WHOLE, Auto, Share
 from bulkstate.gateway.wire import PAIRS_PER_REQUEST
 from bulkstate.model import Effort, Start
+from bulkstate.policy.deadline import TIME_OF_DAY_PATTERN, Deadline, parse_deadline
 from bulkstate.policy.retry import RetryPolicy
 from bulkstate.policy.sampling import Sample, parse_sample
 from bulkstate.rates import Rate
@@ -109,6 +111,22 @@ class FailuresAllowed:
     def schema(self) -> JsonObject:
         """A share, or a number."""
         return {"anyOf": [ShareOf().schema(), self._number.schema()]}
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlineOf:
+    """A time to spend, or a time of day with its zone."""
+
+    def read(self, at: Place) -> Deadline:
+        """It."""
+        try:
+            return parse_deadline(at.resolved(at.scalar("a time to spend such as 45m, or 05:00 Europe/Berlin").text))
+        except ValueError as error:
+            raise at.expected(str(error)) from None
+
+    def schema(self) -> JsonObject:
+        """The patterns; whether a zone is known is left to reading."""
+        return fits(DURATION_PATTERN, TIME_OF_DAY_PATTERN)
 
 
 class UnknownStage(StrEnum):
@@ -248,6 +266,11 @@ class Safety:
         Maybe(FailuresAllowed()),
         "Stop once more of the plan's requests fail: a number, or a share of those settled (100 at least).",
     ] = A_TENTH
+    deadline: Annotated[
+        Deadline | None,
+        Maybe(DeadlineOf()),
+        "Be done, reading back included, in 45m, or at 05:00 Europe/Berlin; what doesn't fit is left to resume.",
+    ] = None
     canary: Annotated[
         bool | Auto,
         AutoOr(Flag()),
@@ -269,7 +292,7 @@ def _restart_what_was_paused(found: Found) -> Iterator[Problem]:
         yield found.problem("restart", "is for pipelines that the run paused", "add pause: true")
 
 
-SAFETY: Final = Section(Safety, (_restart_what_was_paused,), unbuilt=("deadline",))
+SAFETY: Final = Section(Safety, (_restart_what_was_paused,))
 
 
 @dataclass(frozen=True, slots=True)

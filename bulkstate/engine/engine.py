@@ -187,6 +187,11 @@ class Engine:
         return self._left - len(self._held_back)
 
     @property
+    def total_left(self) -> int:
+        """Chunks without an outcome."""
+        return self._left
+
+    @property
     def untried(self) -> bool:
         """There are chunks that were never sent."""
         return self._queue.untried or bool(self._held_back)

@@ -17,6 +17,9 @@ from bulkstate.policy.sizing import halves
 
 T = TypeVar("T")
 
+_RECENT: Final = 0.2
+"""What the latest call counts in the latency."""
+
 MOST_PAGES = 1_000
 """Pages of List Pipelines that are read at the most: a gateway that always has one more isn't followed for ever."""
 
@@ -54,6 +57,8 @@ class Reads:
         """The pipelines as they were listed last."""
         self.pages = 1
         """How many calls the latest list of pipelines took."""
+        self.latency = 0.0
+        """How long a call takes to be answered, in seconds, lately; 0 before the first."""
         self._random = random
         self._paused = paused
         self._waiting = waiting
@@ -93,6 +98,7 @@ class Reads:
         tries = Tries()
         while True:
             attempt = await call()
+            self.latency += (attempt.seconds - self.latency) * (_RECENT if self.latency else 1.0)
             tries = tries.after(attempt.reply)
             if attempt.reply.answer is not Answer.THROTTLED:
                 self.trouble = "" if attempt.reply.answer is Answer.OK else describe(attempt.reply)

@@ -52,7 +52,7 @@ class Form(Protocol[T_co]):
         ...
 
 
-def _fits(*patterns: str) -> JsonObject:
+def fits(*patterns: str) -> JsonObject:
     """A string that one of the patterns fits, or that comes from the environment in part."""
     return {"type": "string", "pattern": "|".join((*(f"^(?:{each})$" for each in patterns), _REFERENCE))}
 
@@ -168,7 +168,7 @@ class Duration:
 
     def schema(self) -> JsonObject:
         """The pattern; the bounds are left to reading."""
-        return _fits(DURATION_PATTERN)
+        return fits(DURATION_PATTERN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,7 @@ class Size:
     def schema(self) -> JsonObject:
         """An integer, or the pattern; the bounds of the latter are left to reading."""
         number = {"type": "integer", "minimum": self.least, "maximum": self.most}
-        return {"anyOf": [number, _fits(SIZE_PATTERN)]}
+        return {"anyOf": [number, fits(SIZE_PATTERN)]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +201,7 @@ class RateOf:
 
     def schema(self) -> JsonObject:
         """The pattern."""
-        return _fits(RATE_PATTERN)
+        return fits(RATE_PATTERN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +214,7 @@ class ShareOf:
 
     def schema(self) -> JsonObject:
         """The pattern; the bounds are left to reading."""
-        return _fits(SHARE_PATTERN)
+        return fits(SHARE_PATTERN)
 
 
 @dataclass(frozen=True, slots=True)

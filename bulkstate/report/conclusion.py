@@ -46,6 +46,7 @@ class ReasonCode(StrEnum):
     KEEP_UNMATCHED = "keep_unmatched"
     CHECK_FAILED = "check_failed"
     STAGE_UNKNOWN = "stage_unknown"
+    DEADLINE_TOO_SOON = "deadline_too_soon"
     NOT_CONFIRMED = "not_confirmed"
     NOT_ALLOWED = "not_allowed"
     DIGEST_DIFFERS = "digest_differs"
@@ -187,6 +188,8 @@ def _what(code: ReasonCode | None, report: Report) -> str:
             return f"{_what(at_the_end(report), report)} But {printable(report.reason)}."
         case ReasonCode.CHECK_FAILED if not _sent_any(report):
             return f"Refused, nothing deleted: {printable(report.reason)}."
+        case ReasonCode.DEADLINE:
+            return f"Stopped in time for {printable(report.reason)}: {_so_far(report)}."
         case ReasonCode.INTERRUPTED:
             return f"Interrupted ({printable(report.reason)}): {_so_far(report)}."
     return f"Stopped: {printable(report.reason)}. So far {_so_far(report)}."

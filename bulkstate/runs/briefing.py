@@ -57,6 +57,8 @@ def guards(plan: Plan, settings: Settings) -> Iterator[Guard]:
     required = safety.require_state
     yield Guard("safety.require_state", str(required), required != "none" and verify.before > 0)
     yield Guard("safety.unknown_stage", safety.unknown_stage, safety.unknown_stage is UnknownStage.REFUSE)
+    if safety.deadline is not None:
+        yield Guard("safety.deadline", str(safety.deadline), True)
     yield Guard("safety.canary", str(safety.canary).lower(), safety.canary is not False and verify.before > 0)
     yield Guard("verify.before", f"{verify.before:,}" if verify.before else "none", verify.before > 0)
     yield Guard("verify.sample", str(verify.sample or "none"), bool(verify.sample))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
@@ -12,6 +13,7 @@ from bulkstate.engine.reads import ReadFailed, Reads
 from bulkstate.errors import CredentialsLost, GatewayRefused
 from bulkstate.gateway.wire import Code
 from bulkstate.model import Answer, LookedAt, Pipeline, Stage
+from bulkstate.policy.deadline import Deadline
 from bulkstate.policy.pacing import Forecast
 from bulkstate.policy.presence import Presence, nothing_there, presence
 from bulkstate.policy.spot_checks import SpotCheck
@@ -39,7 +41,7 @@ async def check(prepared: Prepared, forecast: Forecast | None, host: Host) -> tu
                 found += _clock(connection.client.clock_ahead)
     except (CredentialsLost, GatewayRefused) as error:
         found.append(Finding("credentials", False, error.message, _about_credentials(error.message, variables)))
-    return (*found, _limits(settings), _forecast(forecast))
+    return (*found, _limits(settings), _forecast(forecast, settings.safety.deadline))
 
 
 def _transport(settings: Settings) -> Iterator[Finding]:
@@ -146,9 +148,11 @@ def _limits(settings: Settings) -> Finding:
     return Finding("limits", True, f"known are {'; '.join(said)}")
 
 
-def _forecast(forecast: Forecast | None) -> Finding:
+def _forecast(forecast: Forecast | None, deadline: Deadline | None) -> Finding:
+    until = f", and it has to be done by {deadline}" if deadline else ""
     if forecast is None:
-        return Finding("forecast", True, "nobody knows how long it takes: no limit is known")
-    return Finding(
-        "forecast", True, f"about {duration(forecast.seconds)} to send it all, of which {forecast.binding} binds"
-    )
+        return Finding("forecast", True, f"nobody knows how long it takes: no limit is known{until}")
+    said = f"about {duration(forecast.seconds)} to send it all, of which {forecast.binding} binds{until}"
+    now = time.time()
+    fits = deadline is None or now + forecast.seconds <= deadline.instant(now)
+    return Finding("forecast", fits, said, "" if fits else "a later deadline, or a smaller plan")

@@ -21,11 +21,13 @@ from random import random
 from shutil import rmtree
 from typing import Final
 
+import anyio
 import structlog
 
 from bulkstate import __version__, config
 from bulkstate.config import AUTO, OnUnpause, ReportFiles, Sample, Settings
 from bulkstate.disk import control
+from bulkstate.disk import journal as kept
 from bulkstate.disk.control import Status
 from bulkstate.disk.journal import Ending, Input, Journal, RunFacts, existing, make_run_directory
 from bulkstate.disk.locks import lock_run
@@ -37,6 +39,7 @@ from bulkstate.engine.resolver import Resolver
 from bulkstate.errors import (
     BulkstateError,
     CheckFailed,
+    DeadlineReached,
     InputError,
     Interrupted,
     JournalNotWritable,
@@ -47,6 +50,7 @@ from bulkstate.errors import (
 )
 from bulkstate.forms.values import Share
 from bulkstate.model import ChunkCounts, Pipeline, Plan, Report, RunResult, Verdict
+from bulkstate.policy.deadline import Deadline
 from bulkstate.policy.lease import look_every
 from bulkstate.report import to_json
 from bulkstate.report.certificate import certificate
@@ -58,6 +62,7 @@ from bulkstate.runs.canary import canary_of, require_readable
 from bulkstate.runs.circumstances import circumstances
 from bulkstate.runs.connection import Connection
 from bulkstate.runs.course import Course
+from bulkstate.runs.deadline import DEADLINE_SECONDS, InTime, deadline_of, reached, require_in_time
 from bulkstate.runs.host import Host, Question
 from bulkstate.runs.look import Looked, ask_stages, leave_out, look
 from bulkstate.runs.memory import identity
@@ -139,14 +144,17 @@ async def start(prepared: Prepared, directory: Path, host: Host) -> Finished:
         async with open_session(journal, prepared.settings, host) as session:
             await _require_ready(session)
             looked = await look(session, prepared.spot_checks, prepared.ahead)
-            looked = await require_readable(session, range(prepared.plan.requests), looked)
+            numbers = range(prepared.plan.requests)
+            looked = await require_readable(session, numbers, looked)
+            wanted = prepared.settings.safety.deadline
+            require_in_time(session, numbers, deadline_of(journal, wanted, None))
             await keep_witnesses(session, prepared.witnesses)
             how = await host.agree(_question(prepared, journal, looked))
             _keep_circumstances(session)
             journal.agree(time.time(), how, journal.circumstances()[-1].who)
             _link_latest(directory)
             provenance.remember(f"the run in {directory}", provenance.run_stored(journal, directory).seal)
-            return await _carry_out(session, range(prepared.plan.requests), looked)
+            return await _carry_out(session, numbers, looked, deadline_of(journal, wanted, None))
 
 
 def _question(prepared: Prepared, journal: Journal, looked: Looked) -> Question:
@@ -155,8 +163,9 @@ def _question(prepared: Prepared, journal: Journal, looked: Looked) -> Question:
     return Question(prepared.plan, seen, looked.found, tuple(looked.unknown), *digests, prepared.inputs)
 
 
-async def resume(directory: Path, again: frozenset[Verdict], host: Host) -> Finished:
-    """Go on with a run: send the chunks that have no record, or whose verdict is in `again` (law 4)."""
+async def resume(directory: Path, again: frozenset[Verdict], host: Host, named: Deadline | None = None) -> Finished:
+    """Go on with a run: send the chunks that have no record, or whose verdict is in `again` (law 4). It has to be done
+    by the deadline that is `named`, or by the one that it began with."""
     with _run_in(directory) as journal:
         if journal.agreed_at is None:
             raise Refused(f"nobody ever agreed to the run in {directory}", hint="start it anew with `bulkstate run`")
@@ -165,11 +174,13 @@ async def resume(directory: Path, again: frozenset[Verdict], host: Host) -> Fini
             numbers = journal.pending(again)
             if not numbers and pausing.being_started(journal):
                 return await _finished(session, _start_again)
+            deadline = deadline_of(journal, settings.safety.deadline, named)
+            require_in_time(session, numbers, deadline)
             await _require_ready(session)
             looked = await ask_stages(session, numbers) if session.settings.verify.before else Looked()
             looked = await require_readable(session, numbers, looked)
             _keep_circumstances(session)
-            return await _carry_out(session, numbers, looked)
+            return await _carry_out(session, numbers, looked, deadline)
 
 
 async def verify(directory: Path, sample: Sample, host: Host) -> Finished:
@@ -181,8 +192,8 @@ async def verify(directory: Path, sample: Sample, host: Host) -> Finished:
         settings = provenance.settings_of(provenance.run_stored(journal, directory), host.voucher)
         pausing.refuse_started(journal)
         async with open_session(journal, settings, host) as session:
-            _keep_circumstances(session)
             found = await read_back(session, sample)
+            _keep_circumstances(session)
             await session.connection.gate.settle()
         await say_head(journal)
         report = account_of(journal)
@@ -271,15 +282,30 @@ async def _require_ready(session: Session) -> None:
     session.journal.saw_pipelines(time.time(), found.values())
 
 
-async def _carry_out(session: Session, numbers: Sequence[int], looked: Looked) -> Finished:
+async def _carry_out(
+    session: Session, numbers: Sequence[int], looked: Looked, deadline: kept.Deadline | None
+) -> Finished:
     """Pause, send the chunks `numbers`, but for stages that are left out, read back, start again, and put the ending on
     record. JournalNotWritable before the first delete; whatever ends it later is in what is returned."""
 
     async def work(session: Session) -> str:
+        if deadline is None:
+            return await carry_on(session)
+        session.journal.set_deadline(deadline)
+        with anyio.move_on_after(max(0.0, deadline.at - time.time())):
+            return await carry_on(session)
+        raise reached(deadline)
+
+    async def carry_on(session: Session) -> str:
         _announce(session, looked, numbers)
         await pausing.pause(session)
         left = await leave_out(session, looked.unknown, numbers)
-        are_seen = await _delete(session, left, canary_of(session, left, looked))
+        try:
+            are_seen = await _delete(session, left, canary_of(session, left, looked), deadline)
+        except DeadlineReached as reason:
+            session.connection.gate.open()
+            reason.unread = await read_back_or_say(session)
+            raise
         unread = await read_back_or_say(session)
         if not are_seen:
             await _see_pipelines(session)
@@ -335,6 +361,7 @@ async def _finished(session: Session, work: Callable[[Session], Awaitable[str]])
                 session.journal.require_in_place()
     except (Stopped, Interrupted, CheckFailed, NotRestarted) as reason:
         ending = reason
+        unread = reason.unread if isinstance(reason, DeadlineReached) else ""
     session.host.stopping.over()
     if ending is not None:
         await pausing.start_untouched(session)
@@ -357,7 +384,9 @@ async def _see_pipelines(session: Session) -> None:
     session.journal.saw_pipelines(time.time(), (*found.values(), *unseen))
 
 
-async def _delete(session: Session, numbers: Sequence[int], canary: Canary | None) -> bool:
+async def _delete(
+    session: Session, numbers: Sequence[int], canary: Canary | None, deadline: kept.Deadline | None
+) -> bool:
     """Send the chunks `numbers`, a canary of each stage first that has one. Raises what ended it early. Returns whether
     it is known what the pipelines are in: a call for the report alone might wait for an hour's quota."""
     settings, connection, journal = session.settings, session.connection, session.journal
@@ -394,7 +423,12 @@ async def _delete(session: Session, numbers: Sequence[int], canary: Canary | Non
         engine = Engine(equipment, pace, chunks, numbers, journal.sizing(chunks))
         with host.stopping.drains(engine), session.by_hand.sets(engine):
             async with again_and_again(partial(course.look, engine), COURSE_SECONDS, host.stopping):
-                ending = await engine.run()
+                if deadline is None:
+                    ending = await engine.run()
+                else:
+                    in_time = partial(InTime(session, deadline, len(numbers)).look, engine)
+                    async with again_and_again(in_time, DEADLINE_SECONDS, host.stopping):
+                        ending = await engine.run()
             with suppress(JournalNotWritable):  # the run has ended for that reason
                 await course.close(engine)
                 if status.seen and journal.pipelines_seen():

@@ -55,7 +55,7 @@ def test_the_question_says_where_as_whom_what_and_under_which_guards(bulkstate: 
     asked = words(done.err)
     assert f"At {gateway.url}, organisation o1" in asked
     assert "credentials from TOKEN" in asked
-    assert "pipeline p1 “P”, PAUSED" in asked
+    assert "pipeline p1 “P”, version 1, PAUSED" in asked
     assert "stage S_01: 100 pairs in 10 requests" in asked
     assert "20 assets: A01 … A20; 5 points: P1 … P5" in asked
     assert "safety.max_requests 50" in asked

@@ -22,6 +22,7 @@ from bulkstate.forms.single import Duration, Form, RateOf, Size
 from bulkstate.forms.values import format_duration, parse_duration, parse_size
 from bulkstate.gateway.credentials import AppKey, Bearer, Style
 from bulkstate.model import Start
+from bulkstate.policy.deadline import TimeOfDay, TimeToSpend
 from bulkstate.policy.retry import RetryPolicy
 from bulkstate.rates import parse_rate
 from bulkstate.selection import PairSource
@@ -111,6 +112,7 @@ witnesses = (
         st.booleans(),
     )
 )
+ZONES = st.sampled_from(["UTC", "Europe/Berlin"])
 resources = st.just("") | st.dictionaries(
     st.from_regex(r"[A-Za-z_][A-Za-z0-9_.-]{0,9}", fullmatch=True),
     st.none() | st.booleans() | st.integers() | lines.filter(lambda text: "${" not in text) | st.lists(st.integers()),
@@ -130,6 +132,9 @@ settings = st.builds(
         times | st.just("auto"),
         st.sampled_from(["any", "none"]) | st.integers(1, 100).map(Share),
         st.sampled_from(config.UnknownStage),
+        deadline=st.none()
+        | times.map(TimeToSpend)
+        | st.builds(TimeOfDay, st.integers(0, 23), st.integers(0, 59), ZONES),
         canary=st.sampled_from(["auto", True, False]),
         on_unpause=st.sampled_from(config.OnUnpause),
         pause=st.just(True),

@@ -11,6 +11,7 @@ from bulkstate.config import Embedded, Gateway, Rate, SecretReference, Share
 from bulkstate.gateway.credentials import AppKey, Bearer, Style
 from bulkstate.model import Start
 from bulkstate.pairs.relation import Unlisted
+from bulkstate.policy.deadline import TimeOfDay
 from bulkstate.policy.retry import RetryPolicy
 from bulkstate.selection import STDIN, BlockSource, Entry, IdList, PairSource
 from tests.config.writing import ENVIRON, GOOD, loaded, spoilt
@@ -42,7 +43,8 @@ limits: {pairs_per_request: 5_000, bytes_per_request: 512KiB, rate: [600/30s, au
 retry: {attempts: 3, first_delay: 1s, max_delay: 1.5min, split: false, budget: 10%, outage: 2h,
   resolve: false, resolve_after: 45s}
 safety: {max_pairs: 50_000_000, max_requests: 20_000, require_paused: false, status_every: 45m, require_state: 2%,
-         unknown_stage: skip, max_failed: 50, pause: true, restart: null, on_unpause: wait, canary: true}
+         unknown_stage: skip, max_failed: 50, pause: true, restart: null, on_unpause: wait, canary: true,
+         deadline: "05:00 Europe/Berlin"}
 verify: {before: none, sample: 2000, settle: 1s, witness: data/witnesses.csv}
 report: {json: out/report.json, certificate: out/certificate.json}
 allow: {gateways: ["http://10.0.0.7:8080/enos"], organisations: ["007"], pipelines: [pipe], variables: [KEY]}
@@ -164,11 +166,12 @@ def test_every_key_that_is_built(tmp_path: Path) -> None:
         config.Share(2),
         config.UnknownStage.SKIP,
         50,
+        TimeOfDay(5, 0, "Europe/Berlin"),
         True,
         config.OnUnpause.WAIT,
         True,
     )
-    witness = PairSource(tmp_path / "data/witnesses.csv", f"{tmp_path}/config.yaml:26", "verify.witness")
+    witness = PairSource(tmp_path / "data/witnesses.csv", f"{tmp_path}/config.yaml:27", "verify.witness")
     assert settings.verify == config.Verify(0, 2000, 1.0, witness)
     assert settings.report == config.ReportFiles(tmp_path / "out/report.json", tmp_path / "out/certificate.json")
     assert settings.allow == config.Allow(("http://10.0.0.7:8080/enos",), ("007",), ("pipe",), ("KEY",))

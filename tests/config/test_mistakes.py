@@ -57,6 +57,18 @@ WRONG = [
     # ── keys that need each other ──
     (
         "limits:\n",
+        'safety: {deadline: "05:00"}\nlimits:\n',
+        "config.yaml:12: safety.deadline: expected a time to spend such as 45m, or a time of day with its zone such as"
+        " 05:00 Europe/Berlin, found '05:00'",
+    ),
+    (
+        "limits:\n",
+        'safety: {deadline: "05:00 Europe/Bonn"}\nlimits:\n',
+        "config.yaml:12: safety.deadline: expected a time of day in a zone that is known, such as 05:00 Europe/Berlin,"
+        " found '05:00 Europe/Bonn'",
+    ),
+    (
+        "limits:\n",
         "safety: {restart: {execution_mode: 0, kafka_rate: 1000}}\nlimits:\n",
         "config.yaml:12: safety.restart: is for pipelines that the run paused (add pause: true)",
     ),

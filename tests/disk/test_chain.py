@@ -90,7 +90,7 @@ def test_what_was_written_besides_outcomes_is_read_back(tmp_path: Path) -> None:
         assert [each.how for each in found.agreements()] == ["--yes"]
         assert found.inputs() == (Input("points.txt", 12, "ab" * 32, 3),)
         assert found.pauses() == (Pause(2.5, "pipeline", "bulkstate", "RUNNING"),)
-        assert found.deadline() == Deadline(99.0, "05:00 UTC")
+        assert found.deadlines() == (Deadline(99.0, "05:00 UTC"),)
 
 
 CHANGES = [

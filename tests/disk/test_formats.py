@@ -24,7 +24,7 @@ def test_a_finished_run_of_format_2(tmp_path: Path) -> None:
     with Record.open(directory) as found:
         assert (found.plan.digest, found.ending, found.pending()) == (PLAN, (RunResult.DELETED, ""), [])
         assert Counter(outcome.verdict for _, outcome in found.records()) == {Verdict.DELETED: 24}
-        assert (found.head, found.facts.target, found.inputs(), found.deadline()) == (None, "", (), None)
+        assert (found.head, found.facts.target, found.inputs(), found.deadlines()) == (None, "", (), ())
         assert [each.how for each in found.agreements()] == [""]
         assert found.verification is not None
 

@@ -72,7 +72,7 @@ def read_all(directory: Path) -> None:
         record.grants(0.0)
         record.witnesses()
         record.sizing(record.chunks())
-        (record.inputs(), record.agreements(), record.pauses(), record.deadline(), record.facts, record.head)
+        (record.inputs(), record.agreements(), record.pauses(), record.deadlines(), record.facts, record.head)
         record.verify_chain(None)
 
 

@@ -190,9 +190,41 @@ RESUME = "bulkstate resume 'runs/a b'"
             None,
             report(STOPPED, 380_000),
             Ended(None, 1_764_368_049.0, running=True),
-            "Still running, last heard of 2025-11-28 22:14:09 UTC. So far 38 % deleted, 4 requests unknown,"
-            " 5,538 requests not sent.",
+            "Still running, last heard of 2025-11-28 22:14:09 UTC. So far 38 % deleted, 4 requests"
+            " unknown, 5,538 requests not sent.",
             "bulkstate ctl 'runs/a b' status",
+        ),
+        (
+            "deadline",
+            report(STOPPED, 380_000, None, "2026-11-23 05:00 CET (about 1 h 10 min of work left)"),
+            Ended("deadline"),
+            "Stopped in time for 2026-11-23 05:00 CET (about 1 h 10 min of work left): 38 % deleted, 4 requests"
+            " unknown, 5,538 requests not sent.",
+            RESUME,
+        ),
+        (
+            "check_failed",
+            replace(report(ChunkCounts(9, not_sent=9), 0, None, "pipeline p1 is RUNNING"), attempts=0),
+            Ended("check_failed", pipelines=(replace(WIND, before="RUNNING", now="RUNNING"),)),
+            "Refused, nothing deleted: pipeline p1 is RUNNING.",
+            RESUME,
+        ),
+        (
+            "not_restarted",
+            report(ALL, 1_000_000, SAMPLED, "not started again: no resources"),
+            Ended("not_restarted", pipelines=(replace(WIND, before="RUNNING", paused_by="this run"),)),
+            "Deleted: all 1,000,000 pairs; 300 of 8,942 requests were read back whole, none holds state (95 %: at most"
+            ' 0.98 % of them do). But not started again: no resources. Pipeline "Wind-prod" is paused and safe to'
+            ' start. Pipeline "Wind-prod" ran before this run and stays paused.',
+            RESUME,
+        ),
+        (
+            "deleted_sampled",
+            report(ALL, 1_000_000, SAMPLED),
+            Ended("", pipelines=(replace(WIND, now="RUNNING", paused_by="this run", started_again=True),)),
+            "Deleted: all 1,000,000 pairs; 300 of 8,942 requests were read back whole, none holds state (95 %: at most"
+            ' 0.98 % of them do). Pipeline "Wind-prod" was started again.',
+            "",
         ),
         (
             None,
@@ -211,7 +243,7 @@ def test_each_ending(code: str | None, ran: Report, ended: Ended, sentence: str,
     assert found.next == command
 
 
-STOPS = ["status_unread", "deadline", "too_many_failed", "credentials", "gateway_refused", "journal", "damaged"]
+STOPS = ["status_unread", "canary", "too_many_failed", "credentials", "gateway_refused", "journal", "damaged"]
 
 
 @pytest.mark.parametrize("code", STOPS)

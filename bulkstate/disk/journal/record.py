@@ -189,10 +189,9 @@ class Record:
         """The pipelines that were paused for the run, in order."""
         return tuple(Pause(*row) for row in self._rows("pause"))
 
-    def deadline(self) -> Deadline | None:
-        """What the last session that had one had to be done by; None if none had."""
-        found = self._rows("deadline")
-        return Deadline(*found[-1][1:]) if found else None
+    def deadlines(self) -> tuple[Deadline, ...]:
+        """What sessions had to be done by, in order, of those that had such."""
+        return tuple(Deadline(*row[1:]) for row in self._rows("deadline"))
 
     def _rows(self, table: str) -> list[tuple[Any, ...]]:
         """A small table's rows, in the order they were written; none where the journal's format hasn't that table."""
