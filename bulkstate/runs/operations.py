@@ -272,14 +272,16 @@ def _run_in(directory: Path) -> Iterator[Journal]:
 
 
 async def _require_ready(session: Session) -> None:
-    """CheckFailed unless the gateway lets us in and every pipeline is paused, where that is required."""
-    if not session.settings.safety.require_paused:
+    """CheckFailed unless the gateway lets us in and every pipeline is paused, where that is required, and called as it
+    has to be."""
+    safety, names = session.settings.safety, session.settings.names
+    if not safety.require_paused and not names:
         return
     try:
         found = await session.connection.reads.pipelines(session.pipelines)
     except ReadFailed as failure:
         raise CheckFailed(f"gateway {failure}", hint="put that right and start again: nothing was deleted") from failure
-    require(findings(found, session.pipelines, True, session.settings.safety.pause))
+    require(findings(found, session.pipelines, safety.require_paused, safety.pause, names))
     session.journal.saw_pipelines(time.time(), found.values())
 
 
