@@ -42,7 +42,7 @@ PAIRS = 1_000_000
 BLOCKS = 200
 CAP = 100_000
 BYTES = 1_048_576
-
+SIDES = ((1_000_000, 1_000), (2_000_000, 1), (10_000_000, 1_000))
 
 SHAPES: dict[str, Callable[[], Drawn]] = {
     "random 100,000 x 20, 50 %": lambda: noise(100_000, 20, 0.5, SEED),
@@ -77,7 +77,7 @@ def main() -> None:
         cases = {
             "covers": lambda: covers(asked.covers),
             "blocks": lambda: iter([measured("one_blocks")]),
-            "block": lambda: iter([measured("one_block")]),
+            "block": lambda: (measured("one_block", *map(str, sides)) for sides in SIDES),
             "pairs": lambda: pairs(Path(folder, "pairs.csv")),
             "shapes": lambda: map(shape_of, SHAPES),
             "caps": lambda: capped(asked.covers),
@@ -213,14 +213,14 @@ def blocks() -> dict[str, object]:
     return {"blocks": BLOCKS, "most_beyond_a_thousandth": round(worst, 3), "slowest_seconds": round(slowest, 3)}
 
 
-def block() -> dict[str, object]:
-    """1,000,000 assets × 1,000 points, from patterns."""
+def block(assets: str, points: str) -> dict[str, object]:
+    """So many assets × so many points, from patterns."""
     from bulkstate.selection import BlockSource, IdList
 
     def pattern(value: str) -> IdList:
         return IdList((value,), None, "", "")
 
-    source = BlockSource(pattern("WTG{0000001..1000000}"), pattern("INV.Point{0001..1000}"))
+    source = BlockSource(pattern(f"WTG{{00000001..{assets:0>8}}}"), pattern(f"INV.Point{{0001..{points:0>4}}}"))
     return planned(lambda: selected(source), "normal")
 
 
@@ -244,7 +244,7 @@ def planned(select: Callable[[], Relation], effort: str, cap: int = CAP) -> dict
     from bulkstate.model import Effort
     from bulkstate.planner import plan
 
-    began = time.perf_counter()
+    began, before = time.perf_counter(), time.process_time()
     relation = select()
     selected_at, used = time.perf_counter(), time.process_time()
     made = plan([relation], pairs_per_request=cap, bytes_per_request=BYTES, effort=Effort(effort))
@@ -252,6 +252,7 @@ def planned(select: Callable[[], Relation], effort: str, cap: int = CAP) -> dict
         "seconds": round(time.perf_counter() - began, 3),
         "cpu_seconds": round(time.process_time() - used, 2),
         "select_seconds": round(selected_at - began, 3),
+        "select_cpu_seconds": round(used - before, 2),
         "peak_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         "pairs": made.pairs,
         "requests": made.requests,

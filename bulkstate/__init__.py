@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from bulkstate.errors import (
     BulkstateError,
+    CanaryFailed,
+    CertificateDiffers,
     CheckFailed,
     CredentialsLost,
     DigestDiffers,
@@ -23,9 +25,11 @@ from bulkstate.errors import (
     NotAllowed,
     NotConfirmed,
     NothingThere,
+    NotRestarted,
     NotVerified,
     PipelineNotPaused,
     PlanAltered,
+    PlanOutdated,
     PlanStale,
     Problem,
     Refused,
@@ -46,6 +50,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BulkstateError",
+    "CanaryFailed",
+    "CertificateDiffers",
     "CheckFailed",
     "CredentialsLost",
     "DigestDiffers",
@@ -59,10 +65,12 @@ __all__ = [
     "KeepUnmatched",
     "NotAllowed",
     "NotConfirmed",
+    "NotRestarted",
     "NotVerified",
     "NothingThere",
     "PipelineNotPaused",
     "PlanAltered",
+    "PlanOutdated",
     "PlanStale",
     "Problem",
     "Refused",

@@ -178,7 +178,7 @@ class StagePlan:
 
 
 class RemarkKind(StrEnum):
-    """What in an entry of the selection does nothing."""
+    """What in an entry of the selection does nothing, or isn't known to be right."""
 
     NO_ASSET = "no_selected_asset"
     """Rows to keep or to look at, of assets that aren't selected."""
@@ -189,11 +189,16 @@ class RemarkKind(StrEnum):
     REPEATED = "selected_more_than_once"
     NOTHING_NEW = "selects_nothing_new"
     """All that the entry selects is selected by others as well."""
+    OVERLOOKED = "not_looked_at"
+    """There is no room for the entry among what is looked at before the first delete, or all of it is kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """What does nothing in one entry: `count` `of` its rows, IDs or pairs. `entry` is where it stands."""
+    """What does nothing in one entry, or isn't known to be right: `count` `of` its rows, IDs or pairs.
+
+    `entry` is where it stands.
+    """
 
     entry: str
     kind: RemarkKind

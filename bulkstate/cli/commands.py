@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
@@ -35,6 +37,7 @@ from bulkstate.cli.options import (
 )
 from bulkstate.cli.signals import heard
 from bulkstate.cli.terminal import open_streams, speaking, write_json
+from bulkstate.errors import InputError, Problem
 from bulkstate.forms.values import parse_duration
 
 app = typer.Typer(
@@ -50,14 +53,14 @@ def main() -> None:
     # Before numpy is imported: the planner's products are small, and threads that wait for each other on busy cores
     # made them four to ten times slower.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    _refuse_no_columns()
+    _mend_no_columns()
     os.umask(os.umask(0o022) | 0o022)  # whatever is written, reports too, nobody else may change
     with heard():
         open_streams()
         app()
 
 
-def _refuse_no_columns() -> None:
+def _mend_no_columns() -> None:
     """`COLUMNS=0`, as some jobs and containers have it, would show nothing at all."""
     columns = os.environ.get("COLUMNS", "")
     if columns.isdigit() and not int(columns):
@@ -79,6 +82,16 @@ def _options(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")] = False,
 ) -> None:
     context.obj = log
+    with speaking("--json" in sys.argv):
+        _refuse_empty(sys.argv[1:])
+
+
+def _refuse_empty(arguments: Sequence[str]) -> None:
+    """InputError where one is empty: it was meant to say something, as `--digest "$D"` does where D isn't set."""
+    for before, argument in pairwise(("bulkstate", *arguments)):
+        option = argument.partition("=")[0]
+        if not argument or (option.startswith("--") and argument == f"{option}="):
+            raise InputError(Problem("is empty", f"what follows {option or before}", hint="is a variable not set?"))
 
 
 @contextmanager

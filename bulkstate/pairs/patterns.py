@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from itertools import product
+from itertools import chain, product, zip_longest
 from math import prod
 from typing import Final
 
@@ -21,24 +21,28 @@ def unfold(value: str) -> list[str]:
     for people, if a brace isn't part of a range, a range descends, or there are over `MOST_IDS` IDs.
     """
     form, ranges = _parsed(value)
-    return [form % numbers for numbers in product(*(each.numbers() for each in ranges))]
+    numbers: Iterable[object] = ranges[0] if len(ranges) == 1 else product(*ranges)
+    return list(map(form.__mod__, numbers))
 
 
 def first_of(value: str) -> str:
     """The first of the IDs that a value stands for, which differ in digits only. ValueError as `unfold`."""
     form, ranges = _parsed(value)
-    return form % tuple(each.first for each in ranges)
+    return form % tuple(each[0] for each in ranges)
 
 
-def _parsed(value: str) -> tuple[str, list[_Range]]:
-    """A form to put numbers into, and the ranges that they are from."""
+def _parsed(value: str) -> tuple[str, list[range]]:
+    """A form to put numbers into, with the zeros they are written with, and the ranges that they are from."""
     texts = _RANGE.split(value)[::3]
     if any("{" in text or "}" in text for text in texts):
         raise ValueError("has a brace that is not part of a range such as {0001..2000}")
-    ranges = [_Range(start, end) for start, end in _RANGE.findall(value)]
+    ends = _RANGE.findall(value)
+    ranges = [_range(start, end) for start, end in ends]
     if prod(map(len, ranges)) > MOST_IDS:
         raise ValueError(f"stands for more than {MOST_IDS:,} IDs")
-    return "%s".join(text.replace("%", "%%") for text in texts), ranges
+    spelt = [f"%0{len(start)}d" for start, _ in ends]
+    plain = [text.replace("%", "%%") for text in texts]
+    return "".join(chain.from_iterable(zip_longest(plain, spelt, fillvalue=""))), ranges
 
 
 def unfold_all(values: Iterable[str]) -> list[str]:
@@ -46,20 +50,10 @@ def unfold_all(values: Iterable[str]) -> list[str]:
     return sorted({id_ for value in values for id_ in unfold(value)})
 
 
-class _Range:
+def _range(start: str, end: str) -> range:
     """`{start..end}`, both ends included."""
-
-    def __init__(self, start: str, end: str) -> None:
-        if int(start) > int(end):
-            raise ValueError(f"counts down from {start} to {end}")
-        if len(end) < len(start) or (len(end) > len(start) and end.startswith("0")):
-            raise ValueError(f"pads {start} and {end} with zeros to different lengths")
-        self.first = start
-        self._width = len(start)
-        self._range = range(int(start), int(end) + 1)
-
-    def __len__(self) -> int:
-        return len(self._range)
-
-    def numbers(self) -> list[str]:
-        return [f"{number:0{self._width}d}" for number in self._range]
+    if int(start) > int(end):
+        raise ValueError(f"counts down from {start} to {end}")
+    if len(end) < len(start) or (len(end) > len(start) and end.startswith("0")):
+        raise ValueError(f"pads {start} and {end} with zeros to different lengths")
+    return range(int(start), int(end) + 1)

@@ -184,11 +184,16 @@ class _Rows:
 
     def pairs(self, labels: NDArray[np.int32]) -> int:
         """How many pairs assets with these rows have together."""
-        return int(np.fromiter(map(len, self.points), np.int64, len(self.points))[labels].sum())
+        of_row = np.bincount(labels, minlength=len(self.points))
+        return int((of_row * np.fromiter(map(len, self.points), np.int64, len(self.points))).sum())
 
 
 def _add_block(rows: _Rows, labels: NDArray[np.int32], block: Rectangle) -> None:
-    before, which = np.unique(labels[block.assets], return_inverse=True)
+    labelled = labels[block.assets]
+    if len(labelled) and labelled.min() == labelled.max():
+        labels[block.assets] = rows.widened(int(labelled[0]), block.points)
+        return
+    before, which = np.unique(labelled, return_inverse=True)
     after = [rows.widened(number, block.points) for number in before.tolist()]
     labels[block.assets] = np.array(after, np.int32)[which]
 
@@ -225,6 +230,9 @@ def _changed(change: _Change, numbers: list[int], points: IndexArray, bounds: li
 
 
 def _rectangles(rows: _Rows, labels: NDArray[np.int32]) -> tuple[Rectangle, ...]:
+    if len(labels) and labels.min() == labels.max():  # as in a block, whose assets may be most of the memory
+        whole = Rectangle(np.arange(len(labels), dtype=np.int32), rows.points[int(labels[0])])
+        return (whole,) if labels[0] else ()
     order = np.argsort(labels, kind="stable").astype(np.int32)
     sorted_labels = labels[order]
     starts = np.flatnonzero(np.diff(sorted_labels, prepend=-1))

@@ -63,10 +63,12 @@ def classes(rectangles: Sequence[Rectangle], others: Sequence[Rectangle] = ()) -
     expanded into pairs.
     """
     found: dict[bytes, list[IndexArray]] = {}
+    known: dict[tuple[tuple[int, ...], ...], IndexArray] = {}  # tiles of a grid share their sides' arrays
     for assets, numbers in _alike([*rectangles, *others]):
         mine = [rectangles[number].points for number in numbers if number < len(rectangles)]
         theirs = [others[number - len(rectangles)].points for number in numbers if number >= len(rectangles)]
-        points = _difference(mine, theirs)
+        sides = tuple(map(id, mine)), tuple(map(id, theirs))
+        points = known[sides] = known[sides] if sides in known else _difference(mine, theirs)
         if len(points):
             found.setdefault(points.tobytes(), []).append(assets)
     for row, parts in found.items():

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bulkstate.model import IndexArray, Rectangle
-from bulkstate.planner.limits import RequestLimits, Tiles, Weights
+from bulkstate.planner.limits import IdSizes, RequestLimits, Tiles, Weights, sums_before
 
 CANDIDATES = 16
 """How many grids are cut before the best is taken. Only where bytes bind is it ever another than the first."""
@@ -28,9 +28,9 @@ class _Side:
     heaviest: int
 
     @classmethod
-    def of(cls, positions: IndexArray, sizes: NDArray[np.int64]) -> _Side:
+    def of(cls, positions: IndexArray, sizes: IdSizes) -> _Side:
         own = sizes[positions]
-        return cls(positions, np.concatenate(([0], np.cumsum(own))), int(own.max()))
+        return cls(positions, sums_before(own), int(own.max()))
 
     def __len__(self) -> int:
         return len(self.positions)

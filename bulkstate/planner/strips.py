@@ -16,6 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bulkstate.planner.limits import IdSizes, sums_before
+
 _MOST = 1 << 62
 _WINDOW = 6_000  # widths beyond this are tried only where a tile's height is a whole number
 _EXACT = 400  # lengths up to this are solved exactly; longer ones first give away strips of one of the best widths
@@ -81,7 +83,7 @@ def _equal_strips(across: int, along: int, pairs: int) -> int:
     return int((whole + np.where(last, -(-across // (pairs // np.maximum(last, 1))), 0)).min())
 
 
-def tiles(row_sizes: NDArray[np.int64], column_sizes: NDArray[np.int64], limits: StripLimits) -> list[Tile]:
+def tiles(row_sizes: IdSizes, column_sizes: IdSizes, limits: StripLimits) -> list[Tile]:
     """Tiles that cover the rectangle once, each within the limits; `sizes` are bytes of each ID with its separator.
 
     Raises ValueError where one row ID and one column ID together are over the limit.
@@ -95,7 +97,7 @@ def tiles(row_sizes: NDArray[np.int64], column_sizes: NDArray[np.int64], limits:
     return list(_cut(plan, row_sizes, column_sizes, limits))
 
 
-def _axis(sizes: NDArray[np.int64]) -> _Axis:
+def _axis(sizes: IdSizes) -> _Axis:
     return _Axis(sizes.size, float(sizes.mean()), int(sizes.max()))
 
 
@@ -232,9 +234,7 @@ def _fitted(strips: list[_Strip], length: int) -> tuple[_Strip, ...]:
     return tuple(fitted)
 
 
-def _cut(
-    plan: _Plan, row_sizes: NDArray[np.int64], column_sizes: NDArray[np.int64], limits: StripLimits
-) -> Iterator[Tile]:
+def _cut(plan: _Plan, row_sizes: IdSizes, column_sizes: IdSizes, limits: StripLimits) -> Iterator[Tile]:
     left = 0
     for strip in plan.upright:
         right = left + strip.width
@@ -251,9 +251,9 @@ def _cut(
         top = bottom
 
 
-def _runs(sizes: NDArray[np.int64], strip: _Strip, taken: int, limits: StripLimits) -> Iterator[tuple[int, int]]:
+def _runs(sizes: IdSizes, strip: _Strip, taken: int, limits: StripLimits) -> Iterator[tuple[int, int]]:
     """Cut across a strip: runs as long as pairs and bytes allow, as even as their number allows."""
-    sums = np.concatenate(([0], np.cumsum(sizes)))
+    sums = sums_before(sizes)
     most = min(limits.pairs // strip.width, strip.height)
     even = -(-sizes.size // -(-sizes.size // most))
     cuts = np.append(np.arange(0, sizes.size, even), sizes.size)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bulkstate.model import IndexArray, Rectangle
 from bulkstate.planner import strips
 from bulkstate.planner.grid import Grid
-from bulkstate.planner.limits import RequestLimits, Tiles, Weights
+from bulkstate.planner.limits import IdSizes, RequestLimits, Tiles, Weights, sums_before
 from bulkstate.planner.strips import Tile
 
 
@@ -22,20 +21,25 @@ def tile(rectangle: Rectangle, weights: Weights, limits: RequestLimits) -> Tiles
     whole = weights.of(rectangle)
     if rectangle.pairs <= limits.pairs and whole <= limits.bytes:
         return Tiles((rectangle,), whole)
-    within = strips.StripLimits(limits.pairs, limits.bytes - weights.frame)
-    assets, points = weights.assets[rectangle.assets], weights.points[rectangle.points]
-    tiles = strips.tiles(assets, points, within)
-    body_bytes = len(tiles) * weights.frame + _sent(assets, points, tiles)
+    tiles, body_bytes = _in_strips(rectangle, weights, limits)
     grid = Grid(rectangle, weights, limits)
     if grid.cost < (len(tiles), body_bytes):
         return grid.tiles()
     return Tiles(_cut(rectangle, tiles), body_bytes)
 
 
-def _sent(assets: NDArray[np.int64], points: NDArray[np.int64], tiles: Sequence[Tile]) -> int:
+def _in_strips(rectangle: Rectangle, weights: Weights, limits: RequestLimits) -> tuple[list[Tile], int]:
+    """The rectangle's strips, and the size of their bodies together."""
+    within = strips.StripLimits(limits.pairs, limits.bytes - weights.frame)
+    assets, points = weights.assets[rectangle.assets], weights.points[rectangle.points]
+    tiles = strips.tiles(assets, points, within)
+    return tiles, len(tiles) * weights.frame + _sent(assets, points, tiles)
+
+
+def _sent(assets: IdSizes, points: IdSizes, tiles: Sequence[Tile]) -> int:
     """The bytes of all tiles' IDs."""
     top, bottom, left, right = np.array(tiles, np.int64).T
-    down, across = (np.concatenate(([0], np.cumsum(sizes))) for sizes in (assets, points))
+    down, across = sums_before(assets), sums_before(points)
     return int((down[bottom] - down[top] + across[right] - across[left]).sum())
 
 

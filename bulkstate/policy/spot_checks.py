@@ -18,7 +18,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from bulkstate.gateway import wire
-from bulkstate.model import Pair, Rectangle, Stage
+from bulkstate.model import Pair, Rectangle, Remark, RemarkKind, Stage
 from bulkstate.pairs.relation import Relation, Selected
 
 MOST_READS: Final = 3
@@ -70,7 +70,7 @@ def spot_checks(
     """What to read of a plan of so many `requests`, to learn about `pairs` target pairs, more or less.
 
     Half of what may be read is left for the same reads afterwards. An entry that is kept whole isn't looked at, nor one
-    that there is no room for.
+    that there is no room for: `overlooked` says which.
     """
     entries = [len(relation.entries) for relation in relations]
     reads = _reads(entries, requests)
@@ -82,6 +82,15 @@ def spot_checks(
         for group in _groups(relation.entries, rounds.groups)
         for check in _checks_of(relation, group, rounds.rounds, share, room, chance)
     )
+
+
+def overlooked(relations: Sequence[Relation], checks: Iterable[SpotCheck]) -> Iterator[Remark]:
+    """What the checks say nothing of: entries of which no pair is looked at in any stage."""
+    seen = {spot.entry for check in checks for spot in check.spots}
+    entries = {entry.entry: entry for relation in relations for entry in relation.entries}
+    for name, entry in entries.items():
+        if name not in seen:
+            yield Remark(name, RemarkKind.OVERLOOKED, entry.pairs, entry.pairs)
 
 
 def affordable_again(reads: int, stages: int, requests: int) -> int:
@@ -131,24 +140,32 @@ def _checks_of(
 
 
 def _check(relation: Relation, group: Sequence[Selected], share: int, room: Room, chance: Generator) -> SpotCheck:
-    """One read of so many pairs of each entry; of fewer, and then of fewer entries, where there is no room for them."""
+    """One read of so many pairs of each entry. Where there is no room for them it is of fewer; then of one each, that
+    share as many IDs as can be; and then of the entries that select most."""
     while True:
-        drawn = [_drawn(relation, entry, share, chance) for entry in group]
-        check = _spelt_out(relation, group, drawn)
+        check = _spelt_out(relation, group, [_drawn(relation, entry, share, chance) for entry in group])
+        if share == 1 and not _fits(check, room):
+            sharing = (_sharing(relation, group, axis, chance) for axis in (0, 1))
+            check = min((_spelt_out(relation, group, drawn) for drawn in sharing), key=_asked)
         if _fits(check, room) or (share == 1 and len(group) == 1):
             return check
         if share > 1:
             share //= 2
         else:
-            chosen = chance.choice(len(group), (len(group) + 1) // 2, replace=False)
-            group = [group[index] for index in sorted(chosen.tolist())]
+            largest = sorted(range(len(group)), key=lambda index: -group[index].pairs)[: (len(group) + 1) // 2]
+            group = [group[index] for index in sorted(largest)]
 
 
 def _fits(check: SpotCheck, room: Room) -> bool:
     """Whether the gateway may be asked about so much in one request."""
     ids = (*check.assets, *check.points)
     size = wire.frame_size(check.stage) - 2 + sum(wire.id_sizes(ids)) + len(ids)
-    return len(check.assets) * len(check.points) <= room.pairs and size <= room.bytes
+    return _asked(check) <= room.pairs and size <= room.bytes
+
+
+def _asked(check: SpotCheck) -> int:
+    """How many pairs the gateway is asked about."""
+    return len(check.assets) * len(check.points)
 
 
 def _drawn(relation: Relation, entry: Selected, share: int, chance: Generator) -> NDArray[np.int64]:
@@ -163,6 +180,40 @@ def _drawn(relation: Relation, entry: Selected, share: int, chance: Generator) -
         if len(wanted):
             break
     return wanted
+
+
+def _sharing(relation: Relation, group: Sequence[Selected], axis: int, chance: Generator) -> list[NDArray[np.int64]]:
+    """The code of one target pair of each entry, so that few different assets (axis 0) or points (1) are named: the one
+    that most entries select is taken for all of them, and so on."""
+    width = len(relation.points)
+    sides = [_sides(entry, axis, width) for entry in group]
+    drawn: list[NDArray[np.int64]] = [np.empty(0, np.int64)] * len(group)
+    left = set(range(len(group)))
+    while left:
+        common = int(np.argmax(np.bincount(np.concatenate([sides[index] for index in left]))))
+        for index in [each for each in sorted(left) if common in sides[each]]:
+            codes = _codes_with(group[index], common, axis, width)
+            wanted = _without(codes, relation.kept)
+            drawn[index] = _some(wanted, 1, chance) if len(wanted) else wanted
+            left.remove(index)
+    return drawn
+
+
+def _sides(entry: Selected, axis: int, width: int) -> NDArray[np.int64]:
+    """The different assets or points that an entry names."""
+    if entry.block is not None:
+        return (entry.block.points if axis else entry.block.assets).astype(np.int64)
+    return np.unique(entry.codes % width if axis else entry.codes // width)
+
+
+def _codes_with(entry: Selected, side: int, axis: int, width: int) -> NDArray[np.int64]:
+    """The codes of an entry's pairs that have this asset or point."""
+    if entry.block is None:
+        with_it: NDArray[np.int64] = entry.codes[(entry.codes % width if axis else entry.codes // width) == side]
+        return with_it
+    if axis:
+        return entry.block.assets.astype(np.int64) * width + side
+    return side * width + entry.block.points.astype(np.int64)
 
 
 def _without(codes: NDArray[np.int64], kept: NDArray[np.int64]) -> NDArray[np.int64]:

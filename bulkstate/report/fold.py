@@ -201,11 +201,11 @@ def _counts(planned: int, tally: Tally) -> ChunkCounts:
 
 def _pairs_deleted(plan: StagePlan, chunks: Chunks, numbers: NDArray[np.int64], tally: Tally) -> int:
     """The target pairs inside deleted chunks, each once. A split chunk counts by its parts."""
+    if tally.ended(Verdict.DELETED).all():
+        return plan.pairs
     if not (plan.overlaps or plan.unlisted):
         left = numbers[~tally.ended(Verdict.DELETED, Verdict.SPLIT)]
         return plan.pairs - sum(map(chunks.pairs, left.tolist()))
-    if tally.ended(Verdict.DELETED).all():
-        return plan.pairs
     deleted = [chunks.place(number)[1] for number in numbers[tally.ended(Verdict.DELETED)].tolist()]
     return sum(rectangle.pairs for rectangle in without(deleted, plan.unlisted))
 

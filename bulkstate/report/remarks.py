@@ -16,6 +16,7 @@ _WORDS: Final[Mapping[RemarkKind, str]] = {
     RemarkKind.NO_PAIR: "name no selected pair",
     RemarkKind.REPEATED: "are selected more than once",
     RemarkKind.NOTHING_NEW: "are selected by other entries already: it selects nothing new",
+    RemarkKind.OVERLOOKED: "are not looked at before the first delete: one request in ten may be a read",
 }
 
 

@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from errno import ELOOP
 from functools import partial
 from itertools import chain, count
 from pathlib import Path
@@ -26,7 +25,7 @@ import structlog
 
 from bulkstate import __version__, config
 from bulkstate.config import AUTO, MOST_CONCURRENCY, Auto, OnUnpause, ReportFiles, Sample, Settings
-from bulkstate.disk import control
+from bulkstate.disk import control, small_file
 from bulkstate.disk import journal as kept
 from bulkstate.disk.control import Status
 from bulkstate.disk.journal import Ending, Input, Journal, RunFacts, existing, make_run_directory
@@ -193,8 +192,8 @@ async def verify(directory: Path, sample: Sample, host: Host) -> Finished:
         settings = provenance.settings_of(provenance.run_stored(journal, directory), host.voucher)
         pausing.refuse_started(journal)
         async with open_session(journal, settings, host) as session:
-            _keep_circumstances(session)
             found = await read_back(session, sample)
+            _keep_circumstances(session)
             await session.connection.gate.settle()
         await say_head(journal)
         report = account_of(journal)
@@ -506,17 +505,6 @@ async def _keep_report(report: Report, files: ReportFiles) -> None:
         except InputError as error:
             log.error(f"the {what} can't be made", file=str(file), reason=error.message)
             continue
-        trouble = await within(REPORT_SECONDS, partial(_write, file, content))
+        trouble = await within(REPORT_SECONDS, partial(small_file.publish, file, content))
         if trouble:
             log.error(f"the {what} can't be written", file=str(file), reason=trouble)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """For whoever the umask says may read it, and for nobody else to write. A link isn't followed, whoever made it and
-    wherever it leads, but for those of the system, such as /dev/stdout. OSError."""
-    of_the_system = path.parts[:2] in (("/", "dev"), ("/", "proc"))
-    if path.is_symlink() and not of_the_system:
-        raise OSError(ELOOP, "it is a link, which isn't followed")
-    more = 0 if of_the_system else os.O_NOFOLLOW
-    with open(path, "wb", opener=lambda name, flags: os.open(name, flags | more, 0o644)) as file:
-        file.write(content)

@@ -22,7 +22,7 @@ from bulkstate.pairs.relation import Relation
 from bulkstate.pairs.target import target_digest
 from bulkstate.planner.planner import plan as plan_requests
 from bulkstate.policy.pacing import Forecast, forecast
-from bulkstate.policy.spot_checks import Room, SpotCheck, spot_checks
+from bulkstate.policy.spot_checks import Room, SpotCheck, overlooked, spot_checks
 from bulkstate.rates import Rate
 from bulkstate.runs.allowed import require_allowed
 from bulkstate.runs.memory import known_limits
@@ -82,12 +82,13 @@ def prepare(settings: Settings, budget: float | None = None, folder: Path = Path
         fingerprints = inputs.fingerprints(folder)
     targets = [relation.keeping(witnesses) for relation in relations]
     plan = _planned(settings, targets, budget)
-    plan = replace(plan, remarks=_remarks(settings.verify.witness, witnesses, relations))
+    checks = _spot_checks(settings, targets, plan)
+    remarks = *_remarks(settings.verify.witness, witnesses, relations), *(overlooked(targets, checks) if checks else ())
+    plan = replace(plan, remarks=remarks)
     _guard(plan, settings.safety)
     for remark in plan.remarks:
         log.info(remark.kind.replace("_", " "), entry=remark.entry, count=remark.count, of=remark.of)
     outside = tuple((stage.stage, pair) for pair in witnesses for stage in plan.stages)
-    checks = _spot_checks(settings, targets, plan)
     return Prepared(settings, plan, outside, config.to_document(settings), fingerprints, checks)
 
 

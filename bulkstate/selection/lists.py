@@ -6,8 +6,10 @@ Patterns are unfolded, wherever they stand; a literal list takes every line and 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from itertools import chain
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from operator import lt
 
 from bulkstate.errors import InputError, Problem
 from bulkstate.pairs.patterns import unfold
@@ -17,15 +19,39 @@ from bulkstate.selection.sources import IdList
 from bulkstate.selection.text import blocks
 
 
-def read_values(source: IdList) -> Counter[str]:
-    """The IDs that stand in the configuration, and how often each does. InputError with every mistake."""
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The IDs of a list, each once, and how often those are there that it names more than once."""
+
+    ids: tuple[str, ...]
+    again: Mapping[str, int]
+
+    @classmethod
+    def of(cls, ids: Counter[str]) -> Listed:
+        """Those that were counted."""
+        return cls(tuple(ids), {id_: count for id_, count in ids.items() if count > 1})
+
+    def counts(self) -> Counter[str]:
+        """All of them, and how often each is there."""
+        return Counter({**dict.fromkeys(self.ids, 1), **self.again})
+
+
+def ascends(ids: Sequence[str]) -> bool:
+    """Whether each ID comes after the one before it, so that none is there twice."""
+    return all(map(lt, ids, islice(ids, 1, None)))
+
+
+def read_values(source: IdList) -> Listed:
+    """The IDs that stand in the configuration. InputError with every mistake."""
     mistakes = Mistakes()
     fault = _fault(source)
     for position, value in enumerate(source.values):
         if wrong := fault(value):
             mistakes.add(f"the ID {wrong}", source.where, f"{source.field}[{position}]")
     mistakes.refuse()
-    return _unfolded(source, Counter(source.values))
+    ids = tuple(chain.from_iterable(map(_spelt_out(source), source.values)))
+    # Counting them takes more memory than they do, and a pattern is in order as it stands.
+    return Listed(ids, {}) if ascends(ids) else Listed.of(Counter(ids))
 
 
 def read_files(source: IdList, files: Sequence[NamedFile], column: str) -> tuple[Counter[str], int]:
@@ -59,12 +85,17 @@ def _is_comment(source: IdList) -> Callable[[str], bool]:
     return (lambda line: False) if source.literal else (lambda line: line.startswith("#"))
 
 
+def _spelt_out(source: IdList) -> Callable[[str], Sequence[str]]:
+    """What makes IDs of a value."""
+    return lambda value: unfold(value) if "{" in value and not source.literal else (value,)
+
+
 def _unfolded(source: IdList, values: Counter[str]) -> Counter[str]:
-    if source.literal or not any("{" in value for value in values):
+    if not any("{" in value for value in values):
         return values
     ids: Counter[str] = Counter()
     for value, count in values.items():
-        ids.update(dict.fromkeys(unfold(value) if "{" in value else (value,), count))
+        ids.update(dict.fromkeys(_spelt_out(source)(value), count))
     return ids
 
 
@@ -113,7 +144,7 @@ class _EmptyLines:
         self._first, self._count = [], 0
 
 
-def refuse_empty(source: IdList, ids: Counter[str]) -> None:
+def refuse_empty(source: IdList, found: Listed) -> None:
     """InputError if a list names nothing."""
-    if not ids:
+    if not found.ids:
         raise InputError(Problem("the list is empty", source.where, source.field, "name at least one ID"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -15,6 +14,7 @@ from bulkstate.model import Pair, Rectangle, Remark, RemarkKind
 from bulkstate.pairs.relation import Relation, superfluous
 from bulkstate.selection.column import Column
 from bulkstate.selection.ids import show
+from bulkstate.selection.lists import Listed
 from bulkstate.selection.sources import PairSource
 
 _EXAMPLES: Final = 3
@@ -93,11 +93,11 @@ def repeated_blocks(entries: Sequence[str], blocks: Sequence[Rectangle], assets:
             yield Remark(entry, RemarkKind.NOTHING_NEW, block.pairs, block.pairs)
 
 
-def repeated_ids(entry: str, ids: Counter[str]) -> Iterator[Remark]:
+def repeated_ids(entry: str, listed: Listed) -> Iterator[Remark]:
     """IDs that a list names more than once."""
-    if again := ids.total() - len(ids):
-        examples = islice((show(id_) for id_, count in ids.items() if count > 1), _EXAMPLES)
-        yield Remark(entry, RemarkKind.REPEATED, again, ids.total(), tuple(examples))
+    if again := sum(listed.again.values()) - len(listed.again):
+        examples = islice(map(show, listed.again), _EXAMPLES)
+        yield Remark(entry, RemarkKind.REPEATED, again, len(listed.ids) + again, tuple(examples))
 
 
 def _selected(rows: Rows, blocks: Sequence[Rectangle], pairs: NDArray[np.int64], width: int) -> NDArray[np.bool_]:

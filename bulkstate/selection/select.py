@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain, repeat
 from operator import itemgetter
 from typing import Final, TypeAlias
@@ -19,7 +19,7 @@ from bulkstate.pairs.relation import Relation, Selected, Unlisted
 from bulkstate.selection.column import Column
 from bulkstate.selection.ids import Mistakes, fault, literal_fault
 from bulkstate.selection.inputs import Inputs
-from bulkstate.selection.lists import read_files, read_values, refuse_empty
+from bulkstate.selection.lists import Listed, ascends, read_files, read_values, refuse_empty
 from bulkstate.selection.remarks import Rows, matches_nothing, repeated, repeated_blocks, repeated_ids, unmatched
 from bulkstate.selection.sources import (
     ASSET_ID,
@@ -167,18 +167,18 @@ def _read(source: Source, inputs: Inputs) -> _Found:
 def _read_block(source: BlockSource, inputs: Inputs) -> _BlockIds:
     assets, points = _read_list(source.assets, inputs, ASSET_ID), _read_list(source.points, inputs, POINT_ID)
     repeated = (*repeated_ids(source.assets.place, assets), *repeated_ids(source.points.place, points))
-    return _BlockIds(tuple(assets), tuple(points), repeated)
+    return _BlockIds(assets.ids, points.ids, repeated)
 
 
-def _read_list(source: IdList, inputs: Inputs, column: str) -> Counter[str]:
+def _read_list(source: IdList, inputs: Inputs, column: str) -> Listed:
     column = source.column or column
-    ids = read_values(source)
-    in_files, rows = read_files(source, inputs.lists(source, column), column)
-    ids.update(in_files)
+    found = read_values(source)
     if source.file is not None:
+        in_files, rows = read_files(source, inputs.lists(source, column), column)
+        found = Listed.of(found.counts() + in_files)
         inputs.counted(source.file, rows)
-    refuse_empty(source, ids)
-    return ids
+    refuse_empty(source, found)
+    return found
 
 
 def _read_pairs(source: PairSource, inputs: Inputs) -> _PairIds:
@@ -348,11 +348,18 @@ class _Dictionary:
     """All IDs of one kind that a selection names, sorted, and the position of each."""
 
     def __init__(self, lists: Sequence[Sequence[str]]) -> None:
-        self.ids = tuple(sorted(dict.fromkeys(chain.from_iterable(lists))))
-        self._positions = dict(zip(self.ids, range(len(self.ids)), strict=True))
+        # Of a single block in order, such as a pattern's, nothing is copied: a fleet's IDs are most of the memory.
+        in_order = len(lists) == 1 and ascends(lists[0])
+        self.ids = tuple(lists[0] if in_order else sorted(dict.fromkeys(chain.from_iterable(lists))))
+
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        return dict(zip(self.ids, range(len(self.ids)), strict=True))
 
     def positions(self, ids: Sequence[str]) -> IndexArray:
         """Where the IDs are, in the order given; -1 for one that isn't there."""
+        if ids is self.ids:
+            return np.arange(len(ids), dtype=np.int32)
         return np.fromiter(map(self._positions.get, ids, repeat(-1)), np.int32, len(ids))
 
     def side(self, ids: Sequence[str]) -> IndexArray:

@@ -157,3 +157,20 @@ def test_no_run_there(bulkstate: Bulkstate, command: str) -> None:
     (bulkstate.folder / "r").mkdir()
     assert bulkstate(command, "r").exit_code == 2
     assert list((bulkstate.folder / "r").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("apply", "night.plan", "--yes", "--digest", ""),
+        ("apply", "night.plan", "--yes", "--digest="),
+        ("certificate", "r", "--expect-head", ""),
+        ("run", "", "--yes"),
+        ("run", "config.yaml", "--yes", "--run-dir", ""),
+    ],
+)
+def test_a_variable_that_is_not_set_is_no_answer(bulkstate: Bulkstate, arguments: tuple[str, ...]) -> None:
+    done = bulkstate(*arguments)
+    assert (done.exit_code, done.out) == (2, "")
+    assert done.err.startswith("bulkstate: what follows ")
+    assert "is a variable not set?" in done.err

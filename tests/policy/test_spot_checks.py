@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bulkstate.model import Pair, Rectangle, Stage
 from bulkstate.pairs.relation import Relation, Selected
-from bulkstate.policy.spot_checks import Room, SpotCheck, affordable_again, spot_checks
+from bulkstate.policy.spot_checks import Room, SpotCheck, affordable_again, overlooked, spot_checks
 
 WIDE = Room(100_000, 1 << 20)
 
@@ -141,6 +141,33 @@ def test_one_bad_entry_of_twelve_is_seen_in_a_plan_of_one_request() -> None:
     assert seen.keys() == entries.keys()
     assert min(seen.values()) >= 60
     assert sum(seen.values()) <= 1_000
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(2, 12), st.integers(0, 99), st.sampled_from(["assets", "points"]))
+def test_entries_share_what_they_can_where_there_is_room_for_one_pair_each(count: int, seed: int, shared: str) -> None:
+    """Each entry has IDs of its own on one side, and all of them have one in common on the other."""
+    own = {f"entry {number}": {*range(number * 10, number * 10 + 10)} for number in range(count)}
+    of = {
+        name: (ids, {3, 4 + at}) if shared == "points" else ({3, 4 + at}, ids)
+        for at, (name, ids) in enumerate(own.items())
+    }
+    relation = _relation(Stage("p", "S"), of, set(), (130, 130))
+    (check,) = spot_checks([relation], 1, 1_000, Room(count, 1 << 20), np.random.default_rng(seed))
+    assert {spot.entry for spot in check.spots} == own.keys()
+    assert not list(overlooked([relation], [check]))
+
+
+def test_where_not_all_entries_can_be_looked_at_the_large_ones_are_and_the_others_are_named() -> None:
+    entries = {f"entry {number}": ({number}, {number}) for number in range(11)}
+    entries["the large one"] = ({*range(20, 50)}, {*range(20, 30)})
+    relation = _relation(Stage("p", "S"), entries, set(), (50, 50))
+    checks = spot_checks([relation], 20, 1_000, Room(20, 1 << 20), np.random.default_rng(1))
+    seen = {spot.entry for check in checks for spot in check.spots}
+    assert "the large one" in seen
+    left = {remark.entry for remark in overlooked([relation], checks)}
+    assert left == entries.keys() - seen
+    assert left
 
 
 def test_a_large_plan_reads_each_entry_three_times() -> None:
