@@ -192,8 +192,9 @@ async def verify(directory: Path, sample: Sample, host: Host) -> Finished:
         settings = provenance.settings_of(provenance.run_stored(journal, directory), host.voucher)
         pausing.refuse_started(journal)
         async with open_session(journal, settings, host) as session:
+            began = time.time()
             found = await read_back(session, sample)
-            _keep_circumstances(session)
+            _keep_circumstances(session, began)
             await session.connection.gate.settle()
         await say_head(journal)
         report = account_of(journal)
@@ -211,11 +212,11 @@ def _link_latest(directory: Path) -> None:
         new.replace(link)
 
 
-def _keep_circumstances(session: Session) -> None:
-    """Put on record who works on the run from here on, where, and how the clock stands."""
+def _keep_circumstances(session: Session, since: float | None = None) -> None:
+    """Put on record who works on the run from here on, or `since` UNIX seconds, where, and how the clock stands."""
     found = circumstances(session.host.environ, session.host.reference)
     ahead = session.connection.client.clock_ahead
-    session.journal.keep_circumstances(replace(found, clock_ahead=ahead, at=time.time()))
+    session.journal.keep_circumstances(replace(found, clock_ahead=ahead, at=since or time.time()))
 
 
 # ── what the run is in ────────────────────────────────────────────────────────────────────────────────────────────
