@@ -16,6 +16,7 @@ import typer
 from bulkstate.cli.signals import SignalReceived
 from bulkstate.cli.stderr import PatientStderr
 from bulkstate.errors import BulkstateError, InputError, Interrupted, Problem, Stopped
+from bulkstate.text import printable
 
 if TYPE_CHECKING:  # what `--version` has no use for is imported where it is used
     from bulkstate.model import RunResult
@@ -80,17 +81,22 @@ def to_write(path: Path) -> Iterator[None]:
 
 
 def tell(finished: Finished, json: bool) -> None:
-    """Print how a run ended, and end the process with its exit code."""
+    """Print how a run ended, and end the process with its exit code. The last lines are the conclusion and the next
+    command, on stderr: who reads a job's log begins at its end."""
     from bulkstate.cli.page import Page
     from bulkstate.report import show, to_json
+    from bulkstate.report.conclusion import concluded
 
     if json:
         write(to_json(finished.report))
     else:
         with printing():
             show(finished.report, Page())
-    if finished.ending is not None:
-        typer.echo(f"bulkstate: {finished.ending}", err=True)
+    conclusion = concluded(finished.report)
+    hint = f" ({printable(finished.ending.hint)})" if finished.ending and finished.ending.hint else ""
+    typer.echo(f"bulkstate: {conclusion.sentence}{hint}", err=True)
+    if conclusion.next:
+        typer.echo(f"bulkstate: next: {printable(conclusion.next)}", err=True)
     raise typer.Exit(finished.exit_code)
 
 
@@ -106,7 +112,7 @@ def speaking(json: bool) -> Iterator[None]:
 
 
 def _said(error: BulkstateError, json: bool) -> typer.Exit:
-    typer.echo(f"bulkstate: {error}", err=True)
+    typer.echo(f"bulkstate: {_words_of(error)}", err=True)
     if json:
         from bulkstate.report.conclusion import refused
 
@@ -122,6 +128,17 @@ def _said(error: BulkstateError, json: bool) -> typer.Exit:
         }
         write_json(ending)
     return typer.Exit(error.exit_code)
+
+
+def _words_of(error: BulkstateError) -> str:
+    """All mistakes in an input, each with its hint; a signal, which may come while something is imported; else the
+    conclusion, with the hint."""
+    if isinstance(error, InputError | Interrupted):
+        return str(error)
+    from bulkstate.report.conclusion import refused
+
+    sentence = refused(error).sentence
+    return f"{sentence} ({printable(error.hint)})" if error.hint else sentence
 
 
 def _result(error: BulkstateError) -> RunResult:

@@ -15,7 +15,7 @@ from enum import StrEnum
 from math import ceil, log10
 from typing import Final
 
-from bulkstate.errors import BulkstateError, NothingThere, Refused
+from bulkstate.errors import BulkstateError, NothingThere, NotVerified, Refused
 from bulkstate.gateway.wire import Code
 from bulkstate.model import PipelineSeen, PipelineStatus, Report, Verdict, Verification
 from bulkstate.report.failures import kinds
@@ -120,6 +120,8 @@ def refused(error: BulkstateError) -> Conclusion:
     code = ReasonCode(error.reason_code)
     if isinstance(error, Refused):
         return Conclusion(code, f"Refused, nothing deleted: {printable(error.message)}.")
+    if isinstance(error, NotVerified):
+        return Conclusion(code, f"{printable(error.message)}.")
     if isinstance(error, NothingThere):
         return Conclusion(code, printable(error.message))
     return Conclusion(code, f"{printable(error.message.splitlines()[0])}. Nothing was sent.")

@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from errno import ELOOP
 from functools import partial
 from itertools import chain, count
 from pathlib import Path
@@ -26,7 +25,7 @@ import structlog
 
 from bulkstate import __version__, config
 from bulkstate.config import AUTO, OnUnpause, ReportFiles, Sample, Settings
-from bulkstate.disk import control
+from bulkstate.disk import control, small_file
 from bulkstate.disk import journal as kept
 from bulkstate.disk.control import Status
 from bulkstate.disk.journal import Ending, Input, Journal, RunFacts, existing, make_run_directory
@@ -192,8 +191,9 @@ async def verify(directory: Path, sample: Sample, host: Host) -> Finished:
         settings = provenance.settings_of(provenance.run_stored(journal, directory), host.voucher)
         pausing.refuse_started(journal)
         async with open_session(journal, settings, host) as session:
+            began = time.time()
             found = await read_back(session, sample)
-            _keep_circumstances(session)
+            _keep_circumstances(session, began)
             await session.connection.gate.settle()
         await say_head(journal)
         report = account_of(journal)
@@ -211,11 +211,11 @@ def _link_latest(directory: Path) -> None:
         new.replace(link)
 
 
-def _keep_circumstances(session: Session) -> None:
-    """Put on record who works on the run from here on, where, and how the clock stands."""
+def _keep_circumstances(session: Session, since: float | None = None) -> None:
+    """Put on record who works on the run from here on, or `since` UNIX seconds, where, and how the clock stands."""
     found = circumstances(session.host.environ, session.host.reference)
     ahead = session.connection.client.clock_ahead
-    session.journal.keep_circumstances(replace(found, clock_ahead=ahead, at=time.time()))
+    session.journal.keep_circumstances(replace(found, clock_ahead=ahead, at=since or time.time()))
 
 
 # ── what the run is in ────────────────────────────────────────────────────────────────────────────────────────────
@@ -271,14 +271,16 @@ def _run_in(directory: Path) -> Iterator[Journal]:
 
 
 async def _require_ready(session: Session) -> None:
-    """CheckFailed unless the gateway lets us in and every pipeline is paused, where that is required."""
-    if not session.settings.safety.require_paused:
+    """CheckFailed unless the gateway lets us in and every pipeline is paused, where that is required, and called as it
+    has to be."""
+    safety, names = session.settings.safety, session.settings.names
+    if not safety.require_paused and not names:
         return
     try:
         found = await session.connection.reads.pipelines(session.pipelines)
     except ReadFailed as failure:
         raise CheckFailed(f"gateway {failure}", hint="put that right and start again: nothing was deleted") from failure
-    require(findings(found, session.pipelines, True, session.settings.safety.pause))
+    require(findings(found, session.pipelines, safety.require_paused, safety.pause, names))
     session.journal.saw_pipelines(time.time(), found.values())
 
 
@@ -496,17 +498,6 @@ async def _keep_report(report: Report, files: ReportFiles) -> None:
         except InputError as error:
             log.error(f"the {what} can't be made", file=str(file), reason=error.message)
             continue
-        trouble = await within(REPORT_SECONDS, partial(_write, file, content))
+        trouble = await within(REPORT_SECONDS, partial(small_file.publish, file, content))
         if trouble:
             log.error(f"the {what} can't be written", file=str(file), reason=trouble)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """For whoever the umask says may read it, and for nobody else to write. A link isn't followed, whoever made it and
-    wherever it leads, but for those of the system, such as /dev/stdout. OSError."""
-    of_the_system = path.parts[:2] in (("/", "dev"), ("/", "proc"))
-    if path.is_symlink() and not of_the_system:
-        raise OSError(ELOOP, "it is a link, which isn't followed")
-    more = 0 if of_the_system else os.O_NOFOLLOW
-    with open(path, "wb", opener=lambda name, flags: os.open(name, flags | more, 0o644)) as file:
-        file.write(content)
