@@ -23,7 +23,7 @@ import anyio
 import structlog
 
 from bulkstate import __version__, config
-from bulkstate.config import AUTO, MOST_CONCURRENCY, Auto, OnUnpause, ReportFiles, Sample, Settings
+from bulkstate.config import AUTO, OnUnpause, ReportFiles, Sample, Settings
 from bulkstate.disk import control, small_file
 from bulkstate.disk import journal as kept
 from bulkstate.disk.control import Status
@@ -48,8 +48,6 @@ from bulkstate.errors import (
 )
 from bulkstate.forms.values import Share
 from bulkstate.model import ChunkCounts, Pipeline, Plan, Report, RunResult, Verdict
-from bulkstate.policy.auto.pilot import Pilot
-from bulkstate.policy.concurrency import FEW, ConcurrencyPilot, at_first
 from bulkstate.policy.deadline import Deadline
 from bulkstate.policy.lease import look_every
 from bulkstate.report import to_json
@@ -70,6 +68,7 @@ from bulkstate.runs.memory import identity
 from bulkstate.runs.prepare import Prepared
 from bulkstate.runs.session import HEAD_SECONDS, Session, again_and_again, open_session, say_head
 from bulkstate.runs.verification import keep_witnesses, read_back, read_back_or_say
+from bulkstate.runs.workers import workers
 
 log = structlog.get_logger()
 
@@ -272,14 +271,16 @@ def _run_in(directory: Path) -> Iterator[Journal]:
 
 
 async def _require_ready(session: Session) -> None:
-    """CheckFailed unless the gateway lets us in and every pipeline is paused, where that is required."""
-    if not session.settings.safety.require_paused:
+    """CheckFailed unless the gateway lets us in and every pipeline is paused, where that is required, and called as it
+    has to be."""
+    safety, names = session.settings.safety, session.settings.names
+    if not safety.require_paused and not names:
         return
     try:
         found = await session.connection.reads.pipelines(session.pipelines)
     except ReadFailed as failure:
         raise CheckFailed(f"gateway {failure}", hint="put that right and start again: nothing was deleted") from failure
-    require(findings(found, session.pipelines, True, session.settings.safety.pause))
+    require(findings(found, session.pipelines, safety.require_paused, safety.pause, names))
     session.journal.saw_pipelines(time.time(), found.values())
 
 
@@ -378,11 +379,11 @@ async def _delete(
     host, gate, clock = session.host, connection.gate, connection.clock
     safety = settings.safety
     every = partial(_look_every, session) if safety.require_paused else None
-    workers, pilot = _workers(settings.limits.concurrency, connection.pilot)
-    pace = Pace(workers, settings.retry, pilot, _max_failed(settings))
+    chunks = journal.chunks()
+    most, pilot = workers(settings.limits.concurrency, chunks.plan, connection.pilot)
+    pace = Pace(most, settings.retry, pilot, _max_failed(settings))
     waits = safety.on_unpause is OnUnpause.WAIT
     status = StatusWatch(connection.reads, session.pipelines, every, log.warning, waits)
-    chunks = journal.chunks()
     async with (
         Aside("the status file", grace=STATUS_SECONDS) as status_file,
         watching(host.audience, chunks, numbers) as observer,
@@ -444,13 +445,6 @@ def _resolver(settings: Settings, connection: Connection) -> Resolver | None:
     retry = settings.retry
     after = settings.gateway.timeout if retry.resolve_after is None else retry.resolve_after
     return Resolver(connection.reads, after) if retry.resolve else None
-
-
-def _workers(concurrency: int | Auto, pilot: Pilot | None) -> tuple[int, ConcurrencyPilot | None]:
-    """How many calls may be under way at the most, and who decides about less."""
-    if concurrency == AUTO:
-        return MOST_CONCURRENCY, ConcurrencyPilot(MOST_CONCURRENCY, FEW if pilot is None else at_first(pilot.rate))
-    return concurrency, None
 
 
 def _finish(journal: Journal, ending: BulkstateError | None, unread: str) -> Finished:
