@@ -173,6 +173,7 @@ class Engine:
             queue.at_hand,
             queue.under_way,
             queue.most,
+            self._answers.told_workers,
         )
 
     @property

@@ -114,6 +114,11 @@ def pipeline_path(pipeline: str) -> str:
     return PIPELINE + quote(pipeline, safe="")
 
 
+def pipeline_details(org: str, pipeline: str) -> Request:
+    """Get Pipeline Details, of the development version."""
+    return Request("GET", pipeline_path(pipeline), (("orgId", org), ("ifReleased", "false")))
+
+
 def pause_pipeline(org: str, pipeline: str) -> Request:
     """Pause a pipeline that runs."""
     return _command("pause", org, pipeline)
@@ -306,6 +311,44 @@ def read_pipelines(status: int, body: bytes, clean: Clean = one_line) -> Reply[P
 def read_command(status: int, body: bytes, clean: Clean = one_line) -> Reply[bool]:
     """What the answer to pause or start means. `data` is an empty string, or missing: `code` 0 says it all."""
     return _read(status, body, _STREAMING_COMMANDS, lambda document: True, clean)
+
+
+def read_details(status: int, body: bytes, clean: Clean = one_line) -> Reply[frozenset[str]]:
+    """What the answer to Get Pipeline Details means: the texts in `pipelineJson`, made safe to show. The names of the
+    stages are among them; what else is there isn't documented."""
+    return _read(status, body, _STREAMING_COMMANDS, partial(_texts, clean=clean), clean)
+
+
+def _texts(document: JsonObject, clean: Clean) -> frozenset[str] | None:
+    """As far as anybody may nest or write them: a text may be JSON itself."""
+    match document.get("data"):
+        case {"pipelineJson": described}:
+            found: set[str] = set()
+            left: list[object] = [described]
+            while left and len(found) < MOST_TEXTS:
+                match left.pop():
+                    case dict() as inner:
+                        left += inner.values()
+                    case list() as items:
+                        left += items
+                    case str() as text if text[:1] in ("{", "["):
+                        left.append(_json_in(text))
+                    case str() as text if 0 < len(text) <= LONGEST_NAME:
+                        found.add(clean(text))
+            return frozenset(found)
+    return None
+
+
+def _json_in(text: str) -> object:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+
+
+MOST_TEXTS: Final = 10_000
+LONGEST_NAME: Final = 200
+"""So many texts of a pipeline's description are looked at, and how long a name may be."""
 
 
 def read_token(status: int, body: bytes, clean: Clean = one_line) -> Reply[Token]:

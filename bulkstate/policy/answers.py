@@ -196,6 +196,11 @@ class Answers:
             return 0.0
         return down_for if down_for > patience else 0.0
 
+    @property
+    def told_workers(self) -> bool:
+        """How many calls may be under way was configured, or set by hand."""
+        return self._by_hand or self._pilot is None
+
     def set_workers(self, workers: int | None) -> None:
         """Have so many, whatever was planned or is found; None: no more by hand."""
         self._by_hand = workers is not None

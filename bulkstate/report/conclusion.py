@@ -15,7 +15,7 @@ from enum import StrEnum
 from math import ceil, log10
 from typing import Final
 
-from bulkstate.errors import BulkstateError, NothingThere, Refused
+from bulkstate.errors import BulkstateError, NothingThere, NotVerified, Refused
 from bulkstate.gateway.wire import Code
 from bulkstate.model import PipelineSeen, PipelineStatus, Report, Verdict, Verification
 from bulkstate.report.failures import kinds
@@ -120,6 +120,8 @@ def refused(error: BulkstateError) -> Conclusion:
     code = ReasonCode(error.reason_code)
     if isinstance(error, Refused):
         return Conclusion(code, f"Refused, nothing deleted: {printable(error.message)}.")
+    if isinstance(error, NotVerified):
+        return Conclusion(code, f"{printable(error.message)}.")
     if isinstance(error, NothingThere):
         return Conclusion(code, printable(error.message))
     return Conclusion(code, f"{printable(error.message.splitlines()[0])}. Nothing was sent.")
@@ -347,8 +349,8 @@ def _running(advice: Sequence[StartAdvice]) -> str:
 def _next(code: ReasonCode | None, report: Report) -> str:
     """The command to go on with; empty where there is nothing to do."""
     directory = shlex.quote(report.run_dir)
-    if code in (ReasonCode.DELETED, ReasonCode.DELETED_SAMPLED):
-        return ""
+    if code in (ReasonCode.DELETED, ReasonCode.DELETED_SAMPLED, ReasonCode.DAMAGED):
+        return ""  # a damaged journal is gone on with by nothing but an earlier copy of it
     if report.ended.running:
         return f"bulkstate ctl {directory} status"
     if code is ReasonCode.NOT_RESTARTED:

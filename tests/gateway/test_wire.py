@@ -23,7 +23,14 @@ BODY = (
 
 IDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=","), min_size=1, max_size=12)
 SOME_IDS = st.lists(IDS, min_size=1, max_size=8)
-READERS = [wire.read_delete, wire.read_state, wire.read_pipelines, wire.read_command, wire.read_token]
+READERS = [
+    wire.read_delete,
+    wire.read_state,
+    wire.read_pipelines,
+    wire.read_command,
+    wire.read_details,
+    wire.read_token,
+]
 
 
 # ── requests ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -26,6 +26,8 @@ BUSY = Moment(False, "", 3, None, Rate(20, 1.0), False, False, True, 4, 4)
         (replace(BUSY, in_line=0, gateway_limit=""), Holding(By.GATEWAY_SLOW)),
         (replace(BUSY, window=None), Holding(By.MACHINE)),
         (replace(BUSY, in_line=0), Holding(By.GATEWAY_SLOW)),
+        (replace(BUSY, in_line=0, told=True), Holding(By.YOUR_LIMIT, "concurrency 4")),
+        (replace(BUSY, in_line=0, told=True, at_hand=False), Holding(By.GATEWAY_SLOW)),
         (replace(BUSY, in_line=0, full=True), Holding(By.MACHINE)),
         (replace(BUSY, in_line=0, under_way=2), Holding(By.MACHINE)),
         (replace(BUSY, in_line=0, under_way=2, at_hand=False), Holding(By.GATEWAY_SLOW)),
