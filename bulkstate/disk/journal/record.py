@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bulkstate.disk import plan_tables
-from bulkstate.disk.database import check_rows, closed_on_error, connect_to_read, row_count
+from bulkstate.disk.database import check_rows, check_times, closed_on_error, connect_to_read, row_count
 from bulkstate.disk.journal import chain
 from bulkstate.disk.journal.chain import Head
 from bulkstate.disk.journal.facts import Agreement, Deadline, Input, Pause, RunFacts, SessionRecord
-from bulkstate.disk.journal.rows import look_of, outcome_of, part_of, session_of
+from bulkstate.disk.journal.rows import circumstances_of, look_of, outcome_of, part_of, session_of
 from bulkstate.disk.journal.tables import CHAINED, FORMAT, existing, reading, tables_of
 from bulkstate.disk.locks import is_in_use
 from bulkstate.errors import Refused
@@ -298,7 +298,7 @@ class Record:
 
     def circumstances(self) -> tuple[Circumstances, ...]:
         """Those of each process that worked on the run, in order."""
-        return tuple(replace(Circumstances(*known), at=at) for at, *known in self._rows("circumstance"))
+        return tuple(circumstances_of(*row) for row in self._rows("circumstance"))
 
     def _verified_by(self) -> str:
         with reading(self.path):
@@ -311,6 +311,7 @@ class Record:
         looks, times = self._rows("look"), "SELECT min(first_sent_at), max(last_answered_at) FROM outcome"
         with reading(self.path):
             first, last = self._connection.execute(times).fetchone()
+            check_times(first, last)
             (verified,) = self._connection.execute("SELECT max(at) FROM verification").fetchone()
         ended = self.sessions[-1].ending if self.sessions else None
         found = {
