@@ -349,8 +349,8 @@ def _running(advice: Sequence[StartAdvice]) -> str:
 def _next(code: ReasonCode | None, report: Report) -> str:
     """The command to go on with; empty where there is nothing to do."""
     directory = shlex.quote(report.run_dir)
-    if code in (ReasonCode.DELETED, ReasonCode.DELETED_SAMPLED):
-        return ""
+    if code in (ReasonCode.DELETED, ReasonCode.DELETED_SAMPLED, ReasonCode.DAMAGED):
+        return ""  # a damaged journal is gone on with by nothing but an earlier copy of it
     if report.ended.running:
         return f"bulkstate ctl {directory} status"
     if code is ReasonCode.NOT_RESTARTED:
