@@ -174,6 +174,7 @@ class Engine:
             queue.under_way,
             queue.most,
             self._answers.told_workers,
+            admission.searches,
         )
 
     @property
