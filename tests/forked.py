@@ -47,7 +47,7 @@ def _command(arguments: Sequence[str], folder: Path, found: Mapping[str, str], o
     os.environ.clear()
     os.environ.update(found)
     for descriptor, name in ((0, Path(os.devnull)), (1, out), (2, err)):
-        opened = os.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+        opened = os.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
         os.dup2(opened, descriptor)
         os.close(opened)
     sys.argv = ["bulkstate", *arguments]
@@ -77,14 +77,20 @@ class Done:
 
 
 class Command:
-    """One command that has been started in `folder`."""
+    """One command that has been started in `folder`; `together`: both of its streams go to one log."""
 
-    def __init__(self, folder: Path, *arguments: str, **more: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, together: bool = False, **more: str) -> None:
         self._arguments = arguments
         self._streams = Path(tempfile.mkdtemp(prefix="streams-"))
         self._process: ForkServerProcess = _context().Process(
             target=_command,
-            args=(arguments, folder, environment(folder, **more), self._streams / "out", self._streams / "err"),
+            args=(
+                arguments,
+                folder,
+                environment(folder, **more),
+                self._streams / "out",
+                self._streams / ("out" if together else "err"),
+            ),
         )
         self._process.start()
         assert self._process.pid is not None

@@ -19,7 +19,8 @@ Pair = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Call:
-    """One request that arrived, `at` seconds of a steady clock; `kind` is `pipelines`, `token`, or the action."""
+    """One request that arrived, `at` seconds of a steady clock; `kind` is `pipelines`, `details`, `token`, or the
+    action."""
 
     at: float
     kind: str
@@ -41,6 +42,8 @@ class Call:
 
 def _kind(target: str) -> str:
     split = urlsplit(target)
+    if "/streaming/pipeline/" in split.path and "action" not in parse_qs(split.query):
+        return "details"
     if split.path.endswith("/pipelines"):
         return "pipelines"
     return "token" if "/token/" in split.path else parse_qs(split.query).get("action", ["?"])[0]

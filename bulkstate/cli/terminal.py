@@ -16,9 +16,10 @@ import typer
 from bulkstate.cli.signals import SignalReceived
 from bulkstate.cli.stderr import PatientStderr
 from bulkstate.errors import BulkstateError, InputError, Interrupted, Problem, Stopped
+from bulkstate.text import printable
 
 if TYPE_CHECKING:  # what `--version` has no use for is imported where it is used
-    from bulkstate.model import RunResult
+    from bulkstate.model import Report, RunResult
     from bulkstate.runs.operations import Finished
 
 
@@ -80,7 +81,8 @@ def to_write(path: Path) -> Iterator[None]:
 
 
 def tell(finished: Finished, json: bool) -> None:
-    """Print how a run ended, and end the process with its exit code."""
+    """Print how a run ended, and end the process with its exit code. The last lines are the conclusion and the next
+    command, on stderr: who reads a job's log begins at its end."""
     from bulkstate.cli.page import Page
     from bulkstate.report import show, to_json
 
@@ -89,9 +91,18 @@ def tell(finished: Finished, json: bool) -> None:
     else:
         with printing():
             show(finished.report, Page())
-    if finished.ending is not None:
-        typer.echo(f"bulkstate: {finished.ending}", err=True)
+    for line in last_words(finished.report, finished.ending):
+        typer.echo(f"bulkstate: {line}", err=True)
     raise typer.Exit(finished.exit_code)
+
+
+def last_words(report: Report, ending: BulkstateError | None = None) -> list[str]:
+    """The last lines of a log: the conclusion, with what to do about what ended the run early, and the next command."""
+    from bulkstate.report.conclusion import concluded
+
+    conclusion = concluded(report)
+    hint = f" ({printable(ending.hint)})" if ending and ending.hint else ""
+    return [f"{conclusion.sentence}{hint}", *([f"next: {printable(conclusion.next)}"] if conclusion.next else [])]
 
 
 @contextmanager
@@ -106,7 +117,7 @@ def speaking(json: bool) -> Iterator[None]:
 
 
 def _said(error: BulkstateError, json: bool) -> typer.Exit:
-    typer.echo(f"bulkstate: {error}", err=True)
+    typer.echo(f"bulkstate: {words_of(error)}", err=True)
     if json:
         from bulkstate.report.conclusion import refused
 
@@ -122,6 +133,17 @@ def _said(error: BulkstateError, json: bool) -> typer.Exit:
         }
         write_json(ending)
     return typer.Exit(error.exit_code)
+
+
+def words_of(error: BulkstateError) -> str:
+    """All mistakes in an input, each with its hint; a signal, which may come while something is imported; else the
+    conclusion, with the hint."""
+    if isinstance(error, InputError | Interrupted):
+        return str(error)
+    from bulkstate.report.conclusion import refused
+
+    sentence = refused(error).sentence
+    return f"{sentence} ({printable(error.hint)})" if error.hint else sentence
 
 
 def _result(error: BulkstateError) -> RunResult:

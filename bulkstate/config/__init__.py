@@ -11,6 +11,7 @@ A secret is named there, never held: `SecretReference.reveal` asks the environme
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from bulkstate.config.document import from_document, to_document
@@ -19,6 +20,7 @@ from bulkstate.config.settings import (
     CONFIGURATION,
     MOST_CONCURRENCY,
     Allow,
+    Called,
     Limits,
     OnUnpause,
     ReportFiles,
@@ -39,6 +41,7 @@ __all__ = [
     "Allow",
     "Auth",
     "Auto",
+    "Called",
     "Embedded",
     "Gateway",
     "Limits",
@@ -62,7 +65,9 @@ __all__ = [
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
     """The settings in a YAML file. InputError, with every mistake in it; secrets are looked up, and not kept."""
-    return documents.load(CONFIGURATION, path, environ)
+    settings = documents.load(CONFIGURATION, path, environ)
+    names = {entry.pipeline: entry.pipeline_name for entry in settings.delete if entry.pipeline_name}
+    return replace(settings, called=tuple(Called(*each) for each in sorted(names.items())))
 
 
 def schema() -> JsonObject:

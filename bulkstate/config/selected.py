@@ -236,8 +236,27 @@ _SOURCE: Final = Section(_SourceKeys, (_BLOCK_OR_PAIRS, _empty_pairs))
 
 
 @dataclass(frozen=True, slots=True)
+class _PipelineKeys:
+    id: Annotated[str, _NAME, "The pipeline's ID."]
+    name: Annotated[str, _NAME, "What it has to be called."]
+
+
+@dataclass(frozen=True, slots=True)
+class _PipelineOf:
+    """An ID, or a mapping that also says what the pipeline has to be called."""
+
+    _keys: ClassVar = Section(_PipelineKeys)
+
+    def read(self, at: Place) -> _PipelineKeys:
+        return self._keys.read(at) if isinstance(at.node, nodes.Mapping) else _PipelineKeys(_NAME.read(at), "")
+
+    def schema(self) -> JsonObject:
+        return {"anyOf": [_NAME.schema(), self._keys.schema()]}
+
+
+@dataclass(frozen=True, slots=True)
 class _EntryKeys:
-    pipeline: Annotated[str, _NAME, "The pipeline's ID."]
+    pipeline: Annotated[_PipelineKeys, _PipelineOf(), "The pipeline's ID; or {id, name}: its name is checked, too."]
     stages: Annotated[tuple[str, ...], ListOf(_NAME, "stages"), "The stages whose state goes, by instance name."]
     where: Annotated[tuple[_SourceKeys, ...], ListOf(_SOURCE, "blocks or pairs"), "Blocks (assets, points) and pairs."]
     keep: Annotated[
@@ -259,7 +278,8 @@ class _EntryKeys:
         where = tuple(each.source(usual) for each in self.where)
         keep = None if self.keep is None else self.keep.source(usual)
         must_match = keep is not None and self.keep_unmatched is _Unmatched.REFUSE
-        return Entry(self.pipeline, self.stages, where, keep, self.unlisted, must_match)
+        pipeline = self.pipeline
+        return Entry(pipeline.id, self.stages, where, keep, self.unlisted, must_match, pipeline.name)
 
 
 def agreed_on_unlisted(found: Found) -> Iterator[Problem]:
@@ -276,6 +296,18 @@ def agreed_on_unlisted(found: Found) -> Iterator[Problem]:
                 yield Problem(
                     message, at.where, at.child("unlisted"), "entries for the same stage are merged: say the same"
                 )
+
+
+def agreed_on_names(found: Found) -> Iterator[Problem]:
+    """Mistakes in the key `delete`: entries that call one pipeline by different names."""
+    entries = found.values.get("delete")
+    if not isinstance(entries, tuple):
+        return
+    first: dict[str, Entry] = {}
+    for entry, at in zip(entries, found.written["delete"].items(), strict=True):
+        other = first.setdefault(entry.pipeline, entry) if entry.pipeline_name else entry
+        if other.pipeline_name != entry.pipeline_name:
+            yield Problem(f"{entry.pipeline} has another name in an entry before", at.where, at.child("pipeline"))
 
 
 ENTRIES: Final = ListOf(Made(Section(_EntryKeys, (_keep_unmatched_of_keep,)), _EntryKeys.entry), "entries")

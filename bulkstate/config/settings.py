@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 
 from bulkstate.config.gateway import GATEWAY, Embedded, Gateway
-from bulkstate.config.selected import ENTRIES, PairsOf, agreed_on_unlisted
+from bulkstate.config.selected import ENTRIES, PairsOf, agreed_on_names, agreed_on_unlisted
 from bulkstate.errors import Problem
 from bulkstate.forms.place import Place
 from bulkstate.forms.sections import Found, ListOf, Made, Maybe, OneOrMore, Section
@@ -173,8 +173,8 @@ class Limits:
     concurrency: Annotated[
         int | Auto,
         AutoOr(Whole(1, MOST_CONCURRENCY)),
-        "Most requests under way at once; auto goes by how fast answers come.",
-    ] = 16
+        "Most requests under way at once; auto goes by how fast answers come, up to 64 MiB of them.",
+    ] = AUTO
     share: Annotated[Share, ShareOf(), "How much auto uses of what it believes is there, such as 80%."] = WHOLE
 
     @property
@@ -340,8 +340,18 @@ class Allow:
 
 
 @dataclass(frozen=True, slots=True)
+class Called:
+    """What a pipeline has to be called."""
+
+    id: Annotated[str, Text("an ID"), "The pipeline's ID."]
+    name: Annotated[str, Text("a name"), "What it has to be called."]
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
-    """The whole tree. `delete` is empty where a run goes on: its plan is in its run directory."""
+    """The whole tree. `delete` is empty where a run goes on: its plan is in its run directory. What it says of names of
+    pipelines is in `called`.
+    """
 
     version: Annotated[int, Version(VERSION), "The version of this tree: 1."]
     gateway: Annotated[Gateway | Embedded, GATEWAY, "Which gateway is called, and as whom."]
@@ -355,6 +365,15 @@ class Settings:
     verify: Annotated[Verify, Section(Verify), "What is read back."] = Verify()
     report: Annotated[ReportFiles, REPORT, "Where reports are written."] = ReportFiles()
     allow: Annotated[Allow, Section(Allow), "What may be called, whose, and as whom; no list, no limit."] = Allow()
+
+    called: Annotated[
+        tuple[Called, ...], ListOf(Section(Called), "names of pipelines", 0), "What pipelines have to be called."
+    ] = ()
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What pipelines have to be called, by ID."""
+        return {each.id: each.name for each in self.called}
 
 
 def _read_back_before_restart(found: Found) -> Iterator[Problem]:
@@ -371,7 +390,9 @@ def _limits_are_there(found: Found) -> Iterator[Problem]:
         yield found.problem("limits", "is missing")
 
 
-CONFIGURATION: Final = Section(Settings, (agreed_on_unlisted, _read_back_before_restart))
+CONFIGURATION: Final = Section(
+    Settings, (agreed_on_unlisted, agreed_on_names, _read_back_before_restart), given={"called": ()}
+)
 """What people write."""
 
 CONTINUATION: Final = Section(Settings, (_limits_are_there,), given={"delete": ()})

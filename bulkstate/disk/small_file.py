@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from errno import ELOOP
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG, S_IWGRP, S_IWOTH
 from tempfile import NamedTemporaryFile
 from typing import Final
+from uuid import uuid4
 
 LARGEST: Final = 1 << 20
 """A small file is no larger than this, in bytes."""
@@ -35,6 +37,27 @@ def write(path: Path, content: bytes, mode: int = 0o600) -> None:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+
+def publish(path: Path, content: bytes) -> None:
+    """Write a file for whoever the umask says may read it, and for nobody else to write: whole or not at all. OSError.
+
+    A device or a pipe is written to. A link isn't followed, whoever made it and wherever it leads, but for those of the
+    system, such as /dev/stdout.
+    """
+    of_the_system = path.parts[:2] in (("/", "dev"), ("/", "proc"))
+    if path.is_symlink() and not of_the_system:
+        raise OSError(ELOOP, "it is a link, which isn't followed")
+    if of_the_system or (path.exists() and not path.is_file()):
+        path.write_bytes(content)
+        return
+    new = path.with_name(f".{path.name}.{uuid4().hex}")
+    try:
+        with open(new, "xb", opener=lambda name, flags: os.open(name, flags, 0o644)) as file:
+            file.write(content)
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def read(path: Path) -> bytes | None:

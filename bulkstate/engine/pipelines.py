@@ -59,11 +59,29 @@ async def first_look(reads: Reads, pipelines: Collection[str], require_paused: b
 
 
 def findings(
-    found: Mapping[str, Pipeline], wanted: Collection[str], require_paused: bool, pauses: bool = False
+    found: Mapping[str, Pipeline],
+    wanted: Collection[str],
+    require_paused: bool,
+    pauses: bool = False,
+    names: Mapping[str, str] | None = None,
 ) -> tuple[Finding, ...]:
     """Whether each of the wanted pipelines is as a run needs it, given those that the gateway lists. One that runs may
-    do so until the run `pauses` it."""
-    return tuple(_finding(name, found.get(name), require_paused, pauses) for name in sorted(set(wanted)))
+    do so until the run `pauses` it; of some it is said by which `names` they have to go."""
+    known = {} if names is None else names
+    return tuple(
+        _named(name, found.get(name), known[name])
+        if name in known and (name not in found or found[name].name != known[name])
+        else _finding(name, found.get(name), require_paused, pauses)
+        for name in sorted(set(wanted))
+    )
+
+
+def _named(id_: str, found: Pipeline | None, name: str) -> Finding:
+    """One that isn't what somebody takes it for."""
+    called = "is not in the organisation's list of pipelines" if found is None else f"is called “{found.name}”"
+    return Finding(
+        f"pipeline {id_}", False, f"{called}, and has to be “{name}”", "look at its ID, and at gateway.org_id"
+    )
 
 
 def _finding(name: str, found: Pipeline | None, require_paused: bool, pauses: bool) -> Finding:

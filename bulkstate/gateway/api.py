@@ -34,7 +34,11 @@ class StageStateApi(Protocol):
 
 
 class PipelineApi(Protocol):
-    """The calls that pause pipelines and start them. As those of `StageStateApi`."""
+    """The calls that are about one pipeline. As those of `StageStateApi`."""
+
+    async def details(self, pipeline: str) -> Attempt[frozenset[str]]:
+        """Get Pipeline Details: the texts in a pipeline's description, the names of its stages among them."""
+        ...
 
     async def pause(self, pipeline: str) -> Attempt[bool]:
         """Pause a pipeline, by its ID; when it is answered it may not be paused yet."""

@@ -41,6 +41,7 @@ class _Call(Generic[T]):
 _DELETE: Final = _Call(wire.read_delete, MEBIBYTE, Answer.UNAVAILABLE)
 _GET: Final = _Call(wire.read_state, 64 * MEBIBYTE, Answer.TOO_LARGE)
 _PIPELINES: Final = _Call(wire.read_pipelines, MEBIBYTE, Answer.UNAVAILABLE)
+_DETAILS: Final = _Call(wire.read_details, 16 * MEBIBYTE, Answer.UNAVAILABLE)
 _COMMAND: Final = _Call(wire.read_command, MEBIBYTE, Answer.UNAVAILABLE)
 _TOKEN: Final = _Call(wire.read_token, MEBIBYTE, Answer.UNAVAILABLE)
 
@@ -113,6 +114,10 @@ class Client:
     async def pipelines(self, page: int) -> Attempt[PipelinePage]:
         """List Pipelines, `page` counted from 1."""
         return await self._call(wire.list_pipelines(self._org, page), _PIPELINES)
+
+    async def details(self, pipeline: str) -> Attempt[frozenset[str]]:
+        """Get Pipeline Details: the texts in a pipeline's description, the names of its stages among them."""
+        return await self._call(wire.pipeline_details(self._org, pipeline), _DETAILS)
 
     async def pause(self, pipeline: str) -> Attempt[bool]:
         """Pause a pipeline, by its ID; when it is answered it may not be paused yet."""

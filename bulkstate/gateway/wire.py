@@ -6,6 +6,7 @@ this page, and each is also tested against golden bytes that were written down s
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC
@@ -112,6 +113,11 @@ def list_pipelines(org: str, page: int, page_size: int = 100) -> Request:
 def pipeline_path(pipeline: str) -> str:
     """The path of one pipeline's details and of its pause, start and stop."""
     return PIPELINE + quote(pipeline, safe="")
+
+
+def pipeline_details(org: str, pipeline: str) -> Request:
+    """Get Pipeline Details, of the development version."""
+    return Request("GET", pipeline_path(pipeline), (("orgId", org), ("ifReleased", "false")))
 
 
 def pause_pipeline(org: str, pipeline: str) -> Request:
@@ -308,6 +314,44 @@ def read_command(status: int, body: bytes, clean: Clean = one_line) -> Reply[boo
     return _read(status, body, _STREAMING_COMMANDS, lambda document: True, clean)
 
 
+def read_details(status: int, body: bytes, clean: Clean = one_line) -> Reply[frozenset[str]]:
+    """What the answer to Get Pipeline Details means: the texts in `pipelineJson`, made safe to show. The names of the
+    stages are among them; what else is there isn't documented."""
+    return _read(status, body, _STREAMING_COMMANDS, partial(_texts, clean=clean), clean)
+
+
+def _texts(document: JsonObject, clean: Clean) -> frozenset[str] | None:
+    """As far as anybody may nest or write them: a text may be JSON itself."""
+    match document.get("data"):
+        case {"pipelineJson": described}:
+            found: set[str] = set()
+            left: list[object] = [described]
+            while left and len(found) < MOST_TEXTS:
+                match left.pop():
+                    case dict() as inner:
+                        left += inner.values()
+                    case list() as items:
+                        left += items
+                    case str() as text if text[:1] in ("{", "["):
+                        left.append(_json_in(text))
+                    case str() as text if 0 < len(text) <= LONGEST_NAME:
+                        found.add(clean(text))
+            return frozenset(found)
+    return None
+
+
+def _json_in(text: str) -> object:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+
+
+MOST_TEXTS: Final = 10_000
+LONGEST_NAME: Final = 200
+"""So many texts of a pipeline's description are looked at, and how long a name may be."""
+
+
 def read_token(status: int, body: bytes, clean: Clean = one_line) -> Reply[Token]:
     """What the token service's answer means. It calls its code `status` (the vendor's sample: `stauts`)."""
     return _read(status, body, _TOKEN_SERVICE, _token, clean)
@@ -330,6 +374,8 @@ def _read(
     message = clean(_message(document))
     if answer is Answer.UNDECIDED and code in (None, Code.OK):
         message = _doubt(document, code, service.names, message)
+    if answer is Answer.OK and (twice := _said_twice(body, ("data", *service.names))):
+        answer, data, message = Answer.UNDECIDED, None, f"it says {twice} twice"
     return Reply(answer, status, code, message, clean(_text(document.get("requestId")) or "") or None, data)
 
 
@@ -373,6 +419,19 @@ def _json_object(body: bytes) -> JsonObject | None:
     except orjson.JSONDecodeError:
         return None
     return document if isinstance(document, dict) else None
+
+
+def _said_twice(body: bytes, names: Iterable[str]) -> str:
+    """Which of these keys the object holds more than once, so that nobody can say what it means; empty if none."""
+    for name in names:
+        if body.count(f'"{name}"'.encode()) > 1:
+            try:
+                outermost: list[tuple[str, object]] = json.loads(body, object_pairs_hook=list)
+            except (ValueError, RecursionError):  # orjson takes longer numbers, and nests deeper
+                return name
+            if sum(key == name for key, _ in outermost) > 1:
+                return name
+    return ""
 
 
 def _code(document: JsonObject, names: tuple[str, ...]) -> int | None:

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from bulkstate.config import Embedded, Safety, Settings, Share
+from bulkstate.config import Embedded, Settings, Share
 from bulkstate.engine.pipelines import Finding, findings, is_paused
-from bulkstate.engine.reads import ReadFailed, Reads
+from bulkstate.engine.reads import ReadFailed
 from bulkstate.errors import CredentialsLost, GatewayRefused
 from bulkstate.gateway.wire import Code
 from bulkstate.model import Answer, LookedAt, Pipeline, Stage
@@ -19,9 +19,9 @@ from bulkstate.policy.presence import Presence, nothing_there, presence
 from bulkstate.policy.spot_checks import SpotCheck
 from bulkstate.report.words import duration
 from bulkstate.runs.briefing import credentials_of
-from bulkstate.runs.connection import connect
+from bulkstate.runs.connection import Connection, connect
 from bulkstate.runs.host import Host
-from bulkstate.runs.look import MEANINGS, read_checks
+from bulkstate.runs.look import MEANINGS, meant, read_checks, stage_names
 from bulkstate.runs.memory import known_limits
 from bulkstate.runs.prepare import Prepared
 
@@ -37,7 +37,7 @@ async def check(prepared: Prepared, forecast: Forecast | None, host: Host) -> tu
     try:
         with host.stopping.cancels():
             async with connect(settings, host.environ, None) as connection:
-                found += await _asked(connection.reads, prepared, variables)
+                found += await _asked(connection, prepared, variables)
                 found += _clock(connection.client.clock_ahead)
     except (CredentialsLost, GatewayRefused) as error:
         found.append(Finding("credentials", False, error.message, _about_credentials(error.message, variables)))
@@ -54,17 +54,17 @@ def _transport(settings: Settings) -> Iterator[Finding]:
         yield Finding("TLS", True, "isn't used: what is said to this gateway can be read on the way", "use https://")
 
 
-async def _asked(reads: Reads, prepared: Prepared, variables: Sequence[str]) -> list[Finding]:
+async def _asked(connection: Connection, prepared: Prepared, variables: Sequence[str]) -> list[Finding]:
     wanted = {stage.stage.pipeline for stage in prepared.plan.stages}
     try:
-        listed = await reads.pipelines(wanted)
+        listed = await connection.reads.pipelines(wanted)
     except ReadFailed as failure:
         return [Finding("gateway", False, str(failure), _about(failure, variables))]
     said = f"are accepted ({', '.join(variables)})" if variables else "are accepted"
     found = [Finding("gateway", True, "answers"), Finding("credentials", True, said)]
-    found += _pipelines(wanted, listed, prepared.settings.safety)
+    found += _pipelines(wanted, listed, prepared.settings)
     if prepared.spot_checks:
-        found += await _state(reads, prepared)
+        found += await _state(connection, prepared)
     return found
 
 
@@ -90,31 +90,39 @@ def _about(failure: ReadFailed, variables: Sequence[str]) -> str:
     return _about_credentials(str(failure), variables) if reply.answer is Answer.CREDENTIALS else "try again later"
 
 
-def _pipelines(wanted: set[str], listed: Mapping[str, Pipeline], safety: Safety) -> Iterator[Finding]:
-    for found in findings(listed, wanted, safety.require_paused, safety.pause):
+def _pipelines(wanted: set[str], listed: Mapping[str, Pipeline], settings: Settings) -> Iterator[Finding]:
+    safety = settings.safety
+    for found in findings(listed, wanted, safety.require_paused, safety.pause, settings.names):
         known = found.subject.removeprefix("pipeline ")
         hint = "look at its ID and at gateway.org_id" if known not in listed else "pause it before the run"
-        yield found if known in listed and is_paused(listed[known]) else replace(found, hint=found.hint or hint)
+        paused = known in listed and is_paused(listed[known])
+        yield found if paused and found.passed else replace(found, hint=found.hint or hint)
 
 
-async def _state(reads: Reads, prepared: Prepared) -> list[Finding]:
+async def _state(connection: Connection, prepared: Prepared) -> list[Finding]:
     """What the look before a run would find."""
     settings, checks = prepared.settings, prepared.spot_checks
-    looked_at, failures = await read_checks(reads, checks)
-    found = [_stage(stage, looked_at, failures) for stage in dict.fromkeys(check.stage for check in checks)]
+    looked_at, failures = await read_checks(connection.reads, checks)
+    names = await stage_names(connection, failures)
+    stages = dict.fromkeys(check.stage for check in checks)
+    found = [_stage(stage, looked_at, failures, names.get(stage.pipeline, frozenset())) for stage in stages]
     return [*found, _presence(presence(looked_at), settings)]
 
 
-def _stage(stage: Stage, looked_at: Sequence[LookedAt], failures: Mapping[SpotCheck, ReadFailed]) -> Finding:
+def _stage(
+    stage: Stage,
+    looked_at: Sequence[LookedAt],
+    failures: Mapping[SpotCheck, ReadFailed],
+    names: frozenset[str],
+) -> Finding:
     failed = next((failure for check, failure in failures.items() if check.stage == stage), None)
     subject = f"stage {stage}"
     if failed is None:
         seen = presence([each for each in looked_at if each.stage == stage])
         return Finding(subject, True, f"is known: {seen.words}")
     if failed.reply.code in MEANINGS:
-        return Finding(
-            subject, False, str(failed), f"{MEANINGS[Code(failed.reply.code or 0)]}: correct it, or leave it out"
-        )
+        meaning = MEANINGS[Code(failed.reply.code or 0)] + meant(stage, names)
+        return Finding(subject, False, str(failed), f"{meaning}: correct it, or leave it out")
     return Finding(subject, True, f"can't be read: {failed}", "a run can neither look before nor read back afterwards")
 
 

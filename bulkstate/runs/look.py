@@ -8,6 +8,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import partial
 from typing import Final
 
 import structlog
@@ -20,8 +22,12 @@ from bulkstate.gateway.wire import Code
 from bulkstate.model import Chunk, LookAhead, LookedAt, Outcome, Pair, Stage, Verdict, describe
 from bulkstate.policy.presence import NOTHING_LOOKED_AT, Presence, nothing_there, presence
 from bulkstate.policy.spot_checks import SpotCheck
+from bulkstate.runs.connection import Connection
 from bulkstate.runs.outdated import require_as_seen
 from bulkstate.runs.session import Session
+
+_NEAR: Final = 0.75
+"""How like a name has to be, of 1."""
 
 log = structlog.get_logger()
 
@@ -48,7 +54,8 @@ async def look(session: Session, checks: Sequence[SpotCheck], ahead: LookAhead |
     session.journal.keep_look(time.time(), looked_at)
     if ahead is not None:
         await require_as_seen(session, ahead, looked_at)
-    return judged(looked_at, failures, checks, session.settings)
+    names = await stage_names(session.connection, failures)
+    return judged(looked_at, failures, checks, session.settings, names)
 
 
 def judged(
@@ -56,15 +63,16 @@ def judged(
     failures: Mapping[SpotCheck, ReadFailed],
     checks: Sequence[SpotCheck],
     settings: Settings,
+    names: Mapping[str, frozenset[str]],
 ) -> Looked:
-    """What was found, as far as it is as required.
+    """What was found, as far as it is as required. `names` are those that may be meant by a stage that is unknown.
 
     StageUnknown, unless such stages are to be left out; NothingThere; CheckFailed where a share is asked for, and the
     gateway doesn't say. Any other read that fails is said, and refuses nothing.
     """
     looked = Looked(presence(looked_at), _unknown(failures), _readable(checks, failures))
     _say(looked, failures)
-    _refuse_unknown_stages(looked, {check.stage for check in checks}, settings)
+    _refuse_unknown_stages(looked, {check.stage for check in checks}, settings, names)
     _refuse_too_little(looked.found, settings)
     return looked
 
@@ -80,7 +88,7 @@ async def ask_stages(session: Session, numbers: Sequence[int]) -> Looked:
     checks = [SpotCheck(stage, chunk.assets[:1], chunk.points[:1], ()) for stage, chunk in sorted(first.items())]
     _, failures = await read_checks(session.connection.reads, checks)
     looked = Looked(unknown=_unknown(failures), readable=_readable(checks, failures))
-    _refuse_unknown_stages(looked, set(first), session.settings)
+    _refuse_unknown_stages(looked, set(first), session.settings, await stage_names(session.connection, failures))
     return looked
 
 
@@ -148,14 +156,28 @@ def _say(looked: Looked, failures: Mapping[SpotCheck, ReadFailed]) -> None:
         log.warning("no pair looked at has state", stage=str(stage))
 
 
-def _refuse_unknown_stages(looked: Looked, stages: set[Stage], settings: Settings) -> None:
+async def stage_names(connection: Connection, failures: Mapping[SpotCheck, ReadFailed]) -> dict[str, frozenset[str]]:
+    """Where a stage is unknown, what its pipeline's description names, by the pipeline's ID, if that can be read."""
+    names: dict[str, frozenset[str]] = {}
+    for pipeline in sorted({stage.pipeline for stage in _unknown(failures)}):
+        reply = await connection.reads.ask(partial(connection.client.details, pipeline))
+        names[pipeline] = reply.data or frozenset()
+    return names
+
+
+def _refuse_unknown_stages(
+    looked: Looked, stages: set[Stage], settings: Settings, names: Mapping[str, frozenset[str]]
+) -> None:
     if not looked.unknown:
         return
     skip = settings.safety.unknown_stage is UnknownStage.SKIP
     if skip and stages > looked.unknown.keys():
         log.warning("stages are left out", stages=sorted(map(str, looked.unknown)))
         return
-    said = "; ".join(_why(stage, failure) for stage, failure in sorted(looked.unknown.items()))
+    said = "; ".join(
+        _why(stage, failure) + meant(stage, names.get(stage.pipeline, frozenset()))
+        for stage, failure in sorted(looked.unknown.items())
+    )
     hint = "no stage is left" if skip else "correct it, or leave it out: safety.unknown_stage: skip"
     raise StageUnknown(said, hint=f"{hint}; nothing was sent")
 
@@ -163,6 +185,12 @@ def _refuse_unknown_stages(looked: Looked, stages: set[Stage], settings: Setting
 def _why(stage: Stage, failure: ReadFailed) -> str:
     code = Code(failure.reply.code or 0)
     return f"stage {stage.name} of pipeline {stage.pipeline}: {MEANINGS[code]} ({describe(failure.reply)})"
+
+
+def meant(stage: Stage, names: frozenset[str]) -> str:
+    """A question that names what is nearest to a stage; empty if nothing is, or it is there."""
+    found = [] if stage.name in names else get_close_matches(stage.name, names, n=1, cutoff=_NEAR)
+    return f"; did you mean {found[0]}?" if found else ""
 
 
 def _refuse_too_little(found: Presence, settings: Settings) -> None:

@@ -7,13 +7,11 @@ and the exit code says what became of the deletes.
 from __future__ import annotations
 
 import os
-import shlex
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from errno import ELOOP
 from functools import partial
 from itertools import chain, count
 from pathlib import Path
@@ -25,8 +23,8 @@ import anyio
 import structlog
 
 from bulkstate import __version__, config
-from bulkstate.config import AUTO, MOST_CONCURRENCY, Auto, OnUnpause, ReportFiles, Sample, Settings
-from bulkstate.disk import control
+from bulkstate.config import AUTO, OnUnpause, ReportFiles, Sample, Settings
+from bulkstate.disk import control, small_file
 from bulkstate.disk import journal as kept
 from bulkstate.disk.control import Status
 from bulkstate.disk.journal import Ending, Input, Journal, RunFacts, existing, make_run_directory
@@ -50,11 +48,10 @@ from bulkstate.errors import (
 )
 from bulkstate.forms.values import Share
 from bulkstate.model import ChunkCounts, Pipeline, Plan, Report, RunResult, Verdict
-from bulkstate.policy.auto.pilot import Pilot
-from bulkstate.policy.concurrency import FEW, ConcurrencyPilot, at_first
 from bulkstate.policy.deadline import Deadline
 from bulkstate.policy.lease import look_every
 from bulkstate.report import to_json
+from bulkstate.report.beginning import beginning
 from bulkstate.report.certificate import certificate
 from bulkstate.runs import pausing, provenance
 from bulkstate.runs.account import account_of
@@ -71,6 +68,7 @@ from bulkstate.runs.memory import identity
 from bulkstate.runs.prepare import Prepared
 from bulkstate.runs.session import HEAD_SECONDS, Session, again_and_again, open_session, say_head
 from bulkstate.runs.verification import keep_witnesses, read_back, read_back_or_say
+from bulkstate.runs.workers import workers
 
 log = structlog.get_logger()
 
@@ -193,8 +191,10 @@ async def verify(directory: Path, sample: Sample, host: Host) -> Finished:
         settings = provenance.settings_of(provenance.run_stored(journal, directory), host.voucher)
         pausing.refuse_started(journal)
         async with open_session(journal, settings, host) as session:
+            began = time.time()
             found = await read_back(session, sample)
-            _keep_circumstances(session)
+            await session.verified.wait()
+            _keep_circumstances(session, began)
             await session.connection.gate.settle()
         await say_head(journal)
         report = account_of(journal)
@@ -212,11 +212,11 @@ def _link_latest(directory: Path) -> None:
         new.replace(link)
 
 
-def _keep_circumstances(session: Session) -> None:
-    """Put on record who works on the run from here on, where, and how the clock stands."""
+def _keep_circumstances(session: Session, since: float | None = None) -> None:
+    """Put on record who works on the run from here on, or `since` UNIX seconds, where, and how the clock stands."""
     found = circumstances(session.host.environ, session.host.reference)
     ahead = session.connection.client.clock_ahead
-    session.journal.keep_circumstances(replace(found, clock_ahead=ahead, at=time.time()))
+    session.journal.keep_circumstances(replace(found, clock_ahead=ahead, at=since or time.time()))
 
 
 # ── what the run is in ────────────────────────────────────────────────────────────────────────────────────────────
@@ -272,14 +272,16 @@ def _run_in(directory: Path) -> Iterator[Journal]:
 
 
 async def _require_ready(session: Session) -> None:
-    """CheckFailed unless the gateway lets us in and every pipeline is paused, where that is required."""
-    if not session.settings.safety.require_paused:
+    """CheckFailed unless the gateway lets us in and every pipeline is paused, where that is required, and called as it
+    has to be."""
+    safety, names = session.settings.safety, session.settings.names
+    if not safety.require_paused and not names:
         return
     try:
         found = await session.connection.reads.pipelines(session.pipelines)
     except ReadFailed as failure:
         raise CheckFailed(f"gateway {failure}", hint="put that right and start again: nothing was deleted") from failure
-    require(findings(found, session.pipelines, True, session.settings.safety.pause))
+    require(findings(found, session.pipelines, safety.require_paused, safety.pause, names))
     session.journal.saw_pipelines(time.time(), found.values())
 
 
@@ -310,6 +312,7 @@ async def _carry_out(
         unread = await read_back_or_say(session)
         if not are_seen:
             await _see_pipelines(session)
+        await session.verified.wait()
         await pausing.start_if_done(session, unread)
         return unread
 
@@ -318,28 +321,12 @@ async def _carry_out(
 
 def _announce(session: Session, looked: Looked, numbers: Sequence[int]) -> None:
     """Say what begins, what was checked for it, and how it is stopped and gone on with, to whoever keeps the log."""
-    journal, name = session.journal, shlex.quote(str(session.journal.directory))
-    seen, facts = journal.pipelines_seen(), journal.facts
-    log.info(
-        "the run begins",
-        run_dir=str(journal.directory),
-        gateway=facts.gateway,
-        organisation=facts.organisation,
-        plan=journal.plan.digest[:8],
-        requests=len(numbers),
-    )
-    log.info(
-        "checked before",
-        pipelines=", ".join(f"{each.name or each.id} {each.now or 'unread'}" for each in seen) or "not looked at",
-        stages="all known" if not looked.unknown else f"left out: {', '.join(map(str, sorted(looked.unknown)))}",
-        state=looked.found.words,
-    )
-    log.info(
-        "how to stop it",
-        now=f"bulkstate ctl {name} stop",
-        or_hold=f"bulkstate ctl {name} hold",
-        go_on=f"bulkstate resume {name}",
-    )
+    journal = session.journal
+    place, left_out = (journal.facts.gateway, journal.facts.organisation), sorted(looked.unknown)
+    seen = journal.pipelines_seen()
+    directory, plan = str(journal.directory), journal.plan.digest
+    for said, figures in beginning(directory, place, plan, len(numbers), seen, left_out, looked.found):
+        log.info(said, **figures)
 
 
 async def _start_again(session: Session) -> str:
@@ -358,6 +345,7 @@ async def _finished(session: Session, work: Callable[[Session], Awaitable[str]])
         with session.host.stopping.cancels():
             async with again_and_again(partial(say_head, session.journal), HEAD_SECONDS, session.host.stopping):
                 unread = await work(session)
+                await session.verified.wait()
                 await session.connection.gate.settle()
                 session.journal.require_in_place()
     except (Stopped, Interrupted, CheckFailed, NotRestarted) as reason:
@@ -394,11 +382,11 @@ async def _delete(
     host, gate, clock = session.host, connection.gate, connection.clock
     safety = settings.safety
     every = partial(_look_every, session) if safety.require_paused else None
-    workers, pilot = _workers(settings.limits.concurrency, connection.pilot)
-    pace = Pace(workers, settings.retry, pilot, _max_failed(settings))
+    chunks = journal.chunks()
+    most, pilot = workers(settings.limits.concurrency, chunks.plan, connection.pilot)
+    pace = Pace(most, settings.retry, pilot, _max_failed(settings))
     waits = safety.on_unpause is OnUnpause.WAIT
     status = StatusWatch(connection.reads, session.pipelines, every, log.warning, waits)
-    chunks = journal.chunks()
     async with (
         Aside("the status file", grace=STATUS_SECONDS) as status_file,
         watching(host.audience, chunks, numbers) as observer,
@@ -462,13 +450,6 @@ def _resolver(settings: Settings, connection: Connection) -> Resolver | None:
     return Resolver(connection.reads, after) if retry.resolve else None
 
 
-def _workers(concurrency: int | Auto, pilot: Pilot | None) -> tuple[int, ConcurrencyPilot | None]:
-    """How many calls may be under way at the most, and who decides about less."""
-    if concurrency == AUTO:
-        return MOST_CONCURRENCY, ConcurrencyPilot(MOST_CONCURRENCY, FEW if pilot is None else at_first(pilot.rate))
-    return concurrency, None
-
-
 def _finish(journal: Journal, ending: BulkstateError | None, unread: str) -> Finished:
     """Put the ending into the journal. Where that can't be written, the report says all the same what ended the run."""
     doubts = "; ".join(text for text in (journal.doubts(), unread) if text)
@@ -504,17 +485,6 @@ async def _keep_report(report: Report, files: ReportFiles) -> None:
         except InputError as error:
             log.error(f"the {what} can't be made", file=str(file), reason=error.message)
             continue
-        trouble = await within(REPORT_SECONDS, partial(_write, file, content))
+        trouble = await within(REPORT_SECONDS, partial(small_file.publish, file, content))
         if trouble:
             log.error(f"the {what} can't be written", file=str(file), reason=trouble)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """For whoever the umask says may read it, and for nobody else to write. A link isn't followed, whoever made it and
-    wherever it leads, but for those of the system, such as /dev/stdout. OSError."""
-    of_the_system = path.parts[:2] in (("/", "dev"), ("/", "proc"))
-    if path.is_symlink() and not of_the_system:
-        raise OSError(ELOOP, "it is a link, which isn't followed")
-    more = 0 if of_the_system else os.O_NOFOLLOW
-    with open(path, "wb", opener=lambda name, flags: os.open(name, flags | more, 0o644)) as file:
-        file.write(content)

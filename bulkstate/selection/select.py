@@ -188,6 +188,9 @@ def _read_pairs(source: PairSource, inputs: Inputs) -> _PairIds:
     from bulkstate.selection.tables import has_columns, read_columns
 
     columns = source.asset_column, source.point_column
+    if len(set(columns)) == 1:
+        message = f"{source.name}: the column {columns[0]} is to be asset and point at once"
+        raise InputError(Problem(message, source.where, source.field, "say `columns: {asset: …, point: …}`"))
     files, fault_of = inputs.tables(source), literal_fault if source.literal else fault
     if has_columns(files, columns, (PIPELINE, STAGE)):
         table = read_columns(files, (*columns, PIPELINE, STAGE), fault_of)

@@ -102,7 +102,8 @@ Source: TypeAlias = BlockSource | PairSource
 class Entry:
     """One entry of `delete`: what `where` selects, in each of `stages` of one pipeline, without the pairs of `keep`.
 
-    What is kept has to name an asset or a point that is selected, if `keep_must_match`.
+    What is kept has to name an asset or a point that is selected, if `keep_must_match`. The pipeline has to be called
+    `pipeline_name`, unless that is empty.
     """
 
     pipeline: str
@@ -111,6 +112,7 @@ class Entry:
     keep: PairSource | None = None
     unlisted: Unlisted = Unlisted.KEEP
     keep_must_match: bool = False
+    pipeline_name: str = ""
 
     @property
     def sources(self) -> tuple[Source, ...]:

@@ -80,8 +80,17 @@ def read_columns(files: Sequence[NamedFile], names: Sequence[str], fault: Fault)
 
 
 def has_columns(files: Sequence[NamedFile], names: Sequence[str], more: Sequence[str]) -> bool:
-    """Whether the tables, which have the columns `names`, have `more` as well. InputError if only some of them do."""
-    there = [set(more) <= set(_titles(file, names)) for file in files]
+    """Whether the tables, which have the columns `names`, have `more` as well. InputError if only some of them do, or
+    one has columns that may be meant so, as `Stage` may, and aren't all of `more`."""
+    titles = [_titles(file, names) for file in files]
+    there = [set(more) <= set(each) for each in titles]
+    for file, each, whole in zip(files, titles, there, strict=True):
+        alike = [title for title in each if title.strip().lower() in more and title not in names]
+        if alike and not whole:
+            message = (
+                f"has a column {alike[0]!r}, and for a row to be for one stage alone it takes {' and '.join(more)}"
+            )
+            raise file.error(message, "give the table both, by these names, or call the column something else")
     if any(there) and not all(there):
         message = f"has no columns {' and '.join(more)}, and other tables beside it have"
         raise files[there.index(False)].error(message, "let all tables of a folder have the same columns")

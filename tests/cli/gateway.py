@@ -45,6 +45,8 @@ class Gateway:
     """Reads wait for it; it is set unless a test clears it."""
     asked: threading.Event = field(default_factory=threading.Event)
     """A read has arrived."""
+    described: object = None
+    """What is said of the pipeline's stages."""
     switch: Callable[[Call], Answer | None] = lambda call: None
     """What a call that pauses or starts the pipeline comes to, if it doesn't do so."""
     heard: Callable[[Call, str], None] = lambda call, when: None
@@ -62,6 +64,8 @@ class Gateway:
         if call.kind == "pipelines":
             row = {"pipelineId": "p1", "pipelineName": "P", "status": self.status, "version": self.version}
             return reply({"code": 0, "msg": "OK", "data": {"count": 1, "pipelines": [row]}})
+        if call.kind == "details":
+            return reply({"code": 0, "msg": "OK", "data": {"pipelineId": "p1", "pipelineJson": self.described}})
         if call.kind in ("pause", "start"):
             return self.switch(call) or self._switched(call.kind)
         if call.kind == "token":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.cli.conftest import PAIRS, Bulkstate
@@ -130,6 +132,38 @@ def test_an_unknown_stage_is_refused_before_any_stage_loses_state(bulkstate: Bul
     gateway.calls.clear()
     assert bulkstate("resume", "s").exit_code == 0
     assert {stage for stage, _, _ in gateway.deleted_pairs()} == {"S_02"}
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_a_stage_that_is_nearly_one_is_named(bulkstate: Bulkstate, gateway: Gateway, as_text: bool) -> None:
+    """What is inside `pipelineJson` isn't documented: it may be a text that is JSON itself."""
+    described = {"stages": [{"instanceName": "LastRecordAppender_01"}, {"instanceName": "S_01", "x": [None, 7]}]}
+    gateway.described = json.dumps(described) if as_text else described
+    gateway.read = lambda call: reply({"code": 61107, "msg": "no"}) if "Last" in str(call.body) else None
+    bulkstate.configure(gateway.url, verify=LOOK)
+    path = bulkstate.folder / "config.yaml"
+    path.write_text(path.read_text().replace("[S_01]", "[S_01, LastRecordAppender_1]"))
+    done = bulkstate("run", "config.yaml", "--yes", "--json")
+    assert (done.exit_code, done.document["reason_code"]) == (4, "stage_unknown")
+    assert "did you mean LastRecordAppender_01?" in done.document["conclusion"]
+    if as_text:
+        assert "did you mean LastRecordAppender_01?" in bulkstate("check", "config.yaml").out
+    assert gateway.deletes() == []
+
+
+def test_a_pipeline_has_to_be_called_as_it_is_said_to_be(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    bulkstate.configure(gateway.url, verify=LOOK, more="safety: {require_paused: false}")
+    path = bulkstate.folder / "config.yaml"
+    right = path.read_text().replace("pipeline: p1", "pipeline: {id: p1, name: P}")
+    path.write_text(right.replace("name: P", "name: Wind-prod"))
+    done = bulkstate("run", "config.yaml", "--yes", "--json")
+    assert (done.exit_code, done.document["reason_code"]) == (4, "check_failed")
+    assert "pipeline p1 is called “P”, and has to be “Wind-prod”" in done.document["conclusion"]
+    assert bulkstate("check", "config.yaml").exit_code == 4
+    assert gateway.deletes() == []
+    path.write_text(right)
+    assert bulkstate("plan", "config.yaml", "-o", "p.plan").exit_code == 0
+    assert bulkstate("apply", "p.plan", "--yes").exit_code == 0
 
 
 def test_state_that_remains_makes_its_request_suspect_and_resume_sends_it(

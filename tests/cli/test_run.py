@@ -34,7 +34,10 @@ def test_the_text_report_goes_to_stdout_and_progress_to_stderr(bulkstate: Bulkst
     done = bulkstate("run", "config.yaml", "--yes", CI="1")
     assert done.exit_code == 0
     assert "all 100 pairs deleted" in done.out
-    assert all(line.startswith("{") for line in done.err.splitlines())
+    *lines, conclusion, command = done.err.splitlines()
+    assert all(line.startswith("{") for line in lines)
+    assert conclusion.startswith("bulkstate: Answered")
+    assert command.startswith("bulkstate: next: bulkstate verify")
 
 
 def test_the_run_directory_is_named_by_time_and_plan(bulkstate: Bulkstate, gateway: Gateway) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bulkstate.config import load
+from bulkstate.config import from_document, load, to_document
 from bulkstate.config.settings import CONFIGURATION
 from bulkstate.errors import InputError
 from bulkstate.forms.sections import Section
@@ -451,6 +451,18 @@ def test_a_secret_that_cannot_be_one(tmp_path: Path, variable: str, value: str |
     (told,) = mistakes(tmp_path, GOOD, environ)
     assert told.startswith(f"config.yaml:5: gateway.auth.{variable[5:].lower()}: the environment variable {variable} ")
     assert os.linesep not in told
+
+
+def test_a_pipeline_has_one_name(tmp_path: Path) -> None:
+    text = spoilt("pipeline: 8a81b5f0-2c5e", "pipeline: {id: 8a81b5f0-2c5e, name: Wind}")
+    named = loaded(tmp_path, text)
+    assert named.names == {"8a81b5f0-2c5e": "Wind"}
+    assert from_document(to_document(named), ENVIRON).names == named.names
+    assert loaded(tmp_path, GOOD).names == {}
+    other = "  - {pipeline: {id: 8a81b5f0-2c5e, name: Sun}, stages: [s], where: [{pairs: a.csv}]}\nlimits:\n"
+    assert mistakes(tmp_path, text.replace("limits:\n", other)) == [
+        "config.yaml:12: delete[1].pipeline: 8a81b5f0-2c5e has another name in an entry before"
+    ]
 
 
 def test_entries_for_one_stage_that_disagree_on_unlisted_pairs(tmp_path: Path) -> None:

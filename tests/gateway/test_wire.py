@@ -23,7 +23,14 @@ BODY = (
 
 IDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=","), min_size=1, max_size=12)
 SOME_IDS = st.lists(IDS, min_size=1, max_size=8)
-READERS = [wire.read_delete, wire.read_state, wire.read_pipelines, wire.read_command, wire.read_token]
+READERS = [
+    wire.read_delete,
+    wire.read_state,
+    wire.read_pipelines,
+    wire.read_command,
+    wire.read_details,
+    wire.read_token,
+]
 
 
 # ── requests ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -276,6 +283,25 @@ def test_430_to_a_read_is_a_result_that_is_too_large() -> None:
 )
 def test_an_odd_answer_is_told_what_is_wrong_with_it(body: bytes, message: str) -> None:
     assert wire.read_delete(200, body).message.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("body", "twice"),
+    [
+        (b'{"code":0,"data":false,"data":true}', "data"),
+        (b'{"code":61199,"data":true,"code":0}', "code"),
+        (b'{"code":0,"data":true,"data":true}', "data"),
+    ],
+)
+def test_what_is_said_twice_is_not_believed(body: bytes, twice: str) -> None:
+    reply = wire.read_delete(200, body)
+    assert (reply.answer, reply.data) == (Answer.UNDECIDED, None)
+    assert reply.message == f"it says {twice} twice"
+
+
+def test_what_an_answer_says_inside_of_something_else_is_not_said_twice() -> None:
+    assert wire.read_delete(200, b'{"code":0,"data":true,"more":{"data":false,"code":1}}').answer is Answer.OK
+    assert wire.read_delete(200, b'{"code":0,"data":true,"msg":"\\"data\\" \\"data\\""}').answer is Answer.OK
 
 
 def test_a_token_services_odd_answer_is_told_in_its_own_words() -> None:

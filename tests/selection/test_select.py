@@ -147,6 +147,29 @@ def test_tables_of_a_folder_all_say_the_stage_or_none_does(write: Write) -> None
     assert "b.csv: has no columns pipeline and stage, and other tables beside it have" in message
 
 
+@pytest.mark.parametrize(
+    "titles",
+    [
+        "stage,asset_id,point_id",
+        "Pipeline,Stage,asset_id,point_id",
+        "asset_id,point_id,pipeline",
+        "asset_id,STAGE ,point_id",
+    ],
+)
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_a_column_that_may_be_meant_as_the_stage_is_not_passed_over(write: Write, titles: str, separator: str) -> None:
+    row = "x" + ",x" * titles.count(",")
+    table = f"{titles}\n{row}\n".replace(",", separator)
+    (message,) = complaints(pairs(write("rows.csv", table)))
+    assert "for a row to be for one stage alone it takes pipeline and stage" in message
+
+
+def test_one_column_is_not_asset_and_point_at_once(write: Write) -> None:
+    source = replace(pairs(write("rows.csv", "asset_id,point_id\na,p\n")), asset_column="point_id")
+    (message,) = complaints(source)
+    assert "the column point_id is to be asset and point at once" in message
+
+
 def test_csv_lists_find_their_column(write: Write) -> None:
     table = write("Both.CSV", b'\xef\xbb\xbfx,point_id,"asset_id"\r\n1,p,a\r\n"2\n2",q,"b ""c"""\r\n3,p,a')
     relation = one(block(ids(file=table), ids(file=table, field="points")))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple
 from pathlib import Path
 from sqlite3 import Connection
 from threading import Lock
-from typing import Final, Protocol, Self
+from typing import Protocol, Self
 
 import anyio
 import anyio.to_thread
@@ -34,8 +35,6 @@ from bulkstate.model import (
     Use,
     Verification,
 )
-
-_TO_RESUME: Final = "To go on with it: bulkstate resume RUN_DIR. To start anew: name another run directory."
 
 
 class Hop(Protocol):
@@ -89,7 +88,7 @@ class Journal(Record):
         path = directory / FILE_NAME
         hop = hop or WriterThread()
         if path.exists():
-            raise RunExists(f"{directory} holds a run already", hint=_TO_RESUME)
+            raise RunExists(f"{directory} holds a run already", hint=_to_resume(directory))
         *known, target, approval = astuple(facts)
         run = [(*known, plan.digest, target, approval)]
         with writing(path):
@@ -209,8 +208,9 @@ class Journal(Record):
 
     def keep_circumstances(self, found: Circumstances) -> None:
         """Who works on the run from here on, and where."""
-        *known, at = astuple(found)
-        self._insert("circumstance", (at, *known))
+        *known, ahead, at = astuple(found)
+        clock = (None, None) if ahead is None else (ahead, None) if ahead >= 0 else (None, -ahead)
+        self._insert("circumstance", (at, *known, *clock))
 
     def saw_pipelines(self, at: float, pipelines: Iterable[Pipeline]) -> None:
         """The pipelines were in these states."""
@@ -248,12 +248,17 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
+def _to_resume(directory: Path) -> str:
+    name = shlex.quote(str(directory))
+    return f"To go on with it: bulkstate resume {name}. To start anew: name another run directory."
+
+
 def make_run_directory(directory: Path) -> None:
     """A new directory for a run, nobody else's to read. RunExists if it is there already; InputError if it can't be."""
     try:
         small_file.make_folder(directory, exist_ok=False)
     except FileExistsError:
-        raise RunExists(f"{directory} exists already", hint=_TO_RESUME) from None
+        raise RunExists(f"{directory} exists already", hint=_to_resume(directory)) from None
     except OSError as error:
         raise InputError(Problem(f"can't be made: {error.strerror}", where=str(directory))) from None
 
