@@ -19,7 +19,7 @@ from bulkstate.errors import BulkstateError, InputError, Interrupted, Problem, S
 from bulkstate.text import printable
 
 if TYPE_CHECKING:  # what `--version` has no use for is imported where it is used
-    from bulkstate.model import RunResult
+    from bulkstate.model import Report, RunResult
     from bulkstate.runs.operations import Finished
 
 
@@ -85,19 +85,24 @@ def tell(finished: Finished, json: bool) -> None:
     command, on stderr: who reads a job's log begins at its end."""
     from bulkstate.cli.page import Page
     from bulkstate.report import show, to_json
-    from bulkstate.report.conclusion import concluded
 
     if json:
         write(to_json(finished.report))
     else:
         with printing():
             show(finished.report, Page())
-    conclusion = concluded(finished.report)
-    hint = f" ({printable(finished.ending.hint)})" if finished.ending and finished.ending.hint else ""
-    typer.echo(f"bulkstate: {conclusion.sentence}{hint}", err=True)
-    if conclusion.next:
-        typer.echo(f"bulkstate: next: {printable(conclusion.next)}", err=True)
+    for line in last_words(finished.report, finished.ending):
+        typer.echo(f"bulkstate: {line}", err=True)
     raise typer.Exit(finished.exit_code)
+
+
+def last_words(report: Report, ending: BulkstateError | None = None) -> list[str]:
+    """The last lines of a log: the conclusion, with what to do about what ended the run early, and the next command."""
+    from bulkstate.report.conclusion import concluded
+
+    conclusion = concluded(report)
+    hint = f" ({printable(ending.hint)})" if ending and ending.hint else ""
+    return [f"{conclusion.sentence}{hint}", *([f"next: {printable(conclusion.next)}"] if conclusion.next else [])]
 
 
 @contextmanager
@@ -112,7 +117,7 @@ def speaking(json: bool) -> Iterator[None]:
 
 
 def _said(error: BulkstateError, json: bool) -> typer.Exit:
-    typer.echo(f"bulkstate: {_words_of(error)}", err=True)
+    typer.echo(f"bulkstate: {words_of(error)}", err=True)
     if json:
         from bulkstate.report.conclusion import refused
 
@@ -130,7 +135,7 @@ def _said(error: BulkstateError, json: bool) -> typer.Exit:
     return typer.Exit(error.exit_code)
 
 
-def _words_of(error: BulkstateError) -> str:
+def words_of(error: BulkstateError) -> str:
     """All mistakes in an input, each with its hint; a signal, which may come while something is imported; else the
     conclusion, with the hint."""
     if isinstance(error, InputError | Interrupted):

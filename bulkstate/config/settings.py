@@ -173,8 +173,8 @@ class Limits:
     concurrency: Annotated[
         int | Auto,
         AutoOr(Whole(1, MOST_CONCURRENCY)),
-        "Most requests under way at once; auto goes by how fast answers come.",
-    ] = 16
+        "Most requests under way at once; auto goes by how fast answers come, up to 64 MiB of them.",
+    ] = AUTO
     share: Annotated[Share, ShareOf(), "How much auto uses of what it believes is there, such as 80%."] = WHOLE
 
     @property

@@ -173,6 +173,8 @@ class Engine:
             queue.at_hand,
             queue.under_way,
             queue.most,
+            self._answers.told_workers,
+            admission.searches,
         )
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bulkstate.gateway import wire
-from bulkstate.model import Rectangle
+from bulkstate.model import IndexArray, Rectangle
 from bulkstate.pairs.relation import Relation
 
 IdSizes: TypeAlias = NDArray[np.int32]
@@ -35,6 +36,27 @@ class Weights:
     def of(self, rectangle: Rectangle) -> int:
         """The size of the rectangle's body."""
         return self.frame + int(self.assets[rectangle.assets].sum()) + int(self.points[rectangle.points].sum())
+
+    def of_all(self, rectangles: Sequence[Rectangle]) -> Iterator[int]:
+        """The size of each rectangle's body. Tiles of a grid share their sides: each is added up once."""
+        assets, points = _Sums(self.assets), _Sums(self.points)
+        return (self.frame + assets.of(each.assets) + points.of(each.points) for each in rectangles)
+
+
+class _Sums:
+    """What the IDs of sides take, by the arrays that hold them."""
+
+    def __init__(self, sizes: IdSizes) -> None:
+        self._sizes = sizes
+        self._known: dict[int, int] = {}
+
+    def of(self, side: IndexArray) -> int:
+        if len(side) == 1:
+            return int(self._sizes[side[0]])
+        found = self._known.get(id(side))
+        if found is None:
+            found = self._known[id(side)] = int(self._sizes[side].sum())
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)

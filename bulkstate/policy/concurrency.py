@@ -1,7 +1,7 @@
 """How many calls may be in flight at once (`concurrency: auto`): by latency and overload, never because of a 429.
 
 While more in flight only makes each take longer, the gateway queues: the gradient of Envoy's adaptive concurrency
-filter, and of Netflix's Gradient limit. Means over windows of calls stand for the latency; the least of them, for the
+filter, and of Netflix's Gradient limit. Medians over windows of calls stand for the latency; the least of them, for the
 latency of a gateway that isn't busy. Where it answers 503 instead, the limit comes back along the cubic that networks
 use: fast to where that happened, slowly past it, and then ever faster.
 """
@@ -15,20 +15,21 @@ from bulkstate.policy.auto.evidence import QUICKEST
 
 WINDOW_SECONDS: Final = 0.25
 WINDOW_CALLS: Final = 10
-"""A mean is taken over at least so long and so many calls, and as long as one takes: what changed has to show."""
+"""A median is taken over at least so long and so many calls, and as long as one takes: what changed has to show."""
 
 SMOOTH: Final = 0.25
-"""What a window weighs in the mean whose least counts: of many windows one is lucky, and no measure for the others."""
+"""What a window weighs in the smoothed median whose least counts: of many one is lucky, no measure for the others."""
 
 TOLERANCE: Final = 1.25
-"""A mean so many times the least is no queue yet."""
+"""A median so many times the least is no queue yet."""
 
 LEAST_GRADIENT: Final = 0.7
 """A window shrinks the limit to this share at most."""
 
 BOLD: Final = 0.25
-"""What an answer adds to the limit before there was a queue or overload: it doubles in three round trips. One by one,
-since calls that start together arrive together, and are a queue of their own."""
+BOLDEST: Final = 1.0
+"""What an answer adds to the limit before there was a queue or overload: so much, or as much as it took seconds, up to
+this. So the limit doubles in three round trips, and in every one where they are few since deletes take long."""
 
 CUT: Final = 0.85
 """What an epoch of overload leaves of the limit."""
@@ -59,41 +60,45 @@ KNOWN_SECONDS: Final = 0.05
 
 
 class Latency:
-    """The mean latency of successive windows, and the least of them, which is that of a gateway that isn't busy."""
+    """The median latency of successive windows, and the least of them, which is that of a gateway that isn't busy. A
+    few calls that take ever so long are no queue: a mean would take them for one."""
 
     def __init__(self) -> None:
         self.least = inf
-        self.mean = inf
+        self.typical = inf
         self.calls = 0
         self._begun = -inf
-        self._sum = 0.0
-        self._summed = 0
+        self._seen: list[float] = []
+        self._look = WINDOW_CALLS
         self._smooth = inf
         self._peak = (0.0, 0.0)
         self._in_vain = 0
 
     def add(self, now: float, latency: float) -> bool:
         """A call took so long; whether that closes a window."""
-        if self._summed == 0:
+        seen = self._seen
+        if not seen:
             self._begun = now
-        self._sum += max(latency, QUICKEST)
-        self._summed += 1
-        shortest = max(WINDOW_SECONDS, self._sum / self._summed)
-        if self._summed < WINDOW_CALLS or now - self._begun < shortest:
+        seen.append(max(latency, QUICKEST))
+        if len(seen) < self._look or now - self._begun < WINDOW_SECONDS:
             return False
-        self.mean, self.calls = self._sum / self._summed, self._summed
-        self._smooth = self.mean if self._smooth == inf else self._smooth + SMOOTH * (self.mean - self._smooth)
+        median = sorted(seen)[len(seen) // 2]
+        if now - self._begun < median:
+            self._look += len(seen) // 2
+            return False
+        self.typical, self.calls = median, len(seen)
+        self._smooth = median if self._smooth == inf else self._smooth + SMOOTH * (median - self._smooth)
         self.least = min(self.least, self._smooth)
-        self._sum, self._summed = 0.0, 0
+        self._seen, self._look = [], WINDOW_CALLS
         return True
 
     def doubt(self, limit: float) -> None:
         """Look whether fewer calls in flight, with this limit, are any faster than those of the last queue's peak."""
-        most, mean = self._peak
+        most, typical = self._peak
         if self._smooth <= TOLERANCE * self.least or limit >= most:
             self._peak, self._in_vain = (limit, self._smooth), 0
         elif limit <= most / 2:
-            self._in_vain = self._in_vain + 1 if self._smooth >= SLOWER * mean else 0
+            self._in_vain = self._in_vain + 1 if self._smooth >= SLOWER * typical else 0
         if self._in_vain >= SLOWER_WINDOWS:
             self.least, self._in_vain = self._smooth, 0
 
@@ -110,12 +115,13 @@ class ConcurrencyPilot:
         self._most = float(most)
         self._limit = float(min(start, most))
         self._latency = Latency()
-        self._step = BOLD
+        self._step = 0.0
         self._searching = True
         self._lost = 0.0
         self._cut_at = -inf
         self._cut_from = inf
         self._rounds = inf
+        self._bound_at = -inf
 
     @property
     def limit(self) -> int:
@@ -127,7 +133,7 @@ class ConcurrencyPilot:
         many were in flight."""
         if throttled:
             return
-        lost = overloaded and now - sent_at > LATE * self._latency.mean
+        lost = overloaded and now - sent_at > LATE * self._latency.typical
         self._lost += LOST_MEMORY * (lost - self._lost)
         if overloaded:
             if sent_at > self._cut_at and (not lost or self._lost > LOST_SHARE):
@@ -137,7 +143,18 @@ class ConcurrencyPilot:
             self._turn()
         self._rounds += 1.0 / self._limit
         if in_flight >= self.limit:
-            self._limit = min(self._limit + self._step, max(self._limit, self._ceiling), self._most)
+            self._bound_at = now
+        if self._searching and sent_at <= self._bound_at:
+            self._grow(self._boldness(now - sent_at))
+        elif in_flight >= self.limit:
+            self._grow(min(self._step, BOLD))
+
+    def _grow(self, step: float) -> None:
+        self._limit = min(self._limit + step, max(self._limit, self._ceiling), self._most)
+
+    def _boldness(self, latency: float) -> float:
+        """What is added for a call that took so long: nothing where it waited in a queue."""
+        return min(max(BOLD, latency), BOLDEST) if latency <= TOLERANCE * self._latency.least else 0.0
 
     def _cut(self, now: float, in_flight: int) -> None:
         """Less than was in flight, which is less than the limit where something else holds the run back."""
@@ -156,8 +173,8 @@ class ConcurrencyPilot:
     def _turn(self) -> None:
         """A window is over: shrink at once, or grow with its successor's calls."""
         self._latency.doubt(self._limit)
-        gradient = min(1.0, max(LEAST_GRADIENT, TOLERANCE * self._latency.least / self._latency.mean))
+        gradient = min(1.0, max(LEAST_GRADIENT, TOLERANCE * self._latency.least / self._latency.typical))
         self._searching = self._searching and gradient == 1.0
         growth = gradient * self._limit + sqrt(self._limit) - self._limit
         self._limit = max(1.0, self._limit + min(growth, 0.0))
-        self._step = BOLD if self._searching else min(max(growth, 0.0) / self._latency.calls, BOLD)
+        self._step = max(growth, 0.0) / self._latency.calls

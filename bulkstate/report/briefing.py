@@ -12,11 +12,11 @@ from typing import Final
 
 import numpy as np
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from bulkstate.model import Guard, IndexArray, InputFile, PipelineSeen, Plan, Stage, StagePlan
 from bulkstate.policy.presence import NOTHING_LOOKED_AT, Presence
+from bulkstate.report.paragraph import paragraph
 from bulkstate.report.words import counted, moment
 from bulkstate.text import printable
 
@@ -56,8 +56,7 @@ NOTHING_KNOWN: Final = Briefing("", "", (), (), "")
 
 def show_briefing(plan: Plan, briefing: Briefing, console: Console) -> None:
     """Print it on `console`, in colour where it has some."""
-    text = Text("\n").join(_lines(plan, briefing))
-    console.print(Padding(text, (0, 1, 1, 1)), highlight=False)
+    console.print(paragraph(_lines(plan, briefing)), highlight=False)
 
 
 def _lines(plan: Plan, briefing: Briefing) -> Iterator[Text]:

@@ -8,7 +8,6 @@ from typing import Any
 
 import orjson
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from bulkstate.model import Guard, InputFile, Plan, Remark, StagePlan
@@ -17,6 +16,7 @@ from bulkstate.policy.pacing import Forecast
 from bulkstate.report.asked import asked
 from bulkstate.report.briefing import NOTHING_KNOWN, Briefing
 from bulkstate.report.differences import document as difference_document
+from bulkstate.report.paragraph import paragraph
 from bulkstate.report.parts import LookBefore, PipelineNow, Place, rfc_3339
 from bulkstate.report.remarks import remark_lines
 from bulkstate.report.schema import schema_of
@@ -114,8 +114,7 @@ def _stage(plan: StagePlan) -> _Stage:
 
 def show_plan(plan: Plan, forecast: Forecast | None, console: Console) -> None:
     """Print the plan on `console`, in colour where it has some."""
-    text = Text("\n").join(_lines(plan, forecast))
-    console.print(Padding(text, (0, 1, 1, 1)), highlight=False)
+    console.print(paragraph(_lines(plan, forecast)), highlight=False)
 
 
 def _lines(plan: Plan, forecast: Forecast | None) -> Iterator[Text]:

@@ -99,7 +99,7 @@ def _indented(line: str, style: str = "") -> Padding:
 def _heading(report: Report) -> _Paragraph:
     mark, style = _MARKS[report.result]
     conclusion = concluded(report)
-    command = [Text(f"  next: {printable(conclusion.next)}")] if conclusion.next else []
+    command = [_indented(f"next: {printable(conclusion.next)}")] if conclusion.next else []
     return [
         Text(f"{mark} {conclusion.sentence}", style),
         _indented(f"ending: {conclusion.reason_code or 'none'}"),

@@ -7,7 +7,6 @@ and the exit code says what became of the deletes.
 from __future__ import annotations
 
 import os
-import shlex
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -24,7 +23,7 @@ import anyio
 import structlog
 
 from bulkstate import __version__, config
-from bulkstate.config import AUTO, MOST_CONCURRENCY, Auto, OnUnpause, ReportFiles, Sample, Settings
+from bulkstate.config import AUTO, OnUnpause, ReportFiles, Sample, Settings
 from bulkstate.disk import control, small_file
 from bulkstate.disk import journal as kept
 from bulkstate.disk.control import Status
@@ -49,11 +48,10 @@ from bulkstate.errors import (
 )
 from bulkstate.forms.values import Share
 from bulkstate.model import ChunkCounts, Pipeline, Plan, Report, RunResult, Verdict
-from bulkstate.policy.auto.pilot import Pilot
-from bulkstate.policy.concurrency import FEW, ConcurrencyPilot, at_first
 from bulkstate.policy.deadline import Deadline
 from bulkstate.policy.lease import look_every
 from bulkstate.report import to_json
+from bulkstate.report.beginning import beginning
 from bulkstate.report.certificate import certificate
 from bulkstate.runs import pausing, provenance
 from bulkstate.runs.account import account_of
@@ -70,6 +68,7 @@ from bulkstate.runs.memory import identity
 from bulkstate.runs.prepare import Prepared
 from bulkstate.runs.session import HEAD_SECONDS, Session, again_and_again, open_session, say_head
 from bulkstate.runs.verification import keep_witnesses, read_back, read_back_or_say
+from bulkstate.runs.workers import workers
 
 log = structlog.get_logger()
 
@@ -194,6 +193,7 @@ async def verify(directory: Path, sample: Sample, host: Host) -> Finished:
         async with open_session(journal, settings, host) as session:
             began = time.time()
             found = await read_back(session, sample)
+            await session.verified.wait()
             _keep_circumstances(session, began)
             await session.connection.gate.settle()
         await say_head(journal)
@@ -312,6 +312,7 @@ async def _carry_out(
         unread = await read_back_or_say(session)
         if not are_seen:
             await _see_pipelines(session)
+        await session.verified.wait()
         await pausing.start_if_done(session, unread)
         return unread
 
@@ -320,28 +321,12 @@ async def _carry_out(
 
 def _announce(session: Session, looked: Looked, numbers: Sequence[int]) -> None:
     """Say what begins, what was checked for it, and how it is stopped and gone on with, to whoever keeps the log."""
-    journal, name = session.journal, shlex.quote(str(session.journal.directory))
-    seen, facts = journal.pipelines_seen(), journal.facts
-    log.info(
-        "the run begins",
-        run_dir=str(journal.directory),
-        gateway=facts.gateway,
-        organisation=facts.organisation,
-        plan=journal.plan.digest[:8],
-        requests=len(numbers),
-    )
-    log.info(
-        "checked before",
-        pipelines=", ".join(f"{each.name or each.id} {each.now or 'unread'}" for each in seen) or "not looked at",
-        stages="all known" if not looked.unknown else f"left out: {', '.join(map(str, sorted(looked.unknown)))}",
-        state=looked.found.words,
-    )
-    log.info(
-        "how to stop it",
-        now=f"bulkstate ctl {name} stop",
-        or_hold=f"bulkstate ctl {name} hold",
-        go_on=f"bulkstate resume {name}",
-    )
+    journal = session.journal
+    place, left_out = (journal.facts.gateway, journal.facts.organisation), sorted(looked.unknown)
+    seen = journal.pipelines_seen()
+    directory, plan = str(journal.directory), journal.plan.digest
+    for said, figures in beginning(directory, place, plan, len(numbers), seen, left_out, looked.found):
+        log.info(said, **figures)
 
 
 async def _start_again(session: Session) -> str:
@@ -360,6 +345,7 @@ async def _finished(session: Session, work: Callable[[Session], Awaitable[str]])
         with session.host.stopping.cancels():
             async with again_and_again(partial(say_head, session.journal), HEAD_SECONDS, session.host.stopping):
                 unread = await work(session)
+                await session.verified.wait()
                 await session.connection.gate.settle()
                 session.journal.require_in_place()
     except (Stopped, Interrupted, CheckFailed, NotRestarted) as reason:
@@ -396,11 +382,11 @@ async def _delete(
     host, gate, clock = session.host, connection.gate, connection.clock
     safety = settings.safety
     every = partial(_look_every, session) if safety.require_paused else None
-    workers, pilot = _workers(settings.limits.concurrency, connection.pilot)
-    pace = Pace(workers, settings.retry, pilot, _max_failed(settings))
+    chunks = journal.chunks()
+    most, pilot = workers(settings.limits.concurrency, chunks.plan, connection.pilot)
+    pace = Pace(most, settings.retry, pilot, _max_failed(settings))
     waits = safety.on_unpause is OnUnpause.WAIT
     status = StatusWatch(connection.reads, session.pipelines, every, log.warning, waits)
-    chunks = journal.chunks()
     async with (
         Aside("the status file", grace=STATUS_SECONDS) as status_file,
         watching(host.audience, chunks, numbers) as observer,
@@ -462,13 +448,6 @@ def _resolver(settings: Settings, connection: Connection) -> Resolver | None:
     retry = settings.retry
     after = settings.gateway.timeout if retry.resolve_after is None else retry.resolve_after
     return Resolver(connection.reads, after) if retry.resolve else None
-
-
-def _workers(concurrency: int | Auto, pilot: Pilot | None) -> tuple[int, ConcurrencyPilot | None]:
-    """How many calls may be under way at the most, and who decides about less."""
-    if concurrency == AUTO:
-        return MOST_CONCURRENCY, ConcurrencyPilot(MOST_CONCURRENCY, FEW if pilot is None else at_first(pilot.rate))
-    return concurrency, None
 
 
 def _finish(journal: Journal, ending: BulkstateError | None, unread: str) -> Finished:

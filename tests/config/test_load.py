@@ -68,7 +68,7 @@ def test_what_is_there_and_what_it_stands_for_where_it_is_not(tmp_path: Path) ->
         "o15504722874071",
         AppKey(SecretReference("ENOS_APP_KEY"), SecretReference("ENOS_APP_SECRET"), Style.SIGNED),
     )
-    assert settings.limits == config.Limits((Rate(20, 1.0), Rate(1000, 60.0)), 100_000, 1 << 20, 16)
+    assert settings.limits == config.Limits((Rate(20, 1.0), Rate(1000, 60.0)), 100_000, 1 << 20, "auto")
     assert settings.retry == RetryPolicy(8, 0.5, 60.0, True, 0.2, 1800.0, True)
     assert settings.safety == config.Safety(None, None, True, "auto", "any", config.UnknownStage.REFUSE, Share(10))
     assert settings.verify == config.Verify(1_000, "auto", 5.0, None)
@@ -77,7 +77,7 @@ def test_what_is_there_and_what_it_stands_for_where_it_is_not(tmp_path: Path) ->
 
 def test_auto_is_what_is_meant_where_nothing_is_said(tmp_path: Path) -> None:
     text = GOOD.replace("limits:\n  rate: [20/s, 1000/min]\n", "")
-    assert loaded(tmp_path, text).limits == config.Limits(("auto",), 100_000, 1 << 20, 16, Share(100))
+    assert loaded(tmp_path, text).limits == config.Limits(("auto",), 100_000, 1 << 20, "auto", Share(100))
     settings = loaded(tmp_path, text + "limits: {rate: [auto, 1000/min], concurrency: auto, share: 80%}\n")
     assert (settings.limits.rate, settings.limits.windows) == (("auto", Rate(1000, 60.0)), (Rate(1000, 60.0),))
     assert (settings.limits.concurrency, settings.limits.share.part) == ("auto", 0.8)

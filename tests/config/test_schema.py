@@ -43,7 +43,7 @@ def test_it_forbids_unknown_keys_and_asks_for_what_has_no_default() -> None:
     assert schema["required"] == ["version", "gateway", "delete"]
     assert schema["properties"]["limits"]["properties"]["rate"]["default"] == "auto"
     assert schema["properties"]["limits"]["properties"]["share"]["default"] == "100%"
-    assert schema["properties"]["limits"]["properties"]["concurrency"]["default"] == 16
+    assert schema["properties"]["limits"]["properties"]["concurrency"]["default"] == "auto"
     assert schema["properties"]["retry"]["properties"]["first_delay"]["default"] == "0.5s"
 
 

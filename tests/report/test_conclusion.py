@@ -188,6 +188,22 @@ RESUME = "bulkstate resume 'runs/a b'"
         ),
         (
             None,
+            report(ALL, 1_000_000, SAMPLED),
+            Ended(None, pipelines=(replace(WIND, now="", paused_by="this run"),)),
+            'No ending recorded: killed, or no longer able to write. So far 100 % deleted. Pipeline "Wind-prod" is in a'
+            " state that nobody could read.",
+            RESUME,
+        ),
+        (
+            "not_verified",
+            replace(report(ALL, 1_000_000), ended=Ended()),
+            Ended("", unread="no answer", pipelines=(replace(WIND, paused_by="this run"),)),
+            'Answered "deleted" for all 1,000,000 pairs, but not to be read back: no answer. Pipeline "Wind-prod" is'
+            ' paused. Pipeline "Wind-prod" ran before this run and stays paused.',
+            RESUME,
+        ),
+        (
+            None,
             report(STOPPED, 380_000),
             Ended(None, 1_764_368_049.0, running=True),
             "Still running, last heard of 2025-11-28 22:14:09 UTC. So far 38 % deleted, 4 requests"
@@ -250,7 +266,7 @@ STOPS = ["status_unread", "canary", "too_many_failed", "credentials", "gateway_r
 def test_what_stops_a_run_is_said_and_can_be_gone_on_with(code: str) -> None:
     found = concluded(replace(report(STOPPED, 380_000, None, "that is why"), ended=Ended(code)))
     assert found.sentence.startswith("Stopped: that is why. So far 38 % deleted")
-    assert found.next == RESUME
+    assert found.next == ("" if code == "damaged" else RESUME), "nobody goes on with a damaged journal"
 
 
 def test_every_error_names_its_ending() -> None:

@@ -86,9 +86,10 @@ def test_a_configured_rate_holds_and_is_named() -> None:
     assert Holding(By.YOUR_LIMIT, "20/s") in audience.seen
 
 
-def test_a_slow_gateway_holds() -> None:
+def test_where_your_concurrency_binds_it_is_named() -> None:
     points, *_ = course(World(a_plan(60), say=Say(Answer.OK, 2.0, 0, True)), Settings(workers=4))
-    assert {point.held_by for point in points} == {By.GATEWAY_SLOW}
+    assert {(each.held_by, each.which) for each in points[:-4]} == {(By.YOUR_LIMIT, "concurrency 4")}
+    assert points[-1].held_by is By.GATEWAY_SLOW, "nothing else was left to be sent"
     assert max(point.in_flight for point in points) == 4
     assert max(point.p99 for point in points) == pytest.approx(2.0, rel=0.06)
 
