@@ -27,9 +27,6 @@ MOST_SPANS: Final = 1_000
 
 SHORTEST_SPAN: Final = 60.0
 
-AHEAD: Final = 300.0
-"""Calls may have been made so many seconds after now, as clocks differ; beyond that a clock was wrong."""
-
 Json: TypeAlias = Any
 """Whatever JSON can say: a learner's own words, which this room never looks into."""
 
@@ -64,7 +61,13 @@ class Memory:
         return replace(self, calls=(*self._others(run, now, longest), *sums))
 
     def _others(self, run: str, now: float, longest: float) -> Iterator[Calls]:
-        return (each for each in self.calls if each.run != run and now - longest <= each.at <= now + AHEAD)
+        return (each for each in self.as_of(now).calls if each.run != run and now - longest <= each.at)
+
+    def as_of(self, now: float) -> Memory:
+        """The same, where calls made after `now`, by a clock that was set since, count as made now (law 5)."""
+        if all(each.at <= now for each in self.calls):
+            return self
+        return replace(self, calls=tuple(replace(each, at=min(each.at, now)) for each in self.calls))
 
 
 def _sums(run: str, calls: Iterable[tuple[float, int]], span: float) -> Iterator[Calls]:
@@ -98,6 +101,13 @@ class StateFile:
         except (OSError, ValueError) as error:
             self._say(error)
             return self._nothing
+
+    def settled(self, now: float) -> Memory:
+        """What is known `now`. Calls that a clock ahead of it wrote down are kept as made now, and forgotten."""
+        memory = self.read()
+        if memory.as_of(now) != memory:
+            self._change(lambda kept: kept.as_of(now))
+        return memory
 
     def keep_calls(self, run: str, calls: Sequence[tuple[float, int]], now: float, longest: float) -> None:
         """Remember what a run called: see `Memory.with_calls`."""

@@ -29,6 +29,10 @@ LARGE: Final = 16_384
 SILENCES: Final = 2
 """A body of so many bytes may be what makes a gateway close the connection so often, if smaller ones are answered."""
 
+DISGUISED: Final = 3900.0
+"""Where deletes passed, and then every one is answered in doubt, an hour's quota may have run out: so many seconds are
+waited for it at the least."""
+
 REFUSALS: Final = 3
 """So many answers in a row that refuse the caller are meant. Fewer may be a firewall's slip, or a deployment."""
 
@@ -191,6 +195,8 @@ class Answers:
         """For how long every delete has failed, if that is too long; else 0. Where few are left, it may be they: then
         that is settled sooner."""
         down_for, patience = self._admission.down_for(now), self._retry.outage
+        if self._welcome and self._admission.in_doubt:
+            patience = max(patience, DISGUISED)
         if load.left < FEW and not load.untried and down_for > FEW_SHARE * patience:
             self._admission.trust()
             return 0.0

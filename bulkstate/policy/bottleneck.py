@@ -23,6 +23,8 @@ class By(StrEnum):
     """A configured rate or concurrency, or one that was set by hand."""
     GATEWAY_LIMIT = "gateway_limit"
     """The gateway refused calls (429): nobody calls for a while, or no faster than it seems to allow."""
+    SEARCH = "search"
+    """The gateway refused nothing so far: how fast it may be called is being found out."""
     GATEWAY_SLOW = "gateway_slow"
     """All calls that may be under way at once, as was found, are, or wait to be repeated; nothing else is left to be
     sent. Or every delete fails, and they are tried one at a time."""
@@ -35,6 +37,7 @@ _WORDS: Final = {
     By.STATUS: "the status of the pipelines",
     By.YOUR_LIMIT: "your limit",
     By.GATEWAY_LIMIT: "the gateway's limit",
+    By.SEARCH: "the search for the gateway's limit",
     By.GATEWAY_SLOW: "the gateway's slowness",
     By.MACHINE: "your machine",
 }
@@ -56,7 +59,8 @@ class Moment:
     """What gate and engine know of a moment.
 
     `withheld` says why no delete is sent, if so. `in_line` calls wait at the gate, the first of them for
-    `gateway_limit`, in words that may be empty, or `window`, unless both are None. `failing`: every delete fails.
+    `gateway_limit`, in words that may be empty, or `window`, unless both are None; nobody knows the first while it is
+    `searched`. `failing`: every delete fails.
     `full`: outcomes wait for the disk. `at_hand`: there is a chunk that could be sent. So many are `under_way`, those
     in line included, of the `most` that may be, which is `told` if somebody configured it or set it by hand.
     """
@@ -72,6 +76,7 @@ class Moment:
     under_way: int
     most: int
     told: bool = False
+    searched: bool = False
 
     @property
     def in_flight(self) -> int:
@@ -88,7 +93,7 @@ def holding(moment: Moment) -> Holding:
     if moment.failing:
         return Holding(By.GATEWAY_SLOW, "every delete fails")
     if moment.in_line and moment.gateway_limit is not None:
-        return Holding(By.GATEWAY_LIMIT, moment.gateway_limit)
+        return Holding(By.SEARCH) if moment.searched else Holding(By.GATEWAY_LIMIT, moment.gateway_limit)
     if moment.in_line and moment.window is not None:
         return Holding(By.YOUR_LIMIT, str(moment.window))
     if moment.full or moment.in_line or (moment.at_hand and moment.under_way < moment.most):

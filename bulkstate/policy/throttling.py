@@ -83,6 +83,11 @@ class Throttling:
     def expect(self, calls: int) -> None:
         """So many calls are left to be made: nothing follows from that."""
 
+    @property
+    def searches(self) -> bool:
+        """Never: limits are told."""
+        return False
+
     def binds(self, now: float) -> str:
         """Which limit of the gateway's it is, if that was told."""
         window = self._told.binds(now) if self._told.ready_at(now) > self._held_until else None

@@ -61,6 +61,11 @@ class Follower(Protocol):
         """So many calls are left to be made."""
         ...
 
+    @property
+    def searches(self) -> bool:
+        """Nothing is known of the gateway's limits, and nothing was refused."""
+        ...
+
     def binds(self, now: float) -> str:
         """Which of the gateway's limits holds the next call back, in words; empty if nobody knows."""
         ...
@@ -86,6 +91,8 @@ class Admission:
         self.breaker: Final = Breaker(self._retry)
         self.held = False
         """Nobody is let through, by hand."""
+        self.in_doubt = False
+        """The latest delete that failed was answered in doubt."""
         self.withheld = ""
         """Why no delete is let through, if so."""
 
@@ -159,9 +166,11 @@ class Admission:
         if answer is Answer.OK:  # before all else: an enumeration's hash costs more than the rest
             self.breaker.answered()
         elif answer in DOWN:
+            self.in_doubt = False
             enough = min(FAILURES, waiting.left)
             self.breaker.failed(now, sent_at, _failure(answer, first), self._retry.granted(reply), enough)
         elif answer is Answer.UNDECIDED:
+            self.in_doubt = True
             self.breaker.failed(now, sent_at, _failure(answer, first), self._retry.granted(reply), MANY_DOUBTS)
         elif answer not in (Answer.THROTTLED, Answer.GATEWAY_REFUSED):
             self.breaker.answered()
@@ -198,6 +207,11 @@ class Admission:
         """The limit of the gateway's that the next call waits for, in words; None if it waits for none."""
         ready_at = self._follower.ready_at(now)
         return self._follower.binds(now) if ready_at > max(now, self._pacer.ready_at(now)) else None
+
+    @property
+    def searches(self) -> bool:
+        """How fast the gateway may be called is being found out, and it has refused nothing."""
+        return self._follower.searches
 
     def window(self, now: float) -> Rate | None:
         """The configured window that the next call waits for, if it waits for one."""

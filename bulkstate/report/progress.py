@@ -17,13 +17,19 @@ from rich.table import Table
 from rich.text import Text
 
 from bulkstate.model import Attempt, Outcome, Verdict
-from bulkstate.policy.bottleneck import SHORTEST_PAUSE, Holding
+from bulkstate.policy.bottleneck import SHORTEST_PAUSE, By, Holding
 from bulkstate.text import printable
 
 _WINDOW: Final = 30.0
 """Seconds over which the rate is taken: long enough to be calm, short enough to follow a change."""
 
 _SAMPLE_EVERY: Final = 1.0
+
+_SHORTEST: Final = 1.0
+"""Seconds that a rate is taken over at the least: one call in a millisecond is none."""
+
+_STANDS_STILL: Final = (By.PAUSE, By.STATUS)
+"""While these hold a run, nobody can say for how long."""
 
 _HEARTBEAT: Final = 1.0
 """Seconds between two looks at whether it is time for a line."""
@@ -90,11 +96,13 @@ class Headway:
     def rate(self) -> float:
         """Calls a second, lately."""
         since, calls, _ = self._samples[0]
-        return _ratio(self.calls - calls, self._clock() - since)
+        return _ratio(self.calls - calls, max(self._clock() - since, _SHORTEST))
 
     @property
     def seconds_left(self) -> float | None:
-        """How long the rest will take if it goes on as lately, None while nobody can tell."""
+        """How long the rest will take if it goes on as lately, None while nobody can tell: in a pause, for instance."""
+        if self.pause is not None or (self.held_by is not None and self.held_by.by in _STANDS_STILL):
+            return None
         since, _, settled = self._samples[0]
         speed = _ratio(self.settled_chunks - settled, self._clock() - since)
         return (self.chunks - self.settled_chunks) / speed if speed else None

@@ -79,7 +79,7 @@ class _Stretch:
     def point(self, now: float, at: float, limit: float, in_flight: int) -> Point:
         """It as a point: it ends `now`, which is `at` in UNIX seconds."""
         seconds = now - self.begun
-        rate = self.calls / seconds if seconds > 0 else 0.0
+        rate = self.calls / max(seconds, STATUS_EVERY)  # one call in a millisecond is no rate
         latencies = self.latencies.percentile(0.5), self.latencies.percentile(0.99)
         held = self.held.most_common(1)[0][0]
         return Point(at, seconds, rate, limit, in_flight, self.refused, *latencies, held.by, held.which)

@@ -59,7 +59,7 @@ class RunMemory:
 
     def grants(self) -> tuple[Grant, ...]:
         """What other runs called, as far as it still counts."""
-        return self.file.read().grants(self._run, time.time(), self.longest) if self.file else ()
+        return self.file.settled(now := time.time()).grants(self._run, now, self.longest) if self.file else ()
 
     def learnt(self) -> Learnt:
         """What other runs have found out about the gateway's limits, on the wall's clock."""

@@ -49,14 +49,15 @@ def test_a_run_is_remembered_once_and_old_calls_are_forgotten(tmp_path: Path) ->
     assert stat.S_IMODE((tmp_path / "s.json").stat().st_mode) == 0o600
 
 
-def test_calls_of_a_clock_that_was_wrong_do_not_count_for_ever(tmp_path: Path) -> None:
-    file = StateFile(tmp_path / "s.json", *GATEWAY)
-    file.keep_calls("wrong", [(NOW + 3_650 * DAY, 1_000)], NOW + 3_650 * DAY, DAY)
-    assert file.read().grants("other", NOW, DAY) == ()
-    file.keep_calls("fast", [(NOW + 60.0, 5)], NOW + 60.0, DAY)
-    assert [grant.spent for grant in file.read().grants("other", NOW, DAY)] == [5], "clocks differ by a little"
-    file.keep_calls("right", [(NOW, 7)], NOW, DAY)
-    assert {each.run for each in file.read().calls} == {"fast", "right"}
+@given(st.floats(0.0, 3_650 * DAY), st.floats(0.0, DAY))
+def test_calls_by_a_clock_that_was_ahead_count_as_made_now_and_not_for_ever(ahead: float, since: float) -> None:
+    with fast_folder() as folder:
+        file = StateFile(Path(folder, "s.json"), *GATEWAY)
+        file.keep_calls("ahead", [(NOW + ahead, 7)], NOW + ahead, DAY)
+        grants = file.settled(NOW).grants("other", NOW, DAY)
+        assert [(grant.at, grant.spent) for grant in grants] == [(NOW, 7)]
+        assert sum(grant.spent for grant in file.settled(NOW + since).grants("other", NOW + since, DAY)) == 7
+        assert file.settled(NOW + DAY + 1.0).grants("other", NOW + DAY + 1.0, DAY) == ()
 
 
 def test_gateways_and_what_was_learnt_are_kept_apart(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ BUSY = Moment(False, "", 3, None, Rate(20, 1.0), False, False, True, 4, 4)
         (replace(BUSY, paused=True, gateway_limit=""), Holding(By.PAUSE)),
         (replace(BUSY, gateway_limit=""), Holding(By.GATEWAY_LIMIT)),
         (replace(BUSY, gateway_limit="per minute"), Holding(By.GATEWAY_LIMIT, "per minute")),
+        (replace(BUSY, gateway_limit="per second", searched=True), Holding(By.SEARCH)),
         (replace(BUSY, in_line=0, gateway_limit=""), Holding(By.GATEWAY_SLOW)),
         (replace(BUSY, window=None), Holding(By.MACHINE)),
         (replace(BUSY, in_line=0), Holding(By.GATEWAY_SLOW)),

@@ -137,6 +137,11 @@ class Pilot:
         if told and self._headers.believed:
             self._heed(now, throttled, told)
 
+    @property
+    def searches(self) -> bool:
+        """No limit is known, nor was a call refused."""
+        return not self._budget.refused and not self._quotas and self._short.learnt is None
+
     def binds(self, now: float) -> str:
         """Which of the gateway's windows holds a call back, in words."""
         if self._binder is None and self._room_at <= now:
