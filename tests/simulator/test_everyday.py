@@ -41,7 +41,14 @@ def test_a_window_with_edges_on_the_clock_costs_seconds(
 
 
 @settings(max_examples=30, deadline=None)
-@given(lengths, st.integers(20, 300), used, seconds_limits, st.floats(0.2, 2.8), st.integers(0, 1 << 30))
+@given(
+    lengths,
+    st.integers(50, 300),
+    st.sampled_from([0.0, 1.0]),
+    seconds_limits,
+    st.floats(0.2, 2.8),
+    st.integers(0, 1 << 30),
+)
 def test_a_window_with_edges_anywhere_costs_at_most_the_gap_between_two_looks(
     seconds: float, calls: int, used: float, second: float | None, windows: float, seed: int
 ) -> None:

@@ -135,7 +135,7 @@ class Pilot:
         else:
             self._accepted(now, sent_at)
         if told and self._headers.believed:
-            self._heed(now, throttled, told)
+            self._heed(now, sent_at, throttled, told)
 
     @property
     def searches(self) -> bool:
@@ -217,7 +217,7 @@ class Pilot:
         elif seconds > ROUNDED:
             watch.hold(now, seconds, self._believed)
 
-    def _heed(self, now: float, throttled: bool, told: Sequence[Told]) -> None:
+    def _heed(self, now: float, sent_at: float, throttled: bool, told: Sequence[Told]) -> None:
         """Headers name windows: keep to them, and look over them as over any other. A limit told too high ends with the
         first loss. One told too low, by a gateway that never refuses, is found out, but no sooner: in a period of some
         seconds where it is felt within a second, else by a few whole windows, since what is told costs no refusal and a
@@ -229,16 +229,20 @@ class Pilot:
         if (rate := headers.rate(told)) is not None:
             self._short.told(rate)
         for each in headers.windows(told):
-            self._window_told(now, each)
+            self._window_told(now, sent_at, each)
 
-    def _window_told(self, now: float, told: Told) -> None:
+    def _window_told(self, now: float, sent_at: float, told: Told) -> None:
         limit, seconds = told.limit or 0.0, told.seconds or 0.0
         quota = next((q for q in self._quotas if abs(q.seconds - seconds) < 0.05 * seconds), None)
         if quota is None:
             quota = _as_told(now, limit, seconds, told.reset_after)
             self._quotas.append(quota)
             self._heeded.append(quota)
-        quota.told(limit, told.remaining)
+            sent_at = now  # whatever it says is of the window that it tells of
+        quota.roll(now, LOSS / self._budget.rate)
+        if quota in self._heeded and told.reset_after is not None and told.reset_after <= seconds:
+            quota.begins(_told_edge(now, seconds, told.reset_after))
+        quota.told(limit, told.remaining, sent_at)
 
     def _forget_hearsay(self, now: float) -> None:
         """What only headers said counts no more."""
@@ -280,6 +284,7 @@ class Pilot:
             self._suspect(loss, opened)
         elif quota is None:
             self._short.lost(loss)
+            self._random.found(self._short.rate)
         elif quota.explains(loss.refused_from, opened, loss.shut_for > LONGER):
             self._heeded = [each for each in self._heeded if each is not quota]
             if quota.ran_out(loss.refused_from, opened, loss.accepted):
@@ -341,8 +346,13 @@ def per(seconds: float) -> str:
 def _as_told(now: float, limit: float, seconds: float, reset_after: float | None) -> Quota:
     """A window that headers name; one that begins now, if they don't say when it ends, or not before the next one."""
     left = seconds if reset_after is None else min(reset_after, seconds)
+    return Quota(limit, seconds, _told_edge(now, seconds, left), known=True)
+
+
+def _told_edge(now: float, seconds: float, left: float) -> Edge:
+    """When the window began that is over in so many whole seconds."""
     edge = now + left - seconds
-    return Quota(limit, seconds, Edge(edge - SECOND, edge), known=True)
+    return Edge(edge - SECOND, edge)
 
 
 def _wish(retry_after: float | None, told: Sequence[Told]) -> float | None:
