@@ -29,6 +29,14 @@ holds."""
 LONGER: Final = 1.1 * SECOND
 """Seconds for which a door must have been shut for certain before a window longer than a second is thought of."""
 
+QUARTER: Final = 0.25
+BRAKED: Final = 0.7
+RELEASED: Final = 1.06
+LEAST: Final = 0.05
+"""Where so large a share of the calls from one loss to the next was refused it is a limit, whatever it looks like:
+some of several machines behind a balancer have none left. Each such loss leaves so much of the rate, each call that
+passes gives so much back, and never is less left."""
+
 BRIEF: Final = 10.0
 """Seconds of a window that is spent so soon that its end may be near enough for half of that."""
 
@@ -70,6 +78,8 @@ class Pilot:
         self._kept = 0
         self._headers = Headers()
         self._clock = GatewayClock()
+        self._brake = 1.0
+        self._until_loss = (0, 0)
         self._heeded: list[Quota] = []
         self._sent_at = -inf
         self._pace.interval = 1.0 / self._short.rate
@@ -165,6 +175,8 @@ class Pilot:
 
     def _accepted(self, now: float, sent_at: float) -> None:
         self._news.passed(now - sent_at)
+        if self._brake < 1.0:
+            self._brake = min(1.0, RELEASED * self._brake)
         self._random.accepted(sent_at)
         if self._heeded and any(quota.overspent for quota in self._heeded):
             self._headers.refuted()
@@ -263,6 +275,7 @@ class Pilot:
         self._watch = None
         self._settled_at = now
         self._believed = watch.trust(self._believed)
+        self._brake_for_losses()
         if watch.shut:
             self._pace.restart(now)
             for probe in watch.passed_probes:
@@ -270,6 +283,12 @@ class Pilot:
         loss = watch.loss(self._news.seconds, self._news.jitter)
         self._blame(loss)
         self._retime(now)
+
+    def _brake_for_losses(self) -> None:
+        calls, refused = self._until_loss
+        self._until_loss = self._budget.calls, self._budget.refused
+        if self._budget.refused - refused > QUARTER * (self._budget.calls - calls):
+            self._brake = max(LEAST, BRAKED * self._brake)
 
     def _blame(self, loss: Loss) -> None:
         """Find out which limit was hit, and tell it."""
@@ -334,7 +353,7 @@ class Pilot:
             if bound < rate:
                 rate, self._binder = bound, quota
             self._room_at = max(self._room_at, quota.ready_at(self._share))
-        self._pace.interval = 1.0 / rate
+        self._pace.interval = 1.0 / (rate * self._brake)
 
 
 def per(seconds: float) -> str:
