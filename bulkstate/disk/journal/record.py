@@ -42,6 +42,7 @@ from bulkstate.model import (
     Part,
     Phase,
     PipelineSeen,
+    PipelineStatus,
     Plan,
     Point,
     Reply,
@@ -227,14 +228,15 @@ class Record:
     def pipelines_seen(self) -> tuple[PipelineSeen, ...]:
         """What the run saw of its pipelines, by ID: their state before it, and now."""
         seen: dict[str, PipelineSeen] = {}
+        rested: set[str] = set()
         for at, id_, name, status, version in self._rows("pipeline_seen"):
             first = seen.get(id_)
             known = version or (first.version if first else "")
             seen[id_] = PipelineSeen(id_, name, first.before if first else status, status, at, known)
+            rested |= {id_} if status == PipelineStatus.PAUSED else set()
         for pause in self.pauses():
             if found := seen.get(pause.pipeline):
-                by = pause.by or found.paused_by
-                seen[found.id] = replace(found, paused_by=by, started_again=not pause.by)
+                seen[found.id] = _paused(found, pause, found.id in rested)
         return tuple(seen[id_] for id_ in sorted(seen))
 
     @property
@@ -460,6 +462,20 @@ class Record:
         (digest,) = self._connection.execute("SELECT digest FROM run").fetchone()
         if not digest == self.plan.digest == plan_digest(self.plan.stages):
             raise ValueError("its plan isn't the one that was made: the digest differs")
+
+
+def _paused(seen: PipelineSeen, pause: Pause, rested: bool) -> PipelineSeen:
+    """What is known of a pipeline by one more row of its pauses, if it was ever seen paused. One that was about to be
+    paused or started may be so since."""
+    newer = seen.at is not None and seen.at > pause.at
+    since = seen if newer else replace(seen, now="")
+    if not rested:
+        return since
+    if pause.by:
+        return replace(seen, paused_by=pause.by, started_again=False)
+    if pause.status != PipelineStatus.RUNNING:
+        return since
+    return replace(seen, started_again=True, now=seen.now if newer else pause.status)
 
 
 def _numbers(chunks: NDArray[np.bool_]) -> list[int]:
