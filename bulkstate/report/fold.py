@@ -204,8 +204,9 @@ def _pairs_deleted(plan: StagePlan, chunks: Chunks, numbers: NDArray[np.int64], 
     if tally.ended(Verdict.DELETED).all():
         return plan.pairs
     if not (plan.overlaps or plan.unlisted):
-        left = numbers[~tally.ended(Verdict.DELETED, Verdict.SPLIT)]
-        return plan.pairs - sum(map(chunks.pairs, left.tolist()))
+        gone, is_part = tally.ended(Verdict.DELETED), numbers >= chunks.plan.requests
+        left, parts = numbers[~gone & ~is_part], numbers[gone & is_part]
+        return plan.pairs - sum(map(chunks.pairs, left.tolist())) + sum(map(chunks.pairs, parts.tolist()))
     deleted = [chunks.place(number)[1] for number in numbers[tally.ended(Verdict.DELETED)].tolist()]
     return sum(rectangle.pairs for rectangle in without(deleted, plan.unlisted))
 
