@@ -86,11 +86,14 @@ def tell(finished: Finished, json: bool) -> None:
     from bulkstate.cli.page import Page
     from bulkstate.report import show, to_json
 
-    if json:
-        write(to_json(finished.report))
-    else:
-        with printing():
-            show(finished.report, Page())
+    try:
+        if json:
+            write(to_json(finished.report))
+        else:
+            with printing():
+                show(finished.report, Page())
+    except Exception as error:  # what only shows can't change how it ended (law 7)
+        typer.echo(f"bulkstate: the report can't be shown: {str(error) or type(error).__name__}", err=True)
     for line in last_words(finished.report, finished.ending):
         typer.echo(f"bulkstate: {line}", err=True)
     raise typer.Exit(finished.exit_code)
