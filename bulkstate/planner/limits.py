@@ -81,5 +81,6 @@ def _sizes(ids: tuple[str, ...]) -> IdSizes:
 def sums_before(sizes: IdSizes) -> NDArray[np.int64]:
     """The bytes of the IDs before each, and of all."""
     sums = np.zeros(sizes.size + 1, np.int64)
-    np.add.accumulate(sizes, dtype=np.int64, out=sums[1:])  # cumsum would copy the sizes
+    sums[1:] = sizes
+    np.cumsum(sums, out=sums)  # in place: of 32 bits it would copy the sizes
     return sums
