@@ -124,3 +124,30 @@ def write_parquet(fleet: Fleet, path: Path, seed: int) -> None:
     point_ids = pl.Series(identifiers(fleet.point_count, 16, seed + 1))
     frame = pl.DataFrame({"asset_id": asset_ids.gather(assets), "point_id": point_ids.gather(fleet.points[order])})
     frame.write_parquet(path)
+
+
+def write_sparse(folder: Path, seed: int, assets: int = 4_000_000, models: int = 500) -> int:
+    """Write about 200,000,000 pairs as a folder of 20 Parquet files, each in random order. Returns how many there are.
+
+    Models of 20 to 80 points of 5,000; two assets in a hundred lack one of their model's.
+    """
+    rng = np.random.default_rng(seed)
+    catalogue = [rng.choice(5_000, size, replace=False) for size in rng.integers(20, 81, models)]
+    of_model = rng.integers(models, size=assets)
+    lacking = np.where(rng.random(assets) < 0.02, rng.integers(80, size=assets), -1)
+    asset_ids = pl.Series([f"WTG{number:07d}" for number in range(assets)])
+    point_ids = pl.Series([f"INV.Point{number:04d}" for number in range(5_000)])
+    pairs = 0
+    for part in range(20):
+        found = []
+        for model, points in enumerate(catalogue):
+            members = np.flatnonzero(of_model == model)
+            for place in range(part, points.size, 20):
+                whole = members[lacking[members] != place]
+                found.append((whole.astype(np.int32), np.full(whole.size, points[place], np.int32)))
+        rows, columns = (np.concatenate(side) for side in zip(*found, strict=True))
+        order = rng.permutation(rows.size)
+        frame = pl.DataFrame({"asset_id": asset_ids.gather(rows[order]), "point_id": point_ids.gather(columns[order])})
+        frame.write_parquet(folder / f"part-{part:02d}.parquet")
+        pairs += rows.size
+    return pairs

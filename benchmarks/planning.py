@@ -71,7 +71,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--covers", type=Path, metavar="DIR", help="files of `row column` pairs, plain or gzip")
     parser.add_argument("--curve", action="store_true", help="the fleet by every effort")
-    parser.add_argument("cases", nargs="*", metavar="CASE", help="covers, blocks, block, pairs, shapes, caps, fleet")
+    parser.add_argument(
+        "cases", nargs="*", metavar="CASE", help="covers, blocks, block, pairs, shapes, caps, sparse, fleet"
+    )
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         cases = {
@@ -81,6 +83,7 @@ def main() -> None:
             "pairs": lambda: pairs(Path(folder, "pairs.csv")),
             "shapes": lambda: map(shape_of, SHAPES),
             "caps": lambda: capped(asked.covers),
+            "sparse": lambda: sparse(Path(folder, "sparse")),
             "fleet": lambda: fleet(Path(folder, "fleet.parquet"), asked.curve),
         }
         for case in asked.cases or cases:
@@ -144,6 +147,13 @@ def fleet(file: Path, curve: bool) -> Iterator[dict[str, object]]:
         reading = measured("read", str(file))["seconds"]
         line = measured("table", str(file), effort)
         yield {"effort": effort, **line, "read_seconds": reading, "by_read": ratio(line["seconds"], reading)}
+
+
+def sparse(files: Path) -> Iterator[dict[str, object]]:
+    """200,000,000 pairs of 4,000,000 assets, in a folder of Parquet files."""
+    files.mkdir()
+    measured("written", str(files))
+    yield measured("table", str(files), "normal")
 
 
 def ratio(one: object, other: object) -> float:
@@ -292,6 +302,14 @@ def made(file: str) -> dict[str, object]:
     return {"pairs": len(found.points)}
 
 
+def written(folder: str) -> dict[str, object]:
+    """Write the sparse pairs."""
+    from fleet import SEED as FLEET
+    from fleet import write_sparse
+
+    return {"pairs": write_sparse(Path(folder), FLEET)}
+
+
 def read(file: str) -> dict[str, object]:
     """Read the file and encode its pairs as integers, with nothing but Polars."""
     import polars as pl
@@ -309,6 +327,7 @@ CASES: dict[str, Callable[..., dict[str, object]]] = {
     "one_block": block,
     "table": table,
     "made": made,
+    "written": written,
     "read": read,
 }
 

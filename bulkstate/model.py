@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from itertools import accumulate
-from typing import Generic, TypeAlias, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -379,6 +379,10 @@ class Pair:
     point: str
 
 
+KEPT: Final = "keep"
+"""In place of an entry of `where`: a pair that is kept was looked at."""
+
+
 @dataclass(frozen=True, slots=True)
 class LookedAt:
     """A target pair that was looked at, in which stage, by which read, and by which entry of `where` it is selected.
@@ -453,6 +457,11 @@ class PipelineSeen:
     version: str = ""
     paused_by: str = ""
     started_again: bool = False
+
+
+THIS_RUN: Final = "this run"
+SOMEBODY_ELSE: Final = "somebody else"
+"""Who paused a pipeline, in the words of journal and report."""
 
 
 @dataclass(frozen=True, slots=True)

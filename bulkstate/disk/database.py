@@ -261,6 +261,12 @@ def check_rows(connection: sqlite3.Connection, *tables: str) -> None:
             raise ValueError(f"its table {table} holds what can't have been written")
 
 
+def check_times(*times: object) -> None:
+    """ValueError if one of them is neither a time in UNIX seconds, before the year 10000, nor None."""
+    if not all(at is None or (isinstance(at, float) and 0 <= at < _LAST_TIME) for at in times):
+        raise ValueError("it holds a time that no clock shows")
+
+
 def row_count(connection: sqlite3.Connection, table: str) -> int:
     """How many rows a table has. `count(*)` would be one step of SQLite's machine, which nothing ends."""
     (count,) = connection.execute(f"SELECT coalesce(sum(1), 0) FROM {table}").fetchone()  # noqa: S608 - a table of ours

@@ -345,6 +345,8 @@ class Engine:
         tries, step = self._answers.heard(self._clock(), attempt, job.tries, chunk, self, self._random())
         job.note(attempt, tries)
         self._observer.attempted(attempt)
+        if attempt.reply.answer is Answer.UNDECIDED:
+            self._status.doubted()
         if self._answers.workers != self._queue.most:
             self._start_workers()
         if was_failing or self._breaker.open:

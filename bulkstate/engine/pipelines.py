@@ -124,6 +124,9 @@ class StatusWatch:
         self._every = every
         self._say = say
         self._waits = waits and every is not None
+        self._wanted_at = float("inf")
+        self._doubt_again_at = float("-inf")
+        self._doubt_gap = SOON
         self._ran_since = float("inf")
         self._permitted_at = float("-inf")
         self._suspect: Callable[[], Awaitable[None]] = anyio.lowlevel.checkpoint
@@ -155,11 +158,20 @@ class StatusWatch:
 
     async def _look_again_and_again(self, every: Callable[[], float]) -> Stopped:
         while True:
-            with anyio.move_on_after(min(SOON, every()) if self.waiting else every()):
-                await self._asked.wait()
-            self._asked = anyio.Event()
+            await self._until_due(anyio.current_time() + (min(SOON, every()) if self.waiting else every()))
+            if self._wanted_at <= (now := anyio.current_time()):
+                self._doubt_again_at = now + self._doubt_gap
+                self._doubt_gap = max(self._doubt_gap, min(2 * self._doubt_gap, every()))
+            self._wanted_at = float("inf")
             if ending := await self._look_around():
                 return ending
+
+    async def _until_due(self, due: float) -> None:
+        """Wait until then, or until a look is wanted before."""
+        while (left := min(due, self._wanted_at) - anyio.current_time()) > 0:
+            with anyio.move_on_after(left):
+                await self._asked.wait()
+            self._asked = anyio.Event()
 
     async def _withhold_when_blind(self, patience: float, stop: Callable[[Stopped], None]) -> None:
         """Withhold deletes while nobody can say whether the pipelines are paused, and end the run if that lasts."""
@@ -181,9 +193,19 @@ class StatusWatch:
             stop(StatusUnread(f"for {seconds:,.0f} s {BLIND}: {self._reads.trouble}"))
             return
 
+    def doubted(self) -> None:
+        """A delete was refused for no reason that is known, as one may be where a pipeline runs: look at once, and the
+        more rarely the more often that was in vain."""
+        self._want(max(anyio.current_time(), self._doubt_again_at))
+
     def look_soon(self) -> None:
         """Look as soon as a read gets its turn: in a long pause much may have happened."""
-        self._asked.set()
+        self._want(anyio.current_time())
+
+    def _want(self, at: float) -> None:
+        if at < self._wanted_at:
+            self._wanted_at = at
+            self._asked.set()
 
     async def last_look(self) -> Stopped | None:
         """After the last answer: why the run isn't over well, if so."""

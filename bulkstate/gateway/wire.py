@@ -6,6 +6,7 @@ this page, and each is also tested against golden bytes that were written down s
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC
@@ -373,6 +374,8 @@ def _read(
     message = clean(_message(document))
     if answer is Answer.UNDECIDED and code in (None, Code.OK):
         message = _doubt(document, code, service.names, message)
+    if answer is Answer.OK and (twice := _said_twice(body, ("data", *service.names))):
+        answer, data, message = Answer.UNDECIDED, None, f"it says {twice} twice"
     return Reply(answer, status, code, message, clean(_text(document.get("requestId")) or "") or None, data)
 
 
@@ -416,6 +419,19 @@ def _json_object(body: bytes) -> JsonObject | None:
     except orjson.JSONDecodeError:
         return None
     return document if isinstance(document, dict) else None
+
+
+def _said_twice(body: bytes, names: Iterable[str]) -> str:
+    """Which of these keys the object holds more than once, so that nobody can say what it means; empty if none."""
+    for name in names:
+        if body.count(f'"{name}"'.encode()) > 1:
+            try:
+                outermost: list[tuple[str, object]] = json.loads(body, object_pairs_hook=list)
+            except (ValueError, RecursionError):  # orjson takes longer numbers, and nests deeper
+                return name
+            if sum(key == name for key, _ in outermost) > 1:
+                return name
+    return ""
 
 
 def _code(document: JsonObject, names: tuple[str, ...]) -> int | None:

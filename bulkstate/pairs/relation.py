@@ -206,11 +206,26 @@ def _change(change: _Change, labels: NDArray[np.int32], codes: NDArray[np.int64]
     """Change the row of each asset that has pairs among `codes` by the points of these; a row is `width` long."""
     if not len(codes):
         return
-    of_asset = codes // width
-    points = (codes - of_asset * width).astype(np.int32)
-    starts = np.flatnonzero(np.diff(of_asset, prepend=-1))
-    assets = of_asset[starts]
+    assets, starts, points = _runs(codes, width)
     labels[assets] = _changed(change, labels[assets].tolist(), points, [*starts.tolist(), len(points)])
+
+
+_AT_ONCE = 1 << 23  # codes: hundreds of millions of them leave no room for more of the same size
+
+
+def _runs(codes: NDArray[np.int64], width: int) -> tuple[NDArray[np.int64], NDArray[np.int64], IndexArray]:
+    """The assets that codes are of, where the codes of each begin, and the point of every code."""
+    points = np.empty(len(codes), np.int32)
+    assets, starts, last = [], [], -1
+    for begin in range(0, len(codes), _AT_ONCE):
+        part = codes[begin : begin + _AT_ONCE]
+        of_asset = part // width
+        points[begin : begin + len(part)] = part - of_asset * width
+        fresh = np.flatnonzero(np.diff(of_asset, prepend=last))
+        assets.append(of_asset[fresh])
+        starts.append(fresh + begin)
+        last = int(of_asset[-1])
+    return np.concatenate(assets), np.concatenate(starts), points
 
 
 def _changed(change: _Change, numbers: list[int], points: IndexArray, bounds: list[int]) -> list[int]:
@@ -219,10 +234,10 @@ def _changed(change: _Change, numbers: list[int], points: IndexArray, bounds: li
     A dictionary of the runs' bytes is exact, and keeps only those that differ.
     """
     known: dict[tuple[int, bytes], int] = {}
-    data, width = points.tobytes(), points.itemsize
+    data, width = points.data.cast("B"), points.itemsize
     changed = []
     for number, start, end in zip(numbers, bounds, bounds[1:], strict=False):
-        run = (number, data[start * width : end * width])
+        run = (number, bytes(data[start * width : end * width]))
         if run not in known:
             known[run] = change(number, points[start:end])
         changed.append(known[run])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bulkstate.gateway import wire
-from bulkstate.model import Rectangle
+from bulkstate.model import IndexArray, Rectangle
 from bulkstate.pairs.relation import Relation
 
 IdSizes: TypeAlias = NDArray[np.int32]
@@ -36,6 +37,27 @@ class Weights:
         """The size of the rectangle's body."""
         return self.frame + int(self.assets[rectangle.assets].sum()) + int(self.points[rectangle.points].sum())
 
+    def of_all(self, rectangles: Sequence[Rectangle]) -> Iterator[int]:
+        """The size of each rectangle's body. Tiles of a grid share their sides: each is added up once."""
+        assets, points = _Sums(self.assets), _Sums(self.points)
+        return (self.frame + assets.of(each.assets) + points.of(each.points) for each in rectangles)
+
+
+class _Sums:
+    """What the IDs of sides take, by the arrays that hold them."""
+
+    def __init__(self, sizes: IdSizes) -> None:
+        self._sizes = sizes
+        self._known: dict[int, int] = {}
+
+    def of(self, side: IndexArray) -> int:
+        if len(side) == 1:
+            return int(self._sizes[side[0]])
+        found = self._known.get(id(side))
+        if found is None:
+            found = self._known[id(side)] = int(self._sizes[side].sum())
+        return found
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tiles:
@@ -59,5 +81,6 @@ def _sizes(ids: tuple[str, ...]) -> IdSizes:
 def sums_before(sizes: IdSizes) -> NDArray[np.int64]:
     """The bytes of the IDs before each, and of all."""
     sums = np.zeros(sizes.size + 1, np.int64)
-    np.add.accumulate(sizes, dtype=np.int64, out=sums[1:])  # cumsum would copy the sizes
+    sums[1:] = sizes
+    np.cumsum(sums, out=sums)  # in place: of 32 bits it would copy the sizes
     return sums

@@ -68,7 +68,7 @@ def plan(
     for target in targets:
         stage = _known(target, search.limits, planned) or _plan_stage(target, search)
         planned.append((target.relation, stage))
-        body_bytes += sum(map(target.weights.of, stage.rectangles))
+        body_bytes += sum(target.weights.of_all(stage.rectangles))
     stages = tuple(stage for _, stage in planned)
     return Plan(stages, digest(stages), body_bytes, reproducible=expired is None, effort=search.effort)
 
@@ -124,7 +124,7 @@ class _Draft:
 def _known(target: _Target, limits: RequestLimits, planned: Iterable[tuple[Relation, StagePlan]]) -> StagePlan | None:
     """What was planned for a stage of which the same is selected, if it fits: the name takes bytes, too."""
     for other, stage in planned:
-        if target.relation.is_like(other) and max(map(target.weights.of, stage.rectangles), default=0) <= limits.bytes:
+        if target.relation.is_like(other) and max(target.weights.of_all(stage.rectangles), default=0) <= limits.bytes:
             return replace(stage, stage=target.relation.stage)
     return None
 

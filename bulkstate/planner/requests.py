@@ -27,6 +27,7 @@ from bulkstate.planner.cover.lines import Piece, line_covers, turned
 from bulkstate.planner.cover.merging import Piece as Request
 from bulkstate.planner.cover.merging import Squeeze
 from bulkstate.planner.cover.packed import Packed, as_bit_sets, pack
+from bulkstate.planner.cover.peeled import by_peeling
 from bulkstate.planner.cover.reduction import undominated_cells
 from bulkstate.planner.cover.small import Biclique, cover_matrix, matrix_of
 from bulkstate.planner.cover.vertex_greedy import WAYS, vertex_greedy
@@ -71,6 +72,8 @@ def plan_classes(
         _offer_by_flags(desk, effort, expired)
     if not desk.settled():
         _search(desk, effort, expired)
+    if not desk.settled() and classes.pairs() > limits.pairs:
+        desk.prove(by_peeling(classes, desk.sizes, expired))
     if not desk.settled():
         _squeeze(desk, effort, expired)
     return StageCover(desk.requests, desk.bound, classes, desk.work)

@@ -15,9 +15,16 @@ from enum import StrEnum
 from math import ceil, log10
 from typing import Final
 
-from bulkstate.errors import BulkstateError, NothingThere, NotVerified, Refused
+from bulkstate.errors import (
+    BulkstateError,
+    CertificateDiffers,
+    JournalDamaged,
+    NothingThere,
+    NotVerified,
+    Refused,
+)
 from bulkstate.gateway.wire import Code
-from bulkstate.model import PipelineSeen, PipelineStatus, Report, Verdict, Verification
+from bulkstate.model import THIS_RUN, PipelineSeen, PipelineStatus, Report, Verdict, Verification
 from bulkstate.report.failures import kinds
 from bulkstate.text import printable
 
@@ -120,7 +127,7 @@ def refused(error: BulkstateError) -> Conclusion:
     code = ReasonCode(error.reason_code)
     if isinstance(error, Refused):
         return Conclusion(code, f"Refused, nothing deleted: {printable(error.message)}.")
-    if isinstance(error, NotVerified):
+    if isinstance(error, (NotVerified, JournalDamaged, CertificateDiffers)):  # earlier commands may have sent much
         return Conclusion(code, f"{printable(error.message)}.")
     if isinstance(error, NothingThere):
         return Conclusion(code, printable(error.message))
@@ -310,7 +317,7 @@ def _pipelines(code: ReasonCode | None, report: Report) -> str:
     """What the pipelines are in now, and whether they are safe to start; nothing where nothing was deleted."""
     advice = start_advice(report)
     back = [each for each in advice if each.pipeline.started_again and each.pipeline.now not in _AT_REST]
-    stay = [each for each in advice if each.pipeline.paused_by and not each.pipeline.started_again]
+    stay = [each for each in advice if each.pipeline.paused_by and each.pipeline.now in _AT_REST]
     advice = tuple(each for each in advice if each not in back) if _sent_any(report) else ()
     safe, unsafe = ([each for each in advice if each.safe is which] for which in (Safe.YES, Safe.NO))
     unclear = [each for each in advice if each.safe is Safe.UNKNOWN]
@@ -353,8 +360,9 @@ def _next(code: ReasonCode | None, report: Report) -> str:
         return ""  # a damaged journal is gone on with by nothing but an earlier copy of it
     if report.ended.running:
         return f"bulkstate ctl {directory} status"
-    if code is ReasonCode.NOT_RESTARTED:
-        return f"bulkstate resume {directory}"
+    held = any(each.paused_by == THIS_RUN and not each.started_again for each in report.ended.pipelines)
+    if code is ReasonCode.NOT_RESTARTED or (held and code in (None, ReasonCode.NOT_VERIFIED)):
+        return f"bulkstate resume {directory}"  # which reads back, and starts again what the run has paused
     chunks = report.chunks
     if chunks.deleted == chunks.unsplit:
         everything = " --sample all" if code is ReasonCode.WITNESSES_LOST else ""

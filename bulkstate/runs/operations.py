@@ -193,6 +193,7 @@ async def verify(directory: Path, sample: Sample, host: Host) -> Finished:
         async with open_session(journal, settings, host) as session:
             began = time.time()
             found = await read_back(session, sample)
+            await session.verified.wait()
             _keep_circumstances(session, began)
             await session.connection.gate.settle()
         await say_head(journal)
@@ -311,6 +312,7 @@ async def _carry_out(
         unread = await read_back_or_say(session)
         if not are_seen:
             await _see_pipelines(session)
+        await session.verified.wait()
         await pausing.start_if_done(session, unread)
         return unread
 
@@ -343,6 +345,7 @@ async def _finished(session: Session, work: Callable[[Session], Awaitable[str]])
         with session.host.stopping.cancels():
             async with again_and_again(partial(say_head, session.journal), HEAD_SECONDS, session.host.stopping):
                 unread = await work(session)
+                await session.verified.wait()
                 await session.connection.gate.settle()
                 session.journal.require_in_place()
     except (Stopped, Interrupted, CheckFailed, NotRestarted) as reason:

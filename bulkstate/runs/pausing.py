@@ -1,13 +1,15 @@
 """Pipelines that a run pauses for itself, and starts again when all is done, or nothing was sent at all.
 
 The journal has a row before each of these calls: whoever goes on after a kill knows who paused a pipeline, and whether
-it is being started again. From then on it may have new state, so nothing is deleted or read back any more.
+it is being started again, which is a row by nobody. From then on it may have new state, so nothing is deleted or read
+back any more.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from typing import Final
 
 import anyio
@@ -18,14 +20,10 @@ from bulkstate.engine.pipelines import findings, require
 from bulkstate.engine.reads import ReadFailed
 from bulkstate.engine.switch import NotSwitched, Switch, running
 from bulkstate.errors import BulkstateError, CheckFailed, NotRestarted, Refused
-from bulkstate.model import PipelineStatus, Start
+from bulkstate.model import SOMEBODY_ELSE, THIS_RUN, PipelineStatus, Start
 from bulkstate.runs.session import Session
 
 log = structlog.get_logger()
-
-THIS_RUN: Final = "this run"
-SOMEBODY_ELSE: Final = "somebody else"
-"""Who paused a pipeline, in the journal's words; nobody, where it is being started again."""
 
 LAST_SECONDS: Final = 60.0
 """How long a run that ended before its first delete tries to start again what it paused."""
@@ -71,9 +69,19 @@ async def start_again(session: Session) -> None:
         for pipeline in mine:
             await _start(session, pipeline, how)
         found = await session.connection.reads.pipelines(session.pipelines)
-    except (NotSwitched, ReadFailed) as failure:
+    except NotSwitched as failure:
+        await _look_once_more(session)
+        raise NotRestarted(f"not started again: {failure}") from failure
+    except ReadFailed as failure:
         raise NotRestarted(f"not started again: {failure}") from failure
     session.journal.saw_pipelines(time.time(), found.values())
+
+
+async def _look_once_more(session: Session) -> None:
+    """What a pipeline is in that wasn't started, for the report; nobody waits long for that."""
+    with anyio.move_on_after(LAST_SECONDS), suppress(ReadFailed):
+        found = await session.connection.reads.pipelines(session.pipelines)
+        session.journal.saw_pipelines(time.time(), found.values())
 
 
 async def start_if_done(session: Session, unread: str) -> None:

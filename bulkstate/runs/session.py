@@ -49,6 +49,8 @@ class Session:
     host: Host
     connection: Connection
     by_hand: ByHand
+    verified: anyio.Event
+    """Set once all of the journal's chain is: until then nothing is over."""
 
     @property
     def pipelines(self) -> frozenset[str]:
@@ -80,9 +82,9 @@ async def open_session(journal: Journal, settings: Settings, host: Host) -> Asyn
                     again_and_again(by_hand.look, BY_HAND_SECONDS, stopping),
                     again_and_again(in_place, IN_PLACE_SECONDS, stopping),
                     again_and_again(leave, MEMORY_SECONDS, stopping),
-                    _beside(journal.verify_older, stopping),
+                    _beside(journal.verify_older, stopping) as verified,
                 ):
-                    yield Session(journal, settings, host, connection, by_hand)
+                    yield Session(journal, settings, host, connection, by_hand, verified)
             finally:
                 await leave()
 
@@ -99,8 +101,10 @@ async def say_head(journal: Journal) -> None:
 
 
 @asynccontextmanager
-async def _beside(check: Callable[[], None], stopping: Stopping) -> AsyncIterator[None]:
-    """Within this block `check` is done in a thread, once. The run ends for what it finds."""
+async def _beside(check: Callable[[], None], stopping: Stopping) -> AsyncIterator[anyio.Event]:
+    """Within this block `check` is done in a thread, once; the event is set when it has found nothing. The run ends for
+    what it finds."""
+    done = anyio.Event()
 
     async def find_out() -> None:
         try:
@@ -109,9 +113,11 @@ async def _beside(check: Callable[[], None], stopping: Stopping) -> AsyncIterato
             stopping.stop(reason)
         except InputError as reason:
             stopping.stop(JournalDamaged(reason.message))
+        else:
+            done.set()
 
     async with _with_task(find_out):
-        yield
+        yield done
 
 
 @asynccontextmanager

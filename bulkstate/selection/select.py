@@ -384,13 +384,14 @@ def _codes(
 
     Positions are 32-bit, so that a code can't overflow.
     """
-    parts = [np.empty(0, np.int64), *more]
+    parts = [part for part in more if len(part)]
     for found in singles:
         codes = assets.positions(found.assets.ids).astype(np.int64)[found.assets.codes]
         codes *= len(points.ids)
         codes += points.positions(found.points.ids)[found.points.codes]
         parts.append(codes)
-    codes = np.concatenate(parts)
+    codes = parts[0] if len(parts) == 1 and not more else np.concatenate([np.empty(0, np.int64), *parts])
     codes.sort()
-    once = codes[np.diff(codes, prepend=-1) > 0]
-    return once, len(codes) - len(once)
+    fresh = np.ones(len(codes), np.bool_)
+    np.not_equal(codes[1:], codes[:-1], out=fresh[1:])
+    return (codes, 0) if fresh.all() else (codes[fresh], len(codes) - int(fresh.sum()))

@@ -73,8 +73,9 @@ def read_columns(files: Sequence[NamedFile], names: Sequence[str], fault: Fault)
     coders = [_Coder(name) for name in names]
     parts = [_read(file, coders, fault) for file in files]
     _refuse_faults(files, parts, coders, fault)
-    frame = pl.concat(part.rows for part in parts)
-    columns = tuple(Column(coder.ids(), frame[coder.name].to_numpy()) for coder in coders)
+    columns = tuple(
+        Column(coder.ids(), pl.concat(part.rows[coder.name] for part in parts).to_numpy()) for coder in coders
+    )
     return IdTable(columns, sum(part.dropped for part in parts))
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from bulkstate.disk.journal import FILE_NAME, Deadline, Ending, Input, Journal, Pause, Record, inline
 from bulkstate.disk.journal.chain import LATEST
 from bulkstate.errors import InputError, JournalDamaged
-from bulkstate.model import Outcome, Pair, Plan, Point, RunResult, Stage, Use, Verdict, Verification
+from bulkstate.model import Circumstances, Outcome, Pair, Plan, Point, RunResult, Stage, Use, Verdict, Verification
 from tests.disk.runs import FACTS, fast_folder, grid, record, stories, tell
 
 NUMBERED = {"seq", "id"}
@@ -65,6 +65,10 @@ def a_full_run(folder: Path) -> Path:
     inputs = (Input("points.txt", 12, "ab" * 32, 3),)
     with Journal.create(folder, grid(4, 4, 2, 2), FACTS, inputs, hop=inline) as journal:
         journal.agree(1.0, "--yes", "somebody")
+        for ahead in (0.5, -3_600.0, None):
+            journal.keep_circumstances(
+                Circumstances("ada", "ops-7", "gitlab", "job", "c0ffee", "CHG", "+0000", ahead, 1.5)
+            )
         journal.begin(2.0)
         journal.paused(Pause(2.5, "pipeline", "bulkstate", "RUNNING"))
         journal.set_deadline(Deadline(99.0, "05:00 UTC"))
@@ -89,6 +93,7 @@ def test_what_was_written_besides_outcomes_is_read_back(tmp_path: Path) -> None:
     with Record.open(tmp_path) as found:
         assert [each.how for each in found.agreements()] == ["--yes"]
         assert found.inputs() == (Input("points.txt", 12, "ab" * 32, 3),)
+        assert [each.clock_ahead for each in found.circumstances()] == [0.5, -3_600.0, None]
         assert found.pauses() == (Pause(2.5, "pipeline", "bulkstate", "RUNNING"),)
         assert found.deadlines() == (Deadline(99.0, "05:00 UTC"),)
 
@@ -147,7 +152,7 @@ def test_what_is_older_than_the_latest_links_is_found_by_looking_at_all(tmp_path
         connection.execute(statement)
         record = Record(connection, file)
         record.verify_chain(3)
-        with pytest.raises(JournalDamaged, match="link 7 isn't what its rows make it"):
+        with pytest.raises(JournalDamaged, match=r"link 10 isn't what its rows make it"):
             record.verify_chain(None)
 
 

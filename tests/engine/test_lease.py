@@ -12,11 +12,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from bulkstate.errors import BulkstateError, PipelineNotPaused
+from bulkstate.gateway.wire import Code
 from bulkstate.model import Answer, Verdict
 from bulkstate.policy.retry import RetryPolicy
 from bulkstate.rates import Rate
 
-from .gateway import Call, World
+from .gateway import Call, Say, World
 from .session import Session, Settings, a_folder, a_plan, all_records, first, last_records, reopen, virtually
 
 PLAN = a_plan(250)
@@ -107,6 +108,20 @@ def test_who_stops_leaves_it_suspect_and_resume_sends_it(begin: float, lasts: fl
     for call in last.values():
         confirmed = any(call.answered_at <= look.at < begin for look in looks(world, "PAUSED"))
         assert confirmed or call.at > stopped
+
+
+@hypothesis_settings(max_examples=8)
+@given(begins, st.sampled_from([None, 5]))
+def test_a_gateway_that_refuses_deletes_then_tells_at_once(begin: float, poison: int | None) -> None:
+    """However rarely the status is read; somewhat later where chunks are refused for reasons of their own."""
+    bad = range(0, 250, poison) if poison else ()
+    doubt = {number: [Say(Answer.UNDECIDED, code=Code.OTHER)] * 3 for number in bad}
+    world = World(PLAN, doubt, running=[(begin, 1e9)])
+    ending, _, _ = lived(world, replace(STOPS, status_every=300.0, retry=RetryPolicy(9, 0.5, 2.0)))
+    assert isinstance(ending, PipelineNotPaused)
+    last = max(call.at for call in world.deletes())
+    assert last <= begin + (1.0 if poison is None else 25.0)
+    assert poison or not looks(world, "PAUSED")
 
 
 def test_two_starts_in_one_run() -> None:

@@ -285,6 +285,25 @@ def test_an_odd_answer_is_told_what_is_wrong_with_it(body: bytes, message: str) 
     assert wire.read_delete(200, body).message.startswith(message)
 
 
+@pytest.mark.parametrize(
+    ("body", "twice"),
+    [
+        (b'{"code":0,"data":false,"data":true}', "data"),
+        (b'{"code":61199,"data":true,"code":0}', "code"),
+        (b'{"code":0,"data":true,"data":true}', "data"),
+    ],
+)
+def test_what_is_said_twice_is_not_believed(body: bytes, twice: str) -> None:
+    reply = wire.read_delete(200, body)
+    assert (reply.answer, reply.data) == (Answer.UNDECIDED, None)
+    assert reply.message == f"it says {twice} twice"
+
+
+def test_what_an_answer_says_inside_of_something_else_is_not_said_twice() -> None:
+    assert wire.read_delete(200, b'{"code":0,"data":true,"more":{"data":false,"code":1}}').answer is Answer.OK
+    assert wire.read_delete(200, b'{"code":0,"data":true,"msg":"\\"data\\" \\"data\\""}').answer is Answer.OK
+
+
 def test_a_token_services_odd_answer_is_told_in_its_own_words() -> None:
     assert wire.read_token(200, b'{"status":0}').message == "status 0, but its data is missing"
     assert wire.read_token(200, b'{"stauts":"0","code":0,"data":{}}').message == "status 0, but its data can't be read"

@@ -6,7 +6,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -30,6 +32,7 @@ class Job:
     beside: str = ""
     safety: str = ""
     allowed: str = ""
+    rate: str = "1000/s"
 
     def text(self) -> str:
         return (
@@ -39,7 +42,7 @@ class Job:
             f"  - pipeline: {self.pipeline}\n"
             f"    stages: [{', '.join(self.stages)}]\n"
             f"    where: {self.where}\n{self.beside}"
-            "limits: {pairs_per_request: 40, rate: 1000/s}\n"
+            f"limits: {{pairs_per_request: 40, rate: {self.rate}}}\n"
             "retry: {first_delay: 5ms, max_delay: 10ms, attempts: 2}\n"
             f"safety: {{max_pairs: 1_000_000{self.safety}}}\n"
             "verify: {before: 100, sample: auto, settle: 0s}\n"
@@ -261,9 +264,19 @@ def empty_file(desk: Desk, seed: int) -> Done:
 
 
 def wrong_zone(desk: Desk, seed: int) -> Done:
-    """A time of day of a zone that there isn't, or without any."""
-    time_of_day = ["05:00 Mars/Olympus", "05:00 Europe/Berln", "05:00", "25:00 Europe/Berlin", "5 o'clock UTC"][seed]
-    return desk.run(replace(desk.job, safety=f', deadline: "{time_of_day}"'))
+    """A time of day of a zone that there isn't, or without any; or of a zone where that is soon, and the work takes
+    longer."""
+    if seed < 3:
+        said = ["05:00 Mars/Olympus", "05:00 Europe/Berln", "05:00"][seed]
+        return desk.run(replace(desk.job, safety=f', deadline: "{said}"'))
+    zone = ["Asia/Tokyo", "Europe/Lisbon"][seed - 3]
+    job = replace(desk.job, safety=f', deadline: "{in_zone(minutes=2, zone=zone)}"', rate="[1000/s, 7/h]")
+    return desk.run(job)
+
+
+def in_zone(minutes: int, zone: str) -> str:
+    """The time of day there, so many minutes from now."""
+    return f"{datetime.now(ZoneInfo(zone)) + timedelta(minutes=minutes):%H:%M} {zone}"
 
 
 MISTAKES: dict[str, Told] = {
@@ -297,7 +310,7 @@ CAUGHT_BY = {
     "pipeline_changed_since": {"plan_outdated", "check_failed"},
     "double_start": {"run_in_use", "run_exists", "nothing_there"},
     "empty_file": {"wrong_input"},
-    "wrong_zone": {"wrong_input"},
+    "wrong_zone": {"wrong_input", "deadline_too_soon"},
 }
 """Which guards are meant to catch a kind: no mistake is stopped by chance."""
 
@@ -319,6 +332,12 @@ def test_a_mistake_is_stopped_before_the_first_delete_or_named(desk: Desk, kind:
 
 def as_files(desk: Desk, seed: int) -> Done:
     return desk.run(desk.job)
+
+
+def in_time(desk: Desk, seed: int) -> Done:
+    """Time enough, as a span, or until a time of day in somebody's zone."""
+    until = ["2h", "45m", *(in_zone(180, zone) for zone in ("Europe/Berlin", "America/New_York", "UTC"))][seed]
+    return desk.run(replace(desk.job, safety=f', deadline: "{until}"'))
 
 
 def allowed(desk: Desk, seed: int) -> Done:
@@ -372,12 +391,6 @@ def sparse_state(desk: Desk, seed: int) -> Done:
     return desk.run(desk.job)
 
 
-def one_after_the_other(desk: Desk, seed: int) -> Done:
-    first, second = desk.production.stages
-    assert desk.run(replace(desk.job, stages=(first,)), "first").exit_code == 0
-    return desk.run(replace(desk.job, stages=(second,)), "second")
-
-
 def pressed_twice(desk: Desk, seed: int) -> Done:
     desk.write("config.yaml", desk.job.text())
     press = ("run", "config.yaml", "--yes", "--continue", "--run-dir", "r", "--json")
@@ -389,6 +402,7 @@ RIGHT: dict[str, Told] = {
     each.__name__: each
     for each in (
         as_files,
+        in_time,
         allowed,
         some_pairs,
         other_columns,
@@ -398,7 +412,6 @@ RIGHT: dict[str, Told] = {
         approved_by_its_digest,
         keep_that_protects,
         sparse_state,
-        one_after_the_other,
         pressed_twice,
     )
 }

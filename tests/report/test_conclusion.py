@@ -188,6 +188,22 @@ RESUME = "bulkstate resume 'runs/a b'"
         ),
         (
             None,
+            report(ALL, 1_000_000, SAMPLED),
+            Ended(None, pipelines=(replace(WIND, now="", paused_by="this run"),)),
+            'No ending recorded: killed, or no longer able to write. So far 100 % deleted. Pipeline "Wind-prod" is in a'
+            " state that nobody could read.",
+            RESUME,
+        ),
+        (
+            "not_verified",
+            replace(report(ALL, 1_000_000), ended=Ended()),
+            Ended("", unread="no answer", pipelines=(replace(WIND, paused_by="this run"),)),
+            'Answered "deleted" for all 1,000,000 pairs, but not to be read back: no answer. Pipeline "Wind-prod" is'
+            ' paused. Pipeline "Wind-prod" ran before this run and stays paused.',
+            RESUME,
+        ),
+        (
+            None,
             report(STOPPED, 380_000),
             Ended(None, 1_764_368_049.0, running=True),
             "Still running, last heard of 2025-11-28 22:14:09 UTC. So far 38 % deleted, 4 requests"

@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bulkstate.disk import plan_tables
-from bulkstate.disk.database import check_rows, closed_on_error, connect_to_read, row_count
+from bulkstate.disk.database import check_rows, check_times, closed_on_error, connect_to_read, row_count
 from bulkstate.disk.journal import chain
 from bulkstate.disk.journal.chain import Head
 from bulkstate.disk.journal.facts import Agreement, Deadline, Input, Pause, RunFacts, SessionRecord
-from bulkstate.disk.journal.rows import look_of, outcome_of, part_of, session_of
+from bulkstate.disk.journal.rows import circumstances_of, look_of, outcome_of, part_of, session_of
 from bulkstate.disk.journal.tables import CHAINED, FORMAT, existing, reading, tables_of
 from bulkstate.disk.locks import is_in_use
 from bulkstate.errors import Refused
@@ -42,6 +42,7 @@ from bulkstate.model import (
     Part,
     Phase,
     PipelineSeen,
+    PipelineStatus,
     Plan,
     Point,
     Reply,
@@ -53,7 +54,7 @@ from bulkstate.model import (
 )
 from bulkstate.pairs.chunks import Chunks
 from bulkstate.pairs.digest import digest as plan_digest
-from bulkstate.pairs.tally import VERDICTS, Tally
+from bulkstate.pairs.tally import VERDICTS, ChunkTally
 from bulkstate.policy.bottleneck import By
 from bulkstate.policy.sizing import Sizing
 
@@ -227,14 +228,15 @@ class Record:
     def pipelines_seen(self) -> tuple[PipelineSeen, ...]:
         """What the run saw of its pipelines, by ID: their state before it, and now."""
         seen: dict[str, PipelineSeen] = {}
+        rested: set[str] = set()
         for at, id_, name, status, version in self._rows("pipeline_seen"):
             first = seen.get(id_)
             known = version or (first.version if first else "")
             seen[id_] = PipelineSeen(id_, name, first.before if first else status, status, at, known)
+            rested |= {id_} if status == PipelineStatus.PAUSED else set()
         for pause in self.pauses():
             if found := seen.get(pause.pipeline):
-                by = pause.by or found.paused_by
-                seen[found.id] = replace(found, paused_by=by, started_again=not pause.by)
+                seen[found.id] = _paused(found, pause, found.id in rested)
         return tuple(seen[id_] for id_ in sorted(seen))
 
     @property
@@ -298,7 +300,7 @@ class Record:
 
     def circumstances(self) -> tuple[Circumstances, ...]:
         """Those of each process that worked on the run, in order."""
-        return tuple(replace(Circumstances(*known), at=at) for at, *known in self._rows("circumstance"))
+        return tuple(circumstances_of(*row) for row in self._rows("circumstance"))
 
     def _verified_by(self) -> str:
         with reading(self.path):
@@ -311,6 +313,7 @@ class Record:
         looks, times = self._rows("look"), "SELECT min(first_sent_at), max(last_answered_at) FROM outcome"
         with reading(self.path):
             first, last = self._connection.execute(times).fetchone()
+            check_times(first, last)
             (verified,) = self._connection.execute("SELECT max(at) FROM verification").fetchone()
         ended = self.sessions[-1].ending if self.sessions else None
         found = {
@@ -375,12 +378,12 @@ class Record:
                     outcome = replace(outcome, parts=parts.get(outcome.chunk, ()))
                 yield session, outcome
 
-    def tally(self) -> Tally:
+    def tally(self) -> ChunkTally:
         """What became of every chunk, by number, in memory that doesn't grow with the records of a chunk."""
         with reading(self.path):
             chunks = self.plan.requests + row_count(self._connection, "part")
             rows = np.fromiter(self._connection.execute(_TALLIED), _TALLIED_ROW)
-            return Tally.of(chunks, rows)
+            return ChunkTally.of(chunks, rows)
 
     def seconds(self) -> float:
         """From first call to last answer, in each session; what lies between sessions doesn't count."""
@@ -459,6 +462,20 @@ class Record:
         (digest,) = self._connection.execute("SELECT digest FROM run").fetchone()
         if not digest == self.plan.digest == plan_digest(self.plan.stages):
             raise ValueError("its plan isn't the one that was made: the digest differs")
+
+
+def _paused(seen: PipelineSeen, pause: Pause, rested: bool) -> PipelineSeen:
+    """What is known of a pipeline by one more row of its pauses, if it was ever seen paused. One that was about to be
+    paused or started may be so since."""
+    newer = seen.at is not None and seen.at > pause.at
+    since = seen if newer else replace(seen, now="")
+    if not rested:
+        return since
+    if pause.by:
+        return replace(seen, paused_by=pause.by, started_again=False)
+    if pause.status != PipelineStatus.RUNNING:
+        return since
+    return replace(seen, started_again=True, now=seen.now if newer else pause.status)
 
 
 def _numbers(chunks: NDArray[np.bool_]) -> list[int]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from bulkstate.disk.journal.facts import Ending, SessionRecord
-from bulkstate.model import Grant, LookedAt, Outcome, Pair, Part, RunResult, Span, Stage, Verdict
+from bulkstate.model import Circumstances, Grant, LookedAt, Outcome, Pair, Part, RunResult, Span, Stage, Verdict
 
 
 def part_of(number: int, parent: int, *positions: int) -> Part:
@@ -27,6 +28,12 @@ def look_of(read: int, pipeline: str, stage: str, entry: str, asset: str, point:
     """A pair that was looked at."""
     had = None if state is None else bool(state)
     return LookedAt(read, Stage(pipeline, stage), entry, Pair(asset, point), had)
+
+
+def circumstances_of(at: float, *values: Any) -> Circumstances:
+    """Those of a process that worked on the run. A clock is ahead of the gateway's or behind it."""
+    *known, ahead, behind = values
+    return replace(Circumstances(*known), at=at, clock_ahead=ahead if behind is None else -behind)
 
 
 def session_of(row: tuple[int, float, float | None, str, str, int], reasons: Sequence[str]) -> SessionRecord:

@@ -49,7 +49,7 @@ _FORMAT_3: Final = {
         status TEXT NOT NULL, version TEXT NOT NULL""",
     "circumstance": """seq INTEGER PRIMARY KEY, at REAL NOT NULL, user TEXT NOT NULL, host TEXT NOT NULL,
         ci TEXT NOT NULL, job TEXT NOT NULL, commit_id TEXT NOT NULL, reference TEXT NOT NULL, zone TEXT NOT NULL,
-        clock_ahead REAL""",
+        clock_ahead REAL, clock_behind REAL""",
     "pause": """seq INTEGER PRIMARY KEY, at REAL NOT NULL, pipeline TEXT NOT NULL, paused_by TEXT NOT NULL,
         status TEXT NOT NULL""",
     "deadline": "session INTEGER PRIMARY KEY REFERENCES session, at REAL NOT NULL, words TEXT NOT NULL",
@@ -59,8 +59,9 @@ _FORMAT_3: Final = {
     "link": "number INTEGER PRIMARY KEY, rows TEXT NOT NULL, hash TEXT NOT NULL",
 }
 """Times are UNIX seconds. A part's positions count among those of its parent. A look was made before the first delete,
-or after the last one. Of a pipeline that was paused, `status` is what it was before. A column `seq` or `id` that is a
-key is numbered by SQLite itself, which refuses to change or remove a row of any of these tables."""
+or after the last one. A clock is ahead of the gateway's or behind it, by so many seconds. Of a pipeline that was
+paused, `status` is what it was before. A column `seq` or `id` that is a key is numbered by SQLite itself, which
+refuses to change or remove a row of any of these tables."""
 
 _APPEND_ONLY: Final = """CREATE TRIGGER {table}_{action} BEFORE {action} ON {table}
     BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END"""

@@ -208,8 +208,9 @@ class Journal(Record):
 
     def keep_circumstances(self, found: Circumstances) -> None:
         """Who works on the run from here on, and where."""
-        *known, at = astuple(found)
-        self._insert("circumstance", (at, *known))
+        *known, ahead, at = astuple(found)
+        clock = (None, None) if ahead is None else (ahead, None) if ahead >= 0 else (None, -ahead)
+        self._insert("circumstance", (at, *known, *clock))
 
     def saw_pipelines(self, at: float, pipelines: Iterable[Pipeline]) -> None:
         """The pipelines were in these states."""
