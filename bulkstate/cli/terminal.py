@@ -69,9 +69,15 @@ def write_json(value: Any) -> None:
 
 
 @contextmanager
-def to_write(path: Path) -> Iterator[None]:
-    """InputError for what keeps a file at `path`, which somebody asked for, from being written within this block."""
+def to_write(path: Path, *inputs: Path) -> Iterator[None]:
+    """InputError for what keeps a file at `path`, which somebody asked for, from being written within this block. No
+    journal and no plan is overwritten, nor one of the command's own `inputs`."""
+    from bulkstate.disk.small_file import require_no_database
+
     try:
+        if any(path.exists() and each.exists() and path.samefile(each) for each in inputs):
+            raise InputError(Problem("is what the command reads, and isn't overwritten", str(path)))
+        require_no_database(path)
         yield
     except OSError as error:
         raise InputError(Problem(f"can't be written: {error.strerror}", where=str(error.filename or path))) from error
