@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -54,7 +54,7 @@ def main() -> None:
     # Before numpy is imported: the planner's products are small, and threads that wait for each other on busy cores
     # made them four to ten times slower.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    _mend_no_columns()
+    _mend_size_of_terminal()
     os.umask(os.umask(0o022) | 0o022)  # whatever is written, reports too, nobody else may change
     # A million rectangles are a million objects without a cycle: looking for some took a fifth of all planning.
     gc.set_threshold(50_000, 20, 20)
@@ -63,11 +63,16 @@ def main() -> None:
         app()
 
 
-def _mend_no_columns() -> None:
-    """`COLUMNS=0`, as some jobs and containers have it, would show nothing at all."""
-    columns = os.environ.get("COLUMNS", "")
-    if columns.isdigit() and not int(columns):
-        del os.environ["COLUMNS"]
+def _mend_size_of_terminal() -> None:
+    """`COLUMNS=0`, as some jobs and containers have it, would show nothing at all; millions would take all memory."""
+    for name in ("COLUMNS", "LINES"):
+        size = os.environ.get(name, "")
+        if size.isdigit() and not (len(size) <= len(str(LARGEST_TERMINAL)) and 0 < int(size) <= LARGEST_TERMINAL):
+            del os.environ[name]
+
+
+LARGEST_TERMINAL: Final = 10_000
+"""Columns or lines that a terminal may have."""
 
 
 def _version(wanted: bool) -> None:

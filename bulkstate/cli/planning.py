@@ -49,7 +49,7 @@ def plan(
     made, known = prepared.plan, briefing(prepared.plan, settings, len(prepared.witnesses), prepared.inputs)
     known = seen_ahead(replace(known, target=prepared.target, approval=prepared.approval), prepared.ahead)
     if explain is not None:
-        with to_write(explain):
+        with to_write(explain, config_file):
             explain.write_bytes(explanation_to_json(made))
     forecast = forecast_of(made, settings, state)
     comparison = None if old is None else compare(old, made)

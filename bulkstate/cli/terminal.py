@@ -69,9 +69,15 @@ def write_json(value: Any) -> None:
 
 
 @contextmanager
-def to_write(path: Path) -> Iterator[None]:
-    """InputError for what keeps a file at `path`, which somebody asked for, from being written within this block."""
+def to_write(path: Path, *inputs: Path) -> Iterator[None]:
+    """InputError for what keeps a file at `path`, which somebody asked for, from being written within this block. No
+    journal and no plan is overwritten, nor one of the command's own `inputs`."""
+    from bulkstate.disk.small_file import require_no_database
+
     try:
+        if any(path.exists() and each.exists() and path.samefile(each) for each in inputs):
+            raise InputError(Problem("is what the command reads, and isn't overwritten", str(path)))
+        require_no_database(path)
         yield
     except OSError as error:
         raise InputError(Problem(f"can't be written: {error.strerror}", where=str(error.filename or path))) from error
@@ -86,11 +92,14 @@ def tell(finished: Finished, json: bool) -> None:
     from bulkstate.cli.page import Page
     from bulkstate.report import show, to_json
 
-    if json:
-        write(to_json(finished.report))
-    else:
-        with printing():
-            show(finished.report, Page())
+    try:
+        if json:
+            write(to_json(finished.report))
+        else:
+            with printing():
+                show(finished.report, Page())
+    except Exception as error:  # what only shows can't change how it ended (law 7)
+        typer.echo(f"bulkstate: the report can't be shown: {str(error) or type(error).__name__}", err=True)
     for line in last_words(finished.report, finished.ending):
         typer.echo(f"bulkstate: {line}", err=True)
     raise typer.Exit(finished.exit_code)

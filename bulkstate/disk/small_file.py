@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from errno import ELOOP
+from errno import EEXIST, ELOOP
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG, S_IWGRP, S_IWOTH
 from tempfile import NamedTemporaryFile
@@ -45,6 +45,7 @@ def publish(path: Path, content: bytes) -> None:
     A device or a pipe is written to. A link isn't followed, whoever made it and wherever it leads, but for those of the
     system, such as /dev/stdout.
     """
+    require_no_database(path)
     of_the_system = path.parts[:2] in (("/", "dev"), ("/", "proc"))
     if path.is_symlink() and not of_the_system:
         raise OSError(ELOOP, "it is a link, which isn't followed")
@@ -58,6 +59,17 @@ def publish(path: Path, content: bytes) -> None:
         new.replace(path)
     finally:
         new.unlink(missing_ok=True)
+
+
+def require_no_database(path: Path) -> None:
+    """OSError where a journal, a plan or another database would be overwritten by what can be made again."""
+    if path.is_file():
+        with path.open("rb") as file:
+            if file.read(len(_DATABASE)) == _DATABASE:
+                raise OSError(EEXIST, "it is a journal, a plan or another database, which isn't overwritten", str(path))
+
+
+_DATABASE: Final = b"SQLite format 3\0"
 
 
 def read(path: Path) -> bytes | None:

@@ -22,7 +22,7 @@ Numbers: TypeAlias = slice | NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Tally:
+class ChunkTally:
     """Each chunk's last verdict, by its number, and the sums of its records: how many deletes were sent, and how many
     were throttled (429)."""
 
@@ -49,9 +49,9 @@ class Tally:
     def __len__(self) -> int:
         return len(self.verdicts)
 
-    def __getitem__(self, numbers: Numbers) -> Tally:
+    def __getitem__(self, numbers: Numbers) -> ChunkTally:
         """The tally of these chunks alone."""
-        return Tally(self.verdicts[numbers], self.attempts[numbers], self.throttled[numbers])
+        return ChunkTally(self.verdicts[numbers], self.attempts[numbers], self.throttled[numbers])
 
     @property
     def retries(self) -> int:

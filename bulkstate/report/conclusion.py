@@ -15,7 +15,14 @@ from enum import StrEnum
 from math import ceil, log10
 from typing import Final
 
-from bulkstate.errors import BulkstateError, NothingThere, NotVerified, Refused
+from bulkstate.errors import (
+    BulkstateError,
+    CertificateDiffers,
+    JournalDamaged,
+    NothingThere,
+    NotVerified,
+    Refused,
+)
 from bulkstate.gateway.wire import Code
 from bulkstate.model import THIS_RUN, PipelineSeen, PipelineStatus, Report, Verdict, Verification
 from bulkstate.report.failures import kinds
@@ -120,7 +127,7 @@ def refused(error: BulkstateError) -> Conclusion:
     code = ReasonCode(error.reason_code)
     if isinstance(error, Refused):
         return Conclusion(code, f"Refused, nothing deleted: {printable(error.message)}.")
-    if isinstance(error, NotVerified):
+    if isinstance(error, (NotVerified, JournalDamaged, CertificateDiffers)):  # earlier commands may have sent much
         return Conclusion(code, f"{printable(error.message)}.")
     if isinstance(error, NothingThere):
         return Conclusion(code, printable(error.message))

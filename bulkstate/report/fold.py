@@ -33,7 +33,7 @@ from bulkstate.model import (
 )
 from bulkstate.pairs.chunks import Chunks
 from bulkstate.pairs.overlap import without
-from bulkstate.pairs.tally import Tally
+from bulkstate.pairs.tally import ChunkTally
 from bulkstate.report.asked import asked
 from bulkstate.report.blame import blamed
 
@@ -88,7 +88,7 @@ class RunRecord(Protocol):
         """Everything that was recorded, in order: the session's number and the outcome."""
         ...
 
-    def tally(self) -> Tally:
+    def tally(self) -> ChunkTally:
         """What became of every chunk, by number."""
         ...
 
@@ -165,7 +165,7 @@ def _latency(points: Sequence[Point]) -> Latency | None:
     return Latency(median(point.p50 for point in answered), max(point.p99 for point in answered))
 
 
-def _stages(chunks: Chunks, tally: Tally) -> Iterator[StageReport]:
+def _stages(chunks: Chunks, tally: ChunkTally) -> Iterator[StageReport]:
     ends = accumulate((len(stage.rectangles) for stage in chunks.plan.stages), initial=0)
     parts = _parts(chunks)
     for stage, (start, end) in zip(chunks.plan.stages, pairwise(ends), strict=True):
@@ -190,27 +190,28 @@ def _parts(chunks: Chunks) -> dict[Stage, list[int]]:
     return parts
 
 
-def _deleted_parts(chunks: Chunks, tally: Tally) -> list[int]:
+def _deleted_parts(chunks: Chunks, tally: ChunkTally) -> list[int]:
     parts: list[int] = np.flatnonzero(tally[chunks.plan.requests :].ended(Verdict.DELETED)).tolist()
     return [chunks.plan.requests + part for part in parts]
 
 
-def _counts(planned: int, tally: Tally) -> ChunkCounts:
+def _counts(planned: int, tally: ChunkTally) -> ChunkCounts:
     return ChunkCounts(planned=planned, **{verdict.value: count for verdict, count in tally.counts().items()})
 
 
-def _pairs_deleted(plan: StagePlan, chunks: Chunks, numbers: NDArray[np.int64], tally: Tally) -> int:
+def _pairs_deleted(plan: StagePlan, chunks: Chunks, numbers: NDArray[np.int64], tally: ChunkTally) -> int:
     """The target pairs inside deleted chunks, each once. A split chunk counts by its parts."""
     if tally.ended(Verdict.DELETED).all():
         return plan.pairs
     if not (plan.overlaps or plan.unlisted):
-        left = numbers[~tally.ended(Verdict.DELETED, Verdict.SPLIT)]
-        return plan.pairs - sum(map(chunks.pairs, left.tolist()))
+        gone, is_part = tally.ended(Verdict.DELETED), numbers >= chunks.plan.requests
+        left, parts = numbers[~gone & ~is_part], numbers[gone & is_part]
+        return plan.pairs - sum(map(chunks.pairs, left.tolist())) + sum(map(chunks.pairs, parts.tolist()))
     deleted = [chunks.place(number)[1] for number in numbers[tally.ended(Verdict.DELETED)].tolist()]
     return sum(rectangle.pairs for rectangle in without(deleted, plan.unlisted))
 
 
-def _failures(chunks: Chunks, tally: Tally, records: Iterable[Outcome]) -> Iterator[Failure]:
+def _failures(chunks: Chunks, tally: ChunkTally, records: Iterable[Outcome]) -> Iterator[Failure]:
     last = {outcome.chunk: outcome for outcome in records}
     for number, outcome in sorted(last.items()):
         if tally.verdict(number) is outcome.verdict:

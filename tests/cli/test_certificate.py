@@ -22,10 +22,13 @@ READ_BACK = "{before: 50, sample: all, settle: 0s}"
 
 
 def test_from_a_run_to_a_certificate_that_others_can_check(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    gateway.clock = 3_600.0
     bulkstate.configure(gateway.url, verify=READ_BACK, more="report: {certificate: by-the-run.json}")
     done = bulkstate("run", "config.yaml", "--yes", "--run-dir", "r", "--reference", "CHG123")
     assert done.exit_code == 0, done.err
     heads = re.findall(r"head=([0-9a-f]{64})", done.err)
+    assert -3_602 < bulkstate("report", "r", "--format", "json").document["who"][0]["clock_ahead"] < -3_590
+    assert "s behind the gateway's" in " ".join(bulkstate("report", "r").out.split())
     journal, file = bulkstate.folder / "r" / "journal.sqlite", bulkstate.folder / "c.json"
 
     made = bulkstate("certificate", "r", "-o", "c.json", "--test-result", "t.json", "--asset-ids", "ids.txt")

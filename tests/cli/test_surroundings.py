@@ -10,8 +10,9 @@ from tests.cli.conftest import COMMAND, Bulkstate
 from tests.cli.gateway import Gateway
 
 
-def test_no_columns_are_no_reason_to_show_nothing(bulkstate: Bulkstate) -> None:
-    assert bulkstate("--help", COLUMNS="0").out == bulkstate("--help", COLUMNS="80").out
+@pytest.mark.parametrize("columns", ["0", "99999999999", "9" * 5_000])
+def test_a_size_that_no_terminal_has_is_none(bulkstate: Bulkstate, columns: str) -> None:
+    assert bulkstate("--help", COLUMNS=columns).out == bulkstate("--help", COLUMNS="80").out
 
 
 @pytest.mark.slow

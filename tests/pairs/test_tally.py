@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkstate.model import Verdict
-from bulkstate.pairs.tally import VERDICTS, Tally
+from bulkstate.pairs.tally import VERDICTS, ChunkTally
 
 CHUNKS = 6
 ROW = [("verdict", np.int64), ("chunk", np.int64), ("attempts", np.int64), ("throttled", np.int64)]
@@ -22,8 +22,8 @@ rows = st.lists(
 )
 
 
-def tally(told: list[Row], chunks: int = CHUNKS) -> Tally:
-    return Tally.of(chunks, np.array(told, ROW))
+def tally(told: list[Row], chunks: int = CHUNKS) -> ChunkTally:
+    return ChunkTally.of(chunks, np.array(told, ROW))
 
 
 @given(rows, st.sets(st.sampled_from(Verdict)), st.sets(st.integers(0, CHUNKS - 1)))

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from bulkstate.model import Absence, Answer, Attempt, Chunk, Reply, Stage
-from bulkstate.policy.answers import LARGE, REFUSALS, Answers, NextStep
+from bulkstate.model import Absence, Answer, Attempt, Chunk, Reply, Stage, Verdict
+from bulkstate.policy.answers import LARGE, REFUSALS, Answers, Look, NextStep, Wait
 from bulkstate.policy.pacing import Pacer
-from bulkstate.policy.retry import Again, RetryPolicy, Split, StopRun, Tries
+from bulkstate.policy.retry import Again, RetryPolicy, Settle, Split, StopRun, Tries
 from bulkstate.policy.turns import Admission
 
 DELETED: Reply[bool] = Reply(Answer.OK, 200, 0, data=True)
@@ -85,3 +85,40 @@ def test_where_nothing_passes_the_halves_of_what_is_large_are_tried() -> None:
     run = Run()
     steps = [run.hears(SILENT, number, body=4 * LARGE) for _ in range(3) for number in range(25)]
     assert any(isinstance(step, Split) for step in steps)
+
+
+OTHER: Reply[bool] = Reply(Answer.UNDECIDED, 200, 61199)
+
+
+def test_before_a_chunk_is_blamed_for_61199_the_pipelines_are_looked_at() -> None:
+    run = Run()
+    run.hears(DELETED, 0)
+    assert isinstance(run.hears(OTHER, 1), Again)
+    looked = run.hears(OTHER, 1)
+    assert isinstance(looked, Look)
+    assert isinstance(looked.then, Split)
+    assert not isinstance(run.hears(Reply(Answer.UNDECIDED, 200, 4711), 2), Look)
+
+
+def test_where_nothing_is_split_they_are_looked_at_again_at_the_end() -> None:
+    run = Run(RetryPolicy(attempts=4))
+    run.hears(DELETED, 0)
+    steps = [run.hears(OTHER, 1) for _ in range(4)]
+    assert [isinstance(step, Look) for step in steps] == [False, True, False, True]
+    assert steps[-1] == Look(Settle(Verdict.EXHAUSTED))
+
+
+def test_a_part_waits_for_its_siblings_whatever_its_code_is() -> None:
+    run = Run()
+    run.hears(DELETED, 0)
+    run.hears(OTHER, 1)
+    looked = run.hears(OTHER, 1)
+    assert isinstance(looked, Look)
+    run.answers.was_cut(1, [11, 12])
+    assert isinstance(run.hears(OTHER, 11), Again)
+    assert isinstance(run.hears(OTHER, 11), Wait)
+
+
+def test_who_asks_whether_all_fails_is_answered_by_yes_or_no() -> None:
+    admission = Admission(Pacer(), retry=RetryPolicy())
+    assert (admission.failing, admission.doubtful) == (False, False)

@@ -35,6 +35,18 @@ def test_it_opens_when_chunk_after_chunk_fails_and_one_of_them_again() -> None:
     assert breaker.down_for(100.0) == 100.5
 
 
+def test_it_is_doubtful_from_the_first_failure_to_the_next_answer() -> None:
+    breaker = Breaker(POLICY)
+    assert breaker.doubtful is False
+    breaker.failed(1.0, 0.5, Suspicion.AGAIN)
+    assert breaker.doubtful is False, "that may be the chunk's own fault"
+    breaker.failed(1.0, 0.5, Suspicion.FIRST)
+    assert breaker.doubtful is True
+    assert breaker.answered() is False
+    assert breaker.doubtful is False
+    assert opened().answered() is True
+
+
 def test_what_was_under_way_when_a_server_restarted_costs_no_more_than_a_retry() -> None:
     breaker = Breaker(POLICY)
     for _ in range(10 * FAILURES):

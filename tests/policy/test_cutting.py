@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from bulkstate.model import Chunk, Stage
+from bulkstate.model import Chunk, Span, Stage
 from bulkstate.policy.cutting import MOST_FRUITLESS, STOPPED, Axis, Cutting, even
 from bulkstate.policy.retry import DOUBTS, Settle, Split
 
@@ -186,6 +186,21 @@ def test_what_is_to_blame_is_set_apart_in_the_chunks_that_follow() -> None:
     bad = bad_assets(chunk, [123])
     search = searched(bad, *strips)
     assert search.requests - len(strips) <= 60 + 10 * (len(strips) - 1)
+    split = search.cutting.set_apart(replace(chunk, number=9_999))
+    assert split is not None
+    assert [assets for assets, _ in split.cuts] == [Span(0, 123), Span(123, 124), Span(124, 500)]
+    assert {points for _, points in split.cuts} == {Span(0, 200)}
+    assert "to blame in another chunk" in split.why
+
+
+def test_what_is_set_apart_already_or_healthy_may_be_whole() -> None:
+    chunk = a_chunk(50, 20)
+    search = searched(bad_assets(chunk, [7]), chunk)
+    alone = replace(chunk, number=9_999, assets=chunk.assets[7:8])
+    others = (replace(alone, points=alone.points[:1]), alone, replace(chunk, number=9_999, assets=chunk.assets[8:]))
+    assert [search.cutting.set_apart(other) for other in others] == [None, None, None]
+    assert search.cutting.set_apart(replace(chunk, stage=Stage("pipeline", "another"))) is None
+    assert Cutting().set_apart(chunk) is None
 
 
 @hypothesis_settings(max_examples=150)

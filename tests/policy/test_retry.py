@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from bulkstate.gateway.wire import read_delete
 from bulkstate.model import Answer, Reply, Verdict
 from bulkstate.policy.retry import (
+    DOUBTS,
     RESERVE,
     Again,
     Decision,
@@ -16,6 +19,7 @@ from bulkstate.policy.retry import (
     RetryBudget,
     RetryPolicy,
     Settle,
+    Split,
     StopRun,
     StopStage,
     Tries,
@@ -160,3 +164,14 @@ def test_what_fails_adds_nothing_to_the_budget(replies: list[Reply[bool]]) -> No
     for reply in replies:
         budget.answered(Tries(1), reply)
     assert budget.ready_at() > 0.0
+
+
+@pytest.mark.parametrize("doubts", [DOUBTS, DOUBTS + 1, DOUBTS + 5])
+def test_what_was_in_doubt_longer_is_split_all_the_same(doubts: int) -> None:
+    """In an outage nothing is cut for a while."""
+    policy = RetryPolicy(attempts=20, split=True)
+    tries = Tries(doubts, doubts=doubts, doubt=(200, 61199))
+    reply: Reply[bool] = Reply(Answer.UNDECIDED, 200, 61199)
+    assert decide(policy, tries, reply, 0.5, pairs=2) == Split()
+    assert isinstance(decide(policy, tries, reply, 0.5, pairs=1), Again)
+    assert decide(policy, replace(tries, level=1, doubts=doubts - 1), reply, 0.5, pairs=2) == Split()

@@ -54,7 +54,7 @@ from bulkstate.model import (
 )
 from bulkstate.pairs.chunks import Chunks
 from bulkstate.pairs.digest import digest as plan_digest
-from bulkstate.pairs.tally import VERDICTS, Tally
+from bulkstate.pairs.tally import VERDICTS, ChunkTally
 from bulkstate.policy.bottleneck import By
 from bulkstate.policy.sizing import Sizing
 
@@ -378,12 +378,12 @@ class Record:
                     outcome = replace(outcome, parts=parts.get(outcome.chunk, ()))
                 yield session, outcome
 
-    def tally(self) -> Tally:
+    def tally(self) -> ChunkTally:
         """What became of every chunk, by number, in memory that doesn't grow with the records of a chunk."""
         with reading(self.path):
             chunks = self.plan.requests + row_count(self._connection, "part")
             rows = np.fromiter(self._connection.execute(_TALLIED), _TALLIED_ROW)
-            return Tally.of(chunks, rows)
+            return ChunkTally.of(chunks, rows)
 
     def seconds(self) -> float:
         """From first call to last answer, in each session; what lies between sessions doesn't count."""
