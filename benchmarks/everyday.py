@@ -332,8 +332,8 @@ def _line(row: Row, each: Sequence[Figures]) -> dict[str, object]:
         "greedy": round(middle.greedy, 1),
         "ours": round(middle.taken.seconds, 1),
         "each": [round(figures.taken.seconds - figures.greedy, 1) for figures in each],
-        "refused %": round(100 * middle.taken.refused / middle.taken.calls, 2),
-        "refusals": round(middle.taken.refused, 1),
+        "refused %": round(100 * (middle.taken.refused + middle.taken.overloaded) / middle.taken.calls, 2),
+        "refusals": round(middle.taken.refused + middle.taken.overloaded, 1),
         "met": middle.meet(row.wanted),
     }
     if row.wanted.split < 1.0:

@@ -379,6 +379,10 @@ class Pair:
     point: str
 
 
+KEPT: Final = "keep"
+"""In place of an entry of `where`: a pair that is kept was looked at."""
+
+
 @dataclass(frozen=True, slots=True)
 class LookedAt:
     """A target pair that was looked at, in which stage, by which read, and by which entry of `where` it is selected.

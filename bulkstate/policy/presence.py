@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from bulkstate.forms.values import Share
-from bulkstate.model import LookedAt, Pair, Stage
+from bulkstate.model import KEPT, LookedAt, Pair, Stage
 
 T = TypeVar("T")
 
@@ -58,7 +58,8 @@ NOTHING_LOOKED_AT: Final = Presence()
 
 
 def presence(looked_at: Sequence[LookedAt]) -> Presence:
-    """What a look found, summed up."""
+    """What a look found of the target, summed up."""
+    looked_at = [each for each in looked_at if each.entry != KEPT]
     read = [each for each in looked_at if each.state is not None]
     states = {(each.stage, each.pair): bool(each.state) for each in read}
     assets = _any((pair.asset, state) for (_, pair), state in states.items())

@@ -18,8 +18,11 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from bulkstate.gateway import wire
-from bulkstate.model import Pair, Rectangle, Remark, RemarkKind, Stage
+from bulkstate.model import KEPT, Pair, Rectangle, Remark, RemarkKind, Stage
 from bulkstate.pairs.relation import Relation, Selected
+
+KEPT_PAIRS: Final = 64
+"""So many kept pairs of a stage are looked at, as far as one read has room for all their assets and points."""
 
 MOST_READS: Final = 3
 """Reads of one entry in one stage, at the most."""
@@ -91,6 +94,28 @@ def overlooked(relations: Sequence[Relation], checks: Iterable[SpotCheck]) -> It
     for name, entry in entries.items():
         if name not in seen:
             yield Remark(name, RemarkKind.OVERLOOKED, entry.pairs, entry.pairs)
+
+
+def kept_checks(
+    relations: Sequence[Relation], spent: int, requests: int, room: Room, chance: Generator
+) -> tuple[SpotCheck, ...]:
+    """One read of kept pairs of each stage that has such, as far as it can be afforded twice beside so many reads that
+    are `spent`: what had state before has to have it afterwards."""
+    left = (len(relations) + requests // DEAREST - spent) // 2
+    keeping = [relation for relation in relations if len(relation.kept)]
+    return tuple(_kept_check(relation, room, chance) for relation in keeping[: max(0, left)])
+
+
+def _kept_check(relation: Relation, room: Room, chance: Generator) -> SpotCheck:
+    number = KEPT_PAIRS
+    while True:
+        codes = _some(relation.kept, number, chance)
+        pairs = (divmod(code, len(relation.points)) for code in codes.tolist())
+        spots = [Spot(KEPT, Pair(relation.assets[row], relation.points[column])) for row, column in pairs]
+        check = spot_check(relation.stage, spots)
+        if number == 1 or _fits(check, room):
+            return check
+        number //= 2
 
 
 def affordable_again(reads: int, stages: int, requests: int) -> int:

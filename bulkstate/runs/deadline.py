@@ -70,7 +70,10 @@ class InTime:
         self._session = session
         self._deadline = deadline
         self._chunks = chunks
-        self._earlier = len(session.journal.deleted())
+        journal = session.journal
+        self._earlier = len(journal.deleted())
+        again = {each.read for each in journal.looked_at()}
+        self._other_reads = len(again) + len({stage for stage, _ in journal.witnesses()}) + 1
         self._began = time.time()
 
     async def look(self, engine: Engine) -> None:
@@ -86,10 +89,8 @@ class InTime:
 
     def _reads(self, done: int) -> int:
         """How much would be read back."""
-        verify = self._session.settings.verify
-        again = len({each.read for each in self._session.journal.looked_at()}) if verify.before else 0
-        witnesses = len({stage for stage, _ in self._session.journal.witnesses()})
-        return sum(drawn(verify.sample, [self._earlier + max(0, done)])) + again + witnesses + 1
+        sample = self._session.settings.verify.sample
+        return sum(drawn(sample, [self._earlier + max(0, done)])) + self._other_reads
 
     def _reads_a_second(self) -> float:
         connection = self._session.connection

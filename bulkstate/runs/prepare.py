@@ -22,7 +22,7 @@ from bulkstate.pairs.relation import Relation
 from bulkstate.pairs.target import target_digest
 from bulkstate.planner.planner import plan as plan_requests
 from bulkstate.policy.pacing import Forecast, forecast
-from bulkstate.policy.spot_checks import Room, SpotCheck, overlooked, spot_checks
+from bulkstate.policy.spot_checks import Room, SpotCheck, kept_checks, overlooked, spot_checks
 from bulkstate.rates import Rate
 from bulkstate.runs.allowed import require_allowed
 from bulkstate.runs.memory import known_limits
@@ -82,7 +82,7 @@ def prepare(settings: Settings, budget: float | None = None, folder: Path = Path
         fingerprints = inputs.fingerprints(folder)
     targets = [relation.keeping(witnesses) for relation in relations]
     plan = _planned(settings, targets, budget)
-    checks = _spot_checks(settings, targets, plan)
+    checks = _spot_checks(settings, targets, relations, plan)
     remarks = *_remarks(settings.verify.witness, witnesses, relations), *(overlooked(targets, checks) if checks else ())
     plan = replace(plan, remarks=remarks)
     _guard(plan, settings.safety)
@@ -92,13 +92,20 @@ def prepare(settings: Settings, budget: float | None = None, folder: Path = Path
     return Prepared(settings, plan, outside, config.to_document(settings), fingerprints, checks)
 
 
-def _spot_checks(settings: Settings, targets: Sequence[Relation], plan: Plan) -> Sequence[SpotCheck]:
-    """What is looked at before the first delete: the same pairs for the same plan, on every machine."""
+def _spot_checks(
+    settings: Settings, targets: Sequence[Relation], relations: Sequence[Relation], plan: Plan
+) -> Sequence[SpotCheck]:
+    """What is looked at before the first delete: the same pairs for the same plan, on every machine. What is kept is
+    that of the selection, without witnesses."""
     if not settings.verify.before or not targets:
         return ()
     room = Room(settings.limits.pairs_per_request, settings.limits.bytes_per_request)
     chance = np.random.default_rng(int(plan.digest, 16))
-    return spot_checks(targets, plan.requests, settings.verify.before, room, chance)
+    checks = spot_checks(targets, plan.requests, settings.verify.before, room, chance)
+    kept = kept_checks(relations, len(checks), plan.requests, room, chance)
+    if unseen := sum(len(relation.kept) > 0 for relation in relations) - len(kept):
+        log.info("kept pairs aren't looked at everywhere: so small a plan affords no more reads", stages=unseen)
+    return (*checks, *kept)
 
 
 def _check_report_file(name: str, file: Path | None) -> None:

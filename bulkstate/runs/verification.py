@@ -20,7 +20,7 @@ from bulkstate.engine import readback
 from bulkstate.engine.readback import draw, read_all
 from bulkstate.engine.reads import ReadFailed
 from bulkstate.errors import CheckFailed, NotVerified
-from bulkstate.model import Chunk, LookedAt, Outcome, Pair, Stage, Verdict, Verification
+from bulkstate.model import KEPT, Chunk, LookedAt, Outcome, Pair, Stage, Verdict, Verification
 from bulkstate.pairs.chunks import Chunks, holders
 from bulkstate.pairs.relation import of_pairs
 from bulkstate.planner.planner import plan as plan_requests
@@ -119,14 +119,15 @@ async def read_back(session: Session, sample: Sample) -> Verification:
     await journal.record([_suspect(number, len(pairs)) for number, pairs in sorted(suspects.items())])
     journal.keep_look(time.time(), list(_again(before, held, whole, spots, suspects)), after=True)
     witnesses, lost = await _witnesses_lost(session, failures)
+    kept, kept_lost = await _kept_lost(session, before, failures)
     if failures:
         raise NotVerified(f"what is left could not be read back: {failures[0]}")
     remaining = sum(number in suspects for number in drawn.chunks)
     verified = Verification(
         sampled=sum(map(chunks.pairs, whole)) + sum(len(each.holders) for each in spots),
         remaining=sum(map(len, suspects.values())),
-        witnesses=witnesses,
-        witnesses_lost=lost,
+        witnesses=witnesses + kept,
+        witnesses_lost=lost + kept_lost,
         requests=len(drawn.chunks),
         of_requests=len(deleted),
         requests_remaining=remaining,
@@ -191,6 +192,7 @@ def _affordable(session: Session, spots: Sequence[_SpotRead]) -> Sequence[_SpotR
     """As many of them as may be read, after those of the look."""
     plan = session.journal.plan
     reads = len({each.read for each in session.journal.looked_at()})
+    reads += len({each.read for each in session.journal.looked_at() if each.entry == KEPT})
     reads += reads_of_canaries(session) if reads else 0
     return spots[: affordable_again(reads, len(plan.stages), plan.requests)]
 
@@ -224,3 +226,21 @@ async def _witnesses_lost(session: Session, failures: list[ReadFailed]) -> tuple
     except ReadFailed as failure:
         failures.append(failure)
         return len(witnesses), 0
+
+
+async def _kept_lost(session: Session, before: Sequence[LookedAt], failures: list[ReadFailed]) -> tuple[int, int]:
+    """How many kept pairs are known to have had state before, and how many of them have lost it."""
+    by_read: dict[tuple[int, Stage], set[Pair]] = {}
+    for each in before:
+        if each.entry == KEPT:
+            by_read.setdefault((each.read, each.stage), set()).add(each.pair)
+    lost = 0
+    for (_, stage), pairs in sorted(by_read.items(), key=itemgetter(0)):
+        assets, points = {pair.asset for pair in pairs}, {pair.point for pair in pairs}
+        try:
+            found = await session.connection.reads.state(Chunk(0, stage, tuple(sorted(assets)), tuple(sorted(points))))
+        except ReadFailed as failure:
+            failures.append(failure)
+        else:
+            lost += len(pairs - found)
+    return sum(map(len, by_read.values())), lost

@@ -36,6 +36,23 @@ def test_no_kept_pair_is_sent(bulkstate: Bulkstate, gateway: Gateway) -> None:
     assert (done.document["pairs"], done.document["unlisted_pairs"]) == ({"planned": 97, "deleted": 97}, 0)
 
 
+def test_kept_pairs_that_had_state_are_seen_to_have_it_still(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    configure(bulkstate, gateway, "A07,P3\nA07,P4\n")
+    path = bulkstate.folder / "config.yaml"
+    text = path.read_text().replace("A{01..20}", "A{01..80}").replace("{before: none, sample: none}", "{before: 100}")
+    path.write_text(text)
+    gateway.nothing = {("S_01", "A07", "P4")}
+    done = bulkstate("run", "config.yaml", "--yes", "--run-dir", "r", "--json")
+    assert done.exit_code == 0, done.err
+    assert (done.document["verified"]["witnesses"], done.document["verified"]["witnesses_lost"]) == (1, 0)
+    assert [entry["entry"] for entry in done.document["before"]["entries"]] == ["delete[0].where[0] (config.yaml:7)"]
+
+    gateway.gone.clear()
+    gateway.heard = lambda call, when: gateway.gone.add(("S_01", "A07", "P3")) if call.kind == "delete" else None
+    done = bulkstate("run", "config.yaml", "--yes", "--run-dir", "s", "--json")
+    assert (done.exit_code, done.document["reason_code"]) == (3, "witnesses_lost")
+
+
 def test_what_one_entry_keeps_no_other_deletes(bulkstate: Bulkstate, gateway: Gateway) -> None:
     other = "  - {pipeline: p1, stages: [S_01, S_02], where: [{assets: [A07], points: [P3, P9]}]}\n"
     configure(bulkstate, gateway, "A07,P3\n", other)

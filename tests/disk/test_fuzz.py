@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing, suppress
 from functools import cache
+from io import StringIO
 from pathlib import Path
 from shutil import copytree
 
@@ -21,6 +22,9 @@ from bulkstate.disk.saved_plan import SavedPlan
 from bulkstate.errors import InputError, JournalDamaged, PlanAltered
 from bulkstate.model import RunResult
 from bulkstate.report import fold, to_json, to_text
+from bulkstate.report.asked import asset_ids
+from bulkstate.report.certificate import certificate
+from bulkstate.report.outcomes import write_outcomes
 from tests.disk.runs import fast_folder, grid
 from tests.disk.test_chain import a_full_run
 
@@ -68,6 +72,9 @@ def read_all(directory: Path) -> None:
         report = fold(record)
         to_text(report)
         to_json(report)
+        write_outcomes(record, StringIO())
+        certificate(report)
+        asset_ids(record.plan)
         record.pending(RETRIED)
         record.grants(0.0)
         record.witnesses()

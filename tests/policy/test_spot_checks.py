@@ -10,9 +10,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bulkstate.model import Pair, Rectangle, Stage
+from bulkstate.model import KEPT, Pair, Rectangle, Stage
 from bulkstate.pairs.relation import Relation, Selected
-from bulkstate.policy.spot_checks import Room, SpotCheck, affordable_again, overlooked, spot_checks
+from bulkstate.policy.spot_checks import Room, SpotCheck, affordable_again, kept_checks, overlooked, spot_checks
 
 WIDE = Room(100_000, 1 << 20)
 
@@ -213,3 +213,23 @@ def test_what_is_kept_is_never_asked_about_as_if_it_went() -> None:
     relation = _relation(Stage("p", "S"), {"entry": ({*range(20)}, {*range(5)})}, kept, (20, 5))
     (check,) = spot_checks([relation], 1, 1_000, WIDE, np.random.default_rng(1))
     assert [spot.pair for spot in check.spots] == [Pair("A007", "P003")]
+
+
+@given(worlds(), st.integers(0, 300), st.integers(1, 200), st.integers(0, 5))
+def test_kept_pairs_are_looked_at_as_far_as_it_can_be_afforded_twice(
+    world: World, requests: int, room: int, seed: int
+) -> None:
+    small = Room(room, 1 << 20)
+    checks = spot_checks(world.relations, requests, 50, WIDE, np.random.default_rng(seed))
+    kept = kept_checks(world.relations, len(checks), requests, small, np.random.default_rng(seed))
+    assert len(checks) + 2 * len(kept) <= max(len(checks), len(world.relations) + requests // 10)
+    of = {relation.stage: relation for relation in world.relations}
+    assert len({check.stage for check in kept}) == len(kept)
+    for check in kept:
+        relation = of[check.stage]
+        pairs = {spot.pair for spot in check.spots}
+        codes = {divmod(code, len(relation.points)) for code in relation.kept.tolist()}
+        assert pairs
+        assert pairs <= {Pair(relation.assets[asset], relation.points[point]) for asset, point in codes}
+        assert {spot.entry for spot in check.spots} == {KEPT}
+        assert len(check.assets) * len(check.points) <= max(room, 1)

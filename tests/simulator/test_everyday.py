@@ -5,7 +5,7 @@ In virtual time, beside a caller who knows every edge and bursts there.
 
 from __future__ import annotations
 
-from gateway_limits import FixedWindow, steady
+from gateway_limits import FixedWindow, Nodes, steady
 from gateway_sim import Job, Taken, World, simulate
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -41,7 +41,14 @@ def test_a_window_with_edges_on_the_clock_costs_seconds(
 
 
 @settings(max_examples=30, deadline=None)
-@given(lengths, st.integers(20, 300), used, seconds_limits, st.floats(0.2, 2.8), st.integers(0, 1 << 30))
+@given(
+    lengths,
+    st.integers(50, 300),
+    st.sampled_from([0.0, 1.0]),
+    seconds_limits,
+    st.floats(0.2, 2.8),
+    st.integers(0, 1 << 30),
+)
 def test_a_window_with_edges_anywhere_costs_at_most_the_gap_between_two_looks(
     seconds: float, calls: int, used: float, second: float | None, windows: float, seed: int
 ) -> None:
@@ -54,3 +61,12 @@ def test_a_window_with_edges_anywhere_costs_at_most_the_gap_between_two_looks(
 def test_who_waits_looks_a_few_times_only(seconds: float, calls: int, seed: int) -> None:
     _, taken = late(job(FixedWindow(steady(calls), seconds, False, 1.0), 0.5, None), str(seed))
     assert taken.refused <= 40 + seconds / 800
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.integers(2, 4), st.integers(0, 1 << 30))
+def test_machines_that_count_each_for_itself_arent_pushed_while_some_have_none_left(nodes: int, seed: int) -> None:
+    world = World((Nodes(per(200, MINUTE), nodes),))
+    taken = simulate(Job(world, 1_500, workers=1_000), str(seed), Program())
+    assert taken.deleted == 1_500
+    assert taken.refused <= 0.25 * taken.calls

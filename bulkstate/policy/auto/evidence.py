@@ -110,12 +110,19 @@ class News:
 
     def passed(self, seconds: float) -> None:
         """A call took so long that passed."""
-        if not self._refused:
-            seconds = min(seconds, UNHEARD)
-        elif seconds > 2.0 * self.seconds:
+        usual = self.seconds
+        if self._refused:
+            if seconds > 2.0 * usual:
+                return
+        elif seconds > UNHEARD:
+            seconds = UNHEARD
+        if not self._passed:
+            self._passed = True
+            self._add(seconds, True)
             return
-        self._add(seconds, not self._passed)
-        self._passed = True
+        late = seconds - usual  # as in `_add`, which a call can't afford
+        self.seconds = usual + 0.05 * late if seconds > QUICKEST else QUICKEST
+        self.jitter += 0.05 * (4.0 * abs(late) - self.jitter)
 
     def refused(self, seconds: float) -> None:
         """A call took so long that was refused."""
@@ -160,4 +167,4 @@ class Budget:
         refuses all of them. More would be found out sooner of a gateway without a limit, and cost others their share.
         """
         whole = self.calls + self.remaining if self.remaining is not None else 10_000
-        return max(5.0, 0.001 * whole - 3.0)
+        return max(4.5, 0.001 * whole - 3.0)

@@ -29,6 +29,14 @@ holds."""
 LONGER: Final = 1.1 * SECOND
 """Seconds for which a door must have been shut for certain before a window longer than a second is thought of."""
 
+QUARTER: Final = 0.25
+BRAKED: Final = 0.7
+RELEASED: Final = 1.06
+LEAST: Final = 0.05
+"""Where so large a share of the calls from one loss to the next was refused it is a limit, whatever it looks like:
+some of several machines behind a balancer have none left. Each such loss leaves so much of the rate, each call that
+passes gives so much back, and never is less left."""
+
 BRIEF: Final = 10.0
 """Seconds of a window that is spent so soon that its end may be near enough for half of that."""
 
@@ -70,6 +78,8 @@ class Pilot:
         self._kept = 0
         self._headers = Headers()
         self._clock = GatewayClock()
+        self._brake = 1.0
+        self._until_loss = (0, 0)
         self._heeded: list[Quota] = []
         self._sent_at = -inf
         self._pace.interval = 1.0 / self._short.rate
@@ -135,7 +145,7 @@ class Pilot:
         else:
             self._accepted(now, sent_at)
         if told and self._headers.believed:
-            self._heed(now, throttled, told)
+            self._heed(now, sent_at, throttled, told)
 
     @property
     def searches(self) -> bool:
@@ -165,6 +175,8 @@ class Pilot:
 
     def _accepted(self, now: float, sent_at: float) -> None:
         self._news.passed(now - sent_at)
+        if self._brake < 1.0:
+            self._brake = min(1.0, RELEASED * self._brake)
         self._random.accepted(sent_at)
         if self._heeded and any(quota.overspent for quota in self._heeded):
             self._headers.refuted()
@@ -217,7 +229,7 @@ class Pilot:
         elif seconds > ROUNDED:
             watch.hold(now, seconds, self._believed)
 
-    def _heed(self, now: float, throttled: bool, told: Sequence[Told]) -> None:
+    def _heed(self, now: float, sent_at: float, throttled: bool, told: Sequence[Told]) -> None:
         """Headers name windows: keep to them, and look over them as over any other. A limit told too high ends with the
         first loss. One told too low, by a gateway that never refuses, is found out, but no sooner: in a period of some
         seconds where it is felt within a second, else by a few whole windows, since what is told costs no refusal and a
@@ -229,16 +241,20 @@ class Pilot:
         if (rate := headers.rate(told)) is not None:
             self._short.told(rate)
         for each in headers.windows(told):
-            self._window_told(now, each)
+            self._window_told(now, sent_at, each)
 
-    def _window_told(self, now: float, told: Told) -> None:
+    def _window_told(self, now: float, sent_at: float, told: Told) -> None:
         limit, seconds = told.limit or 0.0, told.seconds or 0.0
         quota = next((q for q in self._quotas if abs(q.seconds - seconds) < 0.05 * seconds), None)
         if quota is None:
             quota = _as_told(now, limit, seconds, told.reset_after)
             self._quotas.append(quota)
             self._heeded.append(quota)
-        quota.told(limit, told.remaining)
+            sent_at = now  # whatever it says is of the window that it tells of
+        quota.roll(now, LOSS / self._budget.rate)
+        if quota in self._heeded and told.reset_after is not None and told.reset_after <= seconds:
+            quota.begins(_told_edge(now, seconds, told.reset_after))
+        quota.told(limit, told.remaining, sent_at)
 
     def _forget_hearsay(self, now: float) -> None:
         """What only headers said counts no more."""
@@ -259,6 +275,7 @@ class Pilot:
         self._watch = None
         self._settled_at = now
         self._believed = watch.trust(self._believed)
+        self._brake_for_losses()
         if watch.shut:
             self._pace.restart(now)
             for probe in watch.passed_probes:
@@ -266,6 +283,12 @@ class Pilot:
         loss = watch.loss(self._news.seconds, self._news.jitter)
         self._blame(loss)
         self._retime(now)
+
+    def _brake_for_losses(self) -> None:
+        calls, refused = self._until_loss
+        self._until_loss = self._budget.calls, self._budget.refused
+        if self._budget.refused - refused > QUARTER * (self._budget.calls - calls):
+            self._brake = max(LEAST, BRAKED * self._brake)
 
     def _blame(self, loss: Loss) -> None:
         """Find out which limit was hit, and tell it."""
@@ -280,6 +303,7 @@ class Pilot:
             self._suspect(loss, opened)
         elif quota is None:
             self._short.lost(loss)
+            self._random.found(self._short.rate)
         elif quota.explains(loss.refused_from, opened, loss.shut_for > LONGER):
             self._heeded = [each for each in self._heeded if each is not quota]
             if quota.ran_out(loss.refused_from, opened, loss.accepted):
@@ -329,7 +353,7 @@ class Pilot:
             if bound < rate:
                 rate, self._binder = bound, quota
             self._room_at = max(self._room_at, quota.ready_at(self._share))
-        self._pace.interval = 1.0 / rate
+        self._pace.interval = 1.0 / (rate * self._brake)
 
 
 def per(seconds: float) -> str:
@@ -341,8 +365,13 @@ def per(seconds: float) -> str:
 def _as_told(now: float, limit: float, seconds: float, reset_after: float | None) -> Quota:
     """A window that headers name; one that begins now, if they don't say when it ends, or not before the next one."""
     left = seconds if reset_after is None else min(reset_after, seconds)
+    return Quota(limit, seconds, _told_edge(now, seconds, left), known=True)
+
+
+def _told_edge(now: float, seconds: float, left: float) -> Edge:
+    """When the window began that is over in so many whole seconds."""
     edge = now + left - seconds
-    return Quota(limit, seconds, Edge(edge - SECOND, edge), known=True)
+    return Edge(edge - SECOND, edge)
 
 
 def _wish(retry_after: float | None, told: Sequence[Told]) -> float | None:

@@ -54,6 +54,9 @@ FINE: Final = 0.06
 FINE_UNKNOWN: Final = 0.12
 """and, while its length isn't known, that of the time since it began: hints at usual lengths are finer."""
 
+ROUNDED: Final = 1.0
+"""Seconds by which what a gateway says of an edge is rounded."""
+
 SLACK_SHARE: Final = 0.02
 SLACK_SECONDS: Final = 0.05
 """Two sightings of an edge are of the same one if they are apart by no more than this share of the window and this."""
@@ -283,12 +286,19 @@ class Quota:
         self._sighted, self._rolled = opened, 0
         self._begin(edge)
 
-    def told(self, limit: float, remaining: float | None) -> None:
-        """The gateway says so itself, once; and what others have spent with it. Refusals know better."""
+    def told(self, limit: float, remaining: float | None, sent_at: float) -> None:
+        """The gateway says so itself, once; and, to a call that started then, what others have spent with it in the
+        window that ran at the time. Refusals know better."""
         if limit != self._told:
             self.limit = self._told = limit
-        if remaining is not None:
+        if remaining is not None and sent_at >= self.edge.by:
             self.spent = max(self.spent, int(limit - remaining))
+
+    def begins(self, edge: Edge) -> None:
+        """The gateway says so itself, in whole seconds."""
+        slack = SLACK_SHARE * self.seconds + ROUNDED
+        if abs(edge.by - self.edge.by) > slack:
+            self._begin(edge)
 
     @property
     def overspent(self) -> bool:

@@ -20,6 +20,10 @@ LEAST: Final = 0.008
 """So many of them there, each of which counts the more the further below it was, and so large a share of the calls, are
 no chance, and no cost of looking for a limit."""
 
+HELD: Final = 0.9
+DISTRUST: Final = 4.0
+"""A rate that was said to be there has to hold by so much of it; if it doesn't, it takes so many times the evidence."""
+
 STRETCH: Final = 4.0
 """Seconds for which a rate must have been accepted to count."""
 
@@ -43,6 +47,8 @@ class RandomRefusals:
         self._evidence = 0.0
         self._since = -inf
         self._accepted = 0
+        self._claimed = 0.0
+        self._enough = float(ENOUGH)
 
     def accepted(self, sent_at: float) -> None:
         """A call that started then was accepted."""
@@ -81,13 +87,21 @@ class RandomRefusals:
             return None
         self._losses_below += 1
         self._evidence += min(self.peak / rate, ENOUGH)
-        if self._evidence < ENOUGH or self._losses_below < LEAST * self._calls_below:
+        if self._evidence < self._enough or self._losses_below < LEAST * self._calls_below:
             return None
         self.share = max(self.share, self._losses_below / max(self._calls_below, self._losses_below))
-        self._credit, peak = MOST, self.peak
+        self._credit, self._claimed, peak = MOST, self.peak, self.peak
         self._calls = self._refused = 0
         self._forget()
         return peak
+
+    def found(self, rate: float) -> None:
+        """The search that began with what was said last has found this limit. If it is lower: that was a limit all the
+        while, one that others have a part of, and the next time it takes far more to be believed."""
+        if rate < HELD * self._claimed:
+            self.share = self._credit = 0.0
+            self._enough *= DISTRUST
+        self._claimed = 0.0
 
     def _forget(self) -> None:
         self.peak, self._since = 0.0, -inf

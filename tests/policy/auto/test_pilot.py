@@ -191,6 +191,20 @@ def test_an_honest_wish_of_an_hour_costs_a_handful_of_calls_once(begin: float) -
     assert len(refusals) - len(first) <= 8 + 3, "so many probes, and what is under way when it runs out"
 
 
+@given(st.floats(0.0, 59.0), st.floats(0.01, 0.9))
+def test_what_is_left_of_a_window_isnt_carried_over_its_edge(since: float, late: float) -> None:
+    """Calls that left before the edge are answered after it: none was left, and that says nothing of the next ones."""
+    pilot, edge = Pilot(), 60.0 - since
+    for now, left in ((0.0, 30.0), (0.1, 29.0)):
+        pilot.sent(now)
+        pilot.answered(now + 0.01, now, False, None, (Told(60.0, 60.0, left, edge - now),))
+    sent_at = edge - 0.02
+    pilot.sent(sent_at)
+    pilot.answered(edge + 1.0 + late, sent_at, False, None, (Told(60.0, 60.0, 0.0, 60.0),))
+    pilot.sent(edge + 1.0 + late)
+    assert pilot.ready_at(edge + 2.0 + late) <= edge + 5.0
+
+
 def test_nothing_left_isnt_believed_of_a_gateway_that_lets_calls_through() -> None:
     for seconds in (60.0, 3600.0):
         taken, _ = flown(Pilot(), Fixed(40, 1.0).admits, 4000, (Told(2400.0, seconds, 0.0, seconds),))
