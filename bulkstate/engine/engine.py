@@ -22,19 +22,17 @@ from bulkstate.engine.outbox import Outbox
 from bulkstate.engine.pipelines import StatusWatch
 from bulkstate.engine.ports import Observer, OutcomeLog
 from bulkstate.engine.queue import Job, JobQueue
+from bulkstate.engine.reasons import given_up, reason_of, refusal
 from bulkstate.engine.resolver import MOST_TIMES, REMAINS, RESOLVED, Resolution, Resolver
 from bulkstate.errors import (
     BulkstateError,
-    CredentialsLost,
-    GatewayDown,
-    GatewayRefused,
     JournalNotWritable,
     Stopped,
     TooManyFailed,
 )
 from bulkstate.gateway.api import StageStateApi
 from bulkstate.gateway.response_order import ResponseOrder
-from bulkstate.model import Answer, Attempt, Outcome, Reply, Stage, Verdict, describe
+from bulkstate.model import Answer, Attempt, Outcome, Stage, Verdict, describe
 from bulkstate.pairs.chunks import Chunks, by_stage
 from bulkstate.policy.answers import Answers, GiveUp, Look, NextStep, Wait
 from bulkstate.policy.bottleneck import Moment
@@ -384,9 +382,9 @@ class Engine:
                 self._refused_stages[job.chunk.stage] = f"the stage was refused: {describe(attempt.reply)}"
                 await self._settle(job, Verdict.REFUSED)
             case StopRun():
-                self._stop_before(job, _refusal(attempt.reply))
+                self._stop_before(job, refusal(attempt.reply))
             case GiveUp(seconds):
-                self._stop_before(job, _given_up(seconds, attempt.reply))
+                self._stop_before(job, given_up(seconds, attempt.reply))
 
     def _stop_before(self, job: Job, reason: BulkstateError) -> None:
         """End the run with this chunk undecided."""
@@ -446,7 +444,7 @@ class Engine:
 
     def _mind_failures(self, outcome: Outcome) -> None:
         """Stop if more fails than may."""
-        failed = "" if outcome.verdict is Verdict.DELETED else _reason(outcome)
+        failed = "" if outcome.verdict is Verdict.DELETED else reason_of(outcome)
         self._failures.settled(self._chunks.origin(outcome.chunk), failed)
         if self._failures.is_exceeded:
             self.stop(TooManyFailed(str(self._failures), hint="see what failed, then `bulkstate resume`"))
@@ -498,26 +496,3 @@ class Engine:
         """Nothing that ended the run before is as grave as this."""
         self._ending = None
         self.stop(reason)
-
-
-def _reason(outcome: Outcome) -> str:
-    """Why a chunk failed, in a word: the API's code, else HTTP's status."""
-    if outcome.code is not None:
-        return f"code {outcome.code}"
-    return "no answer" if outcome.status is None else f"HTTP {outcome.status}"
-
-
-def _given_up(seconds: float, reply: Reply[bool]) -> GatewayDown:
-    return GatewayDown(
-        f"every delete has failed for {seconds:,.0f} s: {describe(reply)}",
-        hint="see what the gateway lacks, then `bulkstate resume`; retry.outage says how long to wait",
-    )
-
-
-def _refusal(reply: Reply[bool]) -> Stopped:
-    if reply.answer is Answer.CREDENTIALS:
-        return CredentialsLost(
-            f"the gateway refuses the credentials: {describe(reply)}",
-            hint="check them with `bulkstate check`, then `bulkstate resume`",
-        )
-    return GatewayRefused(f"the gateway refuses this caller: {describe(reply)}")

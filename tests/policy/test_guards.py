@@ -34,6 +34,18 @@ def test_a_chunk_that_was_cut_counts_once() -> None:
     assert str(guard) == "2 of 2 requests failed (the limit is 1), most with code 61199"
 
 
+@pytest.mark.parametrize("parts", [2, 3, 7])
+def test_a_chunk_is_settled_well_with_the_last_of_its_parts(parts: int) -> None:
+    guard = FailureGuard(0.5)
+    guard.settled(99, "code 61199")
+    guard.was_cut(0, parts)
+    for _ in range(parts - 1):
+        guard.settled(0)
+        assert str(guard).startswith("1 of 1 requests failed")
+    guard.settled(0)
+    assert str(guard).startswith("1 of 2 requests failed")
+
+
 @pytest.mark.parametrize(("most", "said"), [(0, "the limit is 0"), (0.1, "the limit is 10%")])
 def test_it_says_what_the_limit_is(most: float, said: str) -> None:
     guard = FailureGuard(most)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from functools import reduce
-from math import comb
+from math import comb, inf, log
 from random import Random
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bulkstate.forms.values import Share
-from bulkstate.policy.sampling import Sample, Stratum, at_most, drawn
+from bulkstate.policy.sampling import Sample, Stratum, _Binomial, at_most, drawn
 
 NOMINAL = 0.95
 
@@ -128,3 +129,19 @@ def test_a_million_requests() -> None:
     assert at_most([Stratum(1_000_000, 100_000)], 0) == 28
     assert 100 < at_most([Stratum(1_000_000, 20)], 0) < 150_000
     assert at_most([Stratum(500_000, 50_000), Stratum(500_000, 50_000)], 10) >= 10
+
+
+@given(st.integers(1, 60), st.integers(0, 20), st.floats(0.01, 0.99))
+def test_independent_draws_are_binomial_where_that_bounds_them(there: int, found: int, share: float) -> None:
+    """Within one of the mean, and above it, nothing is claimed: then the chance may be one."""
+    chance = _Binomial(share, found).log_at_most(there)
+    if found > there * share - 1:
+        assert chance == 0.0
+    else:
+        terms = (comb(there, hits) * share**hits * (1 - share) ** (there - hits) for hits in range(found + 1))
+        assert chance == pytest.approx(log(sum(terms)), abs=1e-6)
+
+
+def test_where_all_are_drawn_all_that_is_there_is_found() -> None:
+    assert _Binomial(1.0, 3).log_at_most(3) == 0.0
+    assert _Binomial(1.0, 3).log_at_most(4) == -inf
