@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from bulkstate.model import Rectangle, Stage
+from bulkstate.model import Effort, Rectangle, Stage
 from bulkstate.pairs.relation import Relation, equal_rows
+from bulkstate.planner import plan
 
 
 def relation(
@@ -75,3 +76,22 @@ def test_a_large_block_with_a_few_kept_pairs_is_not_expanded() -> None:
     assert found.kept_pairs == len(kept) == 300
     assert sum(each.pairs for each in found.rectangles) == 300_000_000 - 300
     assert len(found.rectangles) == 301
+
+
+def test_ids_that_are_kept_altogether_change_nothing() -> None:
+    """An asset and a point of which all pairs are selected and kept: written or not, it is the same plan."""
+    flags = np.random.default_rng(3).random((150, 60)) < 0.9
+    wide = np.ones((151, 61), np.bool_)
+    wide[:150, 1:] = flags
+    kept = np.zeros_like(wide)
+    kept[:, 0] = kept[150] = True
+    digests = set()
+    for selected, spared in ((flags, flags & False), (wide, kept)):
+        first = 61 - selected.shape[1]
+        assets = tuple(f"A{number:03}" for number in range(len(selected)))
+        points = tuple(f"P{number:02}" for number in range(first, 61))
+        codes = np.flatnonzero(selected), np.flatnonzero(spared)
+        relation = Relation(Stage("p", "s"), assets, points, (), codes[0], kept=codes[1])
+        made = plan([relation], pairs_per_request=100_000, bytes_per_request=1 << 20, effort=Effort.QUICK)
+        digests.add(made.digest)
+    assert len(digests) == 1

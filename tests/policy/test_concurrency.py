@@ -179,3 +179,10 @@ def test_overload_of_a_few_calls_cuts_what_is_used() -> None:
 def test_who_is_known_to_take_many_calls_gets_many_at_first() -> None:
     assert [at_first(rate) for rate in (0.5, 40.0, 2000.0)] == [FEW, FEW, 100]
     assert ConcurrencyPilot(64, at_first(2000.0)).limit == 64
+
+
+def test_a_few_calls_that_take_ever_so_long_are_no_queue() -> None:
+    chance = Random(3)
+    pilot = ConcurrencyPilot(200)
+    driven(pilot, 30.0, lambda now, in_flight: 4.9 if chance.random() < 0.02 else 0.05)
+    assert pilot.limit >= 150

@@ -6,7 +6,7 @@ In virtual time, beside a caller who knows every edge and bursts there.
 from __future__ import annotations
 
 from gateway_limits import FixedWindow, Nodes, steady
-from gateway_sim import Job, Taken, World, simulate
+from gateway_sim import Job, Load, Taken, World, simulate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from omniscient import least
@@ -70,3 +70,14 @@ def test_machines_that_count_each_for_itself_arent_pushed_while_some_have_none_l
     taken = simulate(Job(world, 1_500, workers=1_000), str(seed), Program())
     assert taken.deleted == 1_500
     assert taken.refused <= 0.25 * taken.calls
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.sampled_from([10, 20, 50]), st.floats(0.5, 20.0), st.integers(0, 1 << 30))
+def test_deletes_that_take_long_cost_a_few_of_them(limit: int, seconds: float, seed: int) -> None:
+    """Doublings from a few at once to as many as the limit bears, and no look that waits for one of them."""
+    world = World((per(limit),), load=Load(seconds, 1_000_000))
+    taken = simulate(Job(world, 20 * limit, workers=1_000), str(seed), Program())
+    assert taken.deleted == 20 * limit
+    assert taken.seconds <= 30.0 + 8 * seconds
+    assert taken.refused <= 40

@@ -42,7 +42,9 @@ def clusters_of(classes: ClassRelation, expired: Callable[[], bool]) -> Clusters
     rows = np.flatnonzero(classes.target.lengths())
     if expired():
         return Clusters((), rows)
-    found = cluster_rows(_alike(classes, rows), classes.rows.sizes()[rows], seed=1, expired=expired)
+    # Columns that hold nothing don't count: they come and go with how a selection is written.
+    alike = _alike(classes, rows).only(np.unique(classes.target.columns).astype(np.int64))
+    found = cluster_rows(alike, classes.rows.sizes()[rows], seed=1, expired=expired)
     sizes = found.sizes()
     together = tuple(rows[found.members[found.starts[n] : found.starts[n + 1]]] for n in np.flatnonzero(sizes >= _FEW))
     return Clusters(together, rows[sizes[found.label] < _FEW])
