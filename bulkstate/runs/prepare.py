@@ -17,7 +17,7 @@ from bulkstate import __version__, config
 from bulkstate.config import Settings
 from bulkstate.disk.saved_plan import SavedPlan, write
 from bulkstate.errors import GuardExceeded, InputError, Problem
-from bulkstate.model import Effort, LookAhead, Pair, Plan, Remark, Stage
+from bulkstate.model import Effort, LookAhead, Pair, Plan, Remark, RemarkKind, Stage
 from bulkstate.pairs.relation import Relation
 from bulkstate.pairs.target import target_digest
 from bulkstate.planner.planner import plan as plan_requests
@@ -94,7 +94,8 @@ def prepare(settings: Settings, budget: float | None = None, folder: Path = Path
     plan = replace(plan, remarks=remarks)
     _guard(plan, settings.safety)
     for remark in plan.remarks:
-        log.info(remark.kind.replace("_", " "), entry=remark.entry, count=remark.count, of=remark.of)
+        say = log.warning if remark.kind is RemarkKind.KEEPS_NOTHING else log.info
+        say(remark.kind.replace("_", " "), entry=remark.entry, count=remark.count, of=remark.of)
     outside = tuple((stage.stage, pair) for pair in witnesses for stage in plan.stages)
     return Prepared(settings, plan, outside, config.to_document(settings), fingerprints, checks)
 
