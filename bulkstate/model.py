@@ -186,6 +186,8 @@ class RemarkKind(StrEnum):
     """Rows of selected assets, with points that aren't."""
     NO_PAIR = "no_selected_pair"
     """Rows of a selected asset and a selected point that aren't selected together."""
+    KEEPS_NOTHING = "keeps_nothing"
+    """Not one of the rows to keep would be deleted without them, in any stage."""
     REPEATED = "selected_more_than_once"
     NOTHING_NEW = "selects_nothing_new"
     """All that the entry selects is selected by others as well."""

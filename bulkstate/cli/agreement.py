@@ -25,6 +25,7 @@ from bulkstate.policy.pacing import Forecast
 from bulkstate.report.briefing import Briefing, show_briefing
 from bulkstate.report.planned import plan_to_json, show_plan
 from bulkstate.report.progress import LineProgress, LiveProgress
+from bulkstate.report.remarks import nothing_kept
 from bulkstate.runs.briefing import briefing, seen_ahead
 from bulkstate.runs.host import Agree, Question
 from bulkstate.runs.prepare import forecast_of
@@ -92,8 +93,9 @@ async def _ask(asked: Question, settings: config.Settings, forecast: Forecast | 
     unlisted = f", and of {plan.unlisted_pairs:,} that nobody listed" if plan.unlisted_pairs else ""
     pairs = plan.pairs + plan.unlisted_pairs
     answers = f"[{pairs} to delete them]" if pairs > MANY else "[yes/no]"
+    unkept = f"{said} " if (said := nothing_kept(plan.remarks)) else ""
     question = f"Delete the state of these {plan.pairs:,} pairs{unlisted} at {known.place}? It can't be brought back."
-    console.print(f"{question} {answers} ", markup=False, highlight=False, soft_wrap=True, end="")
+    console.print(f"{unkept}{question} {answers} ", markup=False, highlight=False, soft_wrap=True, end="")
     await anyio.wait_readable(sys.stdin)
     if not _means_yes(sys.stdin.readline().strip().lower(), pairs):
         raise NotConfirmed("not agreed to: nothing was deleted")

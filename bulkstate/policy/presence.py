@@ -108,6 +108,22 @@ def nothing_there(found: Presence, share: Share | None) -> str:
     )
 
 
+def had_nothing(found: Presence) -> str:
+    """What a run that was let pass deletes though nothing was seen there, in a sentence; empty if there was something.
+
+    So that "deleted" isn't read as if there had been anything.
+    """
+    lacking = [entry for entry in found.entries if not entry.has(None)]
+    if not lacking:
+        return ""
+    if not found.with_state:
+        return f"None of the {_pairs(found.looked_at)} looked at before had state."
+    others = len(lacking) - 1
+    more = f", nor any of {others:,} more {'entry' if others == 1 else 'entries'}" if others else ""
+    first = lacking[0]
+    return f"None of the {_pairs(first.looked_at)} looked at before of {first.entry} had state{more}."
+
+
 def _lacking(entry: EntryPresence, share: Share | None) -> str:
     if not entry.with_state or share is None:
         return f"none of the {_pairs(entry.looked_at)} looked at of {entry.entry} has state ({_first(entry.first)})"

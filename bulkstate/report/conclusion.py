@@ -25,7 +25,9 @@ from bulkstate.errors import (
 )
 from bulkstate.gateway.wire import Code
 from bulkstate.model import THIS_RUN, PipelineSeen, PipelineStatus, Report, Verdict, Verification
+from bulkstate.policy.presence import had_nothing, presence
 from bulkstate.report.failures import kinds
+from bulkstate.report.remarks import nothing_kept
 from bulkstate.text import printable
 
 _PIPELINES_NAMED: Final = 3
@@ -118,7 +120,8 @@ class Conclusion:
 def concluded(report: Report) -> Conclusion:
     """How a run with a journal ended, or how it stands."""
     code = _reason(report)
-    said = (_what(code, report), _pipelines(code, report))
+    nothing_there = had_nothing(presence(report.before)) if _sent_any(report) else ""
+    said = (_what(code, report), nothing_there, nothing_kept(report.remarks), _pipelines(code, report))
     return Conclusion(code, " ".join(part for part in said if part), _next(code, report))
 
 

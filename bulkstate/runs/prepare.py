@@ -17,12 +17,19 @@ from bulkstate import __version__, config
 from bulkstate.config import Settings
 from bulkstate.disk.saved_plan import SavedPlan, write
 from bulkstate.errors import GuardExceeded, InputError, Problem
-from bulkstate.model import Effort, LookAhead, Pair, Plan, Remark, Stage
+from bulkstate.model import Effort, LookAhead, Pair, Plan, Remark, RemarkKind, Stage
 from bulkstate.pairs.relation import Relation
 from bulkstate.pairs.target import target_digest
 from bulkstate.planner.planner import plan as plan_requests
 from bulkstate.policy.pacing import Forecast, forecast
-from bulkstate.policy.spot_checks import Room, SpotCheck, kept_checks, overlooked, spot_checks
+from bulkstate.policy.spot_checks import (
+    Room,
+    SpotCheck,
+    closer_checks,
+    kept_checks,
+    overlooked,
+    spot_checks,
+)
 from bulkstate.rates import Rate
 from bulkstate.runs.allowed import require_allowed
 from bulkstate.runs.memory import known_limits
@@ -87,7 +94,8 @@ def prepare(settings: Settings, budget: float | None = None, folder: Path = Path
     plan = replace(plan, remarks=remarks)
     _guard(plan, settings.safety)
     for remark in plan.remarks:
-        log.info(remark.kind.replace("_", " "), entry=remark.entry, count=remark.count, of=remark.of)
+        say = log.warning if remark.kind is RemarkKind.KEEPS_NOTHING else log.info
+        say(remark.kind.replace("_", " "), entry=remark.entry, count=remark.count, of=remark.of)
     outside = tuple((stage.stage, pair) for pair in witnesses for stage in plan.stages)
     return Prepared(settings, plan, outside, config.to_document(settings), fingerprints, checks)
 
@@ -105,7 +113,7 @@ def _spot_checks(
     kept = kept_checks(relations, len(checks), plan.requests, room, chance)
     if unseen := sum(len(relation.kept) > 0 for relation in relations) - len(kept):
         log.info("kept pairs aren't looked at everywhere: so small a plan affords no more reads", stages=unseen)
-    return (*checks, *kept)
+    return (*checks, *kept, *closer_checks(targets, checks, room, chance))
 
 
 def _check_report_file(name: str, file: Path | None) -> None:

@@ -57,10 +57,23 @@ def unmatched(rows: Rows, blocks: Sequence[Rectangle], pairs: NDArray[np.int64],
     """
     no_asset = rows.assets < 0
     no_point = ~no_asset & (rows.points < 0)
-    there = ~no_asset & ~no_point
+    selected = _selected(rows, blocks, pairs, width)
     yield from rows.remark(RemarkKind.NO_ASSET, no_asset)
     yield from rows.remark(RemarkKind.NO_POINT, no_point)
-    yield from rows.remark(RemarkKind.NO_PAIR, there & ~_selected(rows, blocks, pairs, width))
+    yield from rows.remark(RemarkKind.NO_PAIR, ~no_asset & ~no_point & ~selected)
+    yield from _keeps_nothing(rows, selected)
+
+
+def unnameable(rows: Rows) -> Iterator[Remark]:
+    """Rows that were to be kept where requests may name what nobody listed, and can't name one of these."""
+    yield from _keeps_nothing(rows, (rows.assets >= 0) & (rows.points >= 0))
+
+
+def _keeps_nothing(rows: Rows, endangered: NDArray[np.bool_]) -> Iterator[Remark]:
+    """Also said of no rows: whoever asks for one stage may have some in another."""
+    if not endangered.any():
+        total = len(rows) + rows.dropped
+        yield Remark(rows.entry, RemarkKind.KEEPS_NOTHING, total, total)
 
 
 def strangers(source: PairSource, witnesses: Sequence[Pair], relations: Sequence[Relation]) -> Iterator[Remark]:

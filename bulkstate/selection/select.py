@@ -14,13 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bulkstate.errors import InputError, KeepUnmatched, Problem
-from bulkstate.model import IndexArray, Pair, Rectangle, Remark, Stage
+from bulkstate.model import IndexArray, Pair, Rectangle, Remark, RemarkKind, Stage
 from bulkstate.pairs.relation import Relation, Selected, Unlisted
 from bulkstate.selection.column import Column
 from bulkstate.selection.ids import Mistakes, fault, literal_fault
 from bulkstate.selection.inputs import Inputs
 from bulkstate.selection.lists import Listed, ascends, read_files, read_values, refuse_empty
-from bulkstate.selection.remarks import Rows, matches_nothing, repeated, repeated_blocks, repeated_ids, unmatched
+from bulkstate.selection.remarks import (
+    Rows,
+    matches_nothing,
+    repeated,
+    repeated_blocks,
+    repeated_ids,
+    unmatched,
+    unnameable,
+)
 from bulkstate.selection.sources import (
     ASSET_ID,
     PIPELINE,
@@ -113,7 +121,8 @@ def select(entries: Iterable[Entry], inputs: Inputs | None = None) -> tuple[Rela
     with Inputs() if inputs is None else nullcontext(inputs) as remembered:
         found = _read_all(dict.fromkeys(chain.from_iterable(each.sources for each in targets.values())), remembered)
     _refuse_strange_stages(targets, found)
-    return tuple(relation for relation in _relations(targets, found) if relation.assets)
+    relations = tuple(relation for relation in _relations(targets, found) if relation.assets)
+    return tuple(_keeping_nothing_anywhere(relations, targets))
 
 
 def read_pairs(source: PairSource, inputs: Inputs | None = None) -> tuple[Pair, ...]:
@@ -294,8 +303,25 @@ def _remarks(
             rows = _rows(source.place, ids, assets, points)
             if source in target.must_match and relation.assets and matches_nothing(rows):
                 raise _keeps_nothing(relation.stage, source)
-            if target.unlisted is Unlisted.KEEP:
-                yield from unmatched(rows, blocks, relation.pairs, width)
+            strict = target.unlisted is Unlisted.KEEP
+            yield from unmatched(rows, blocks, relation.pairs, width) if strict else unnameable(rows)
+
+
+def _keeping_nothing_anywhere(relations: Sequence[Relation], targets: Mapping[Stage, _Target]) -> Iterator[Relation]:
+    """The relations, in which nothing is said to keep nothing that has no rows, or keeps something in another stage."""
+    helpful = {
+        source.place
+        for relation in relations
+        for source in targets[relation.stage].keep
+        if source.place not in {each.entry for each in relation.remarks if each.kind is RemarkKind.KEEPS_NOTHING}
+    }
+    for relation in relations:
+        remarks = [
+            each
+            for each in relation.remarks
+            if each.kind is not RemarkKind.KEEPS_NOTHING or (each.of and each.entry not in helpful)
+        ]
+        yield replace(relation, remarks=tuple(remarks))
 
 
 def _keeps_nothing(stage: Stage, source: PairSource) -> KeepUnmatched:

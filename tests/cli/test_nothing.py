@@ -68,8 +68,10 @@ def test_what_is_kept_of_something_else_is_refused(bulkstate: Bulkstate, gateway
     assert [(each["kind"], each["count"], each["examples"]) for each in document["remarks"]] == [
         ("selected_more_than_once", 1, ["A1, P1"]),
         ("no_selected_asset", 1, ["X1, Y1"]),
+        ("keeps_nothing", 1, []),
     ]
     assert "1 of 1 name no selected asset (X1, Y1)" in bulkstate("plan", "config.yaml").out
     done = bulkstate("run", "config.yaml", "--yes", "--json")
     assert done.exit_code == 0, done.err
-    assert [each["kind"] for each in done.document["remarks"]] == ["selected_more_than_once", "no_selected_asset"]
+    assert [each["kind"] for each in done.document["remarks"]][1:] == ["no_selected_asset", "keeps_nothing"]
+    assert "kept by delete[0].keep (config.yaml:6): its only row isn't selected." in done.document["conclusion"]

@@ -66,6 +66,16 @@ def test_the_question_says_where_as_whom_what_and_under_which_guards(bulkstate: 
     assert not (bulkstate.folder / "r").exists()
 
 
+def test_the_question_names_what_keeps_nothing(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    bulkstate.configure(gateway.url)
+    path = bulkstate.folder / "config.yaml"
+    path.write_text(path.read_text().replace("    where:", "    keep: keep.csv\n    where:"))
+    (bulkstate.folder / "keep.csv").write_text("asset_id,point_id\nB01,P1\nB02,P2\n")
+    done = at_a_terminal(bulkstate, "run", "config.yaml", answer="no")
+    nothing = "Nothing is kept by delete[0].keep (config.yaml:6): none of its 2 rows is selected."
+    assert f"{nothing} Delete the state of these 100 pairs" in words(done.err)
+
+
 def test_what_is_turned_off_is_said(bulkstate: Bulkstate, gateway: Gateway) -> None:
     bulkstate.configure(gateway.url, more="safety: {require_paused: false}")
     page = words(bulkstate("plan", "config.yaml").out)

@@ -327,6 +327,17 @@ def test_a_mistake_is_stopped_before_the_first_delete_or_named(desk: Desk, kind:
     assert not conclusion.startswith("Deleted")
 
 
+@pytest.mark.parametrize("kind", ["keep_by_other_assets"])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_may_be_meant_so_is_named_in_the_conclusion(desk: Desk, kind: str, seed: int) -> None:
+    """Kept assets of another fleet, by points of this one: a list of what must survive anywhere looks alike."""
+    desk.table("keep.csv", [(f"OLD{seed}-{asset}", point) for asset, point in desk.some(3)])
+    done = desk.run(replace(desk.job, beside="    keep: keep.csv\n"))
+    assert done.exit_code == 0, done.err
+    rows = 3 * len(desk.production.points)
+    assert f"Nothing is kept by delete[0].keep (config.yaml:7): none of its {rows} rows" in done.document["conclusion"]
+
+
 # ── right ones ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

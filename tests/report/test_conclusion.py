@@ -14,8 +14,12 @@ from bulkstate.model import (
     ChunkCounts,
     Ended,
     Failure,
+    LookedAt,
     Outcome,
+    Pair,
     PipelineSeen,
+    Remark,
+    RemarkKind,
     Report,
     RunResult,
     Stage,
@@ -341,3 +345,49 @@ def test_no_sentence_says_more_than_was_seen(chunks: ChunkCounts, verified: Veri
     if found.next.startswith(RESUME):
         assert not whole
     assert found.sentence.isprintable()
+
+
+KEEP = "delete[0].keep (c.yaml:7)"
+
+
+@pytest.mark.parametrize(
+    ("rows", "entries", "sentence"),
+    [
+        (100, 1, "Nothing is kept by delete[0].keep (c.yaml:7): none of its 100 rows is selected."),
+        (1, 1, "Nothing is kept by delete[0].keep (c.yaml:7): its only row isn't selected."),
+        (7, 3, "Nothing is kept by delete[0].keep (c.yaml:7), and by 2 more: none of its 7 rows is selected."),
+    ],
+)
+@pytest.mark.parametrize(("chunks", "by"), [(ALL, ""), (STOPPED, "outage"), (SOME_REFUSED, "")])
+def test_what_keeps_nothing_is_named_however_it_ends(
+    rows: int, entries: int, sentence: str, chunks: ChunkCounts, by: str
+) -> None:
+    other = [Remark(f"delete[{number}].keep", RemarkKind.KEEPS_NOTHING, 5, 5) for number in range(1, entries)]
+    stranger = Remark(KEEP, RemarkKind.NO_PAIR, rows, rows, ("A1, P1",))
+    remarks = (stranger, Remark(KEEP, RemarkKind.KEEPS_NOTHING, rows, rows), *other)
+    ran = replace(report(chunks, 3, WHOLE), remarks=remarks, ended=Ended(by=by, pipelines=(WIND,)))
+    assert sentence in concluded(ran).sentence
+    assert "kept" not in concluded(replace(ran, remarks=(stranger,))).sentence
+
+
+def looked_at(*states: tuple[str, bool]) -> tuple[LookedAt, ...]:
+    return tuple(LookedAt(0, STAGE, entry, Pair(f"A{n}", "P"), state) for n, (entry, state) in enumerate(states))
+
+
+@pytest.mark.parametrize(
+    ("states", "sentence"),
+    [
+        ([("w", False)] * 15, "None of the 15 pairs looked at before had state."),
+        ([("w", False), ("w", False), ("v", True)], "None of the 2 pairs looked at before of w had state."),
+        (
+            [("w", False), ("v", True), ("u", False)],
+            "None of the 1 pair looked at before of w had state, nor any of 1 more entry.",
+        ),
+    ],
+)
+def test_what_never_had_state_is_not_just_called_deleted(states: list[tuple[str, bool]], sentence: str) -> None:
+    ran = replace(report(ALL, 1_000_000, WHOLE), before=looked_at(*states), ended=Ended(by="", pipelines=(WIND,)))
+    assert f"none holds state. {sentence} Pipeline" in concluded(ran).sentence
+    some = replace(ran, before=looked_at(*((entry, True) for entry, _ in states), *states))
+    assert "looked at before" not in concluded(some).sentence
+    assert "looked at before" not in concluded(replace(ran, attempts=0)).sentence

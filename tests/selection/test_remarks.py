@@ -81,6 +81,8 @@ def test_rows_that_do_nothing_are_counted(
         )
         if (asset, point) not in selected:
             expected[f"keep ({WHERE})", kind] = expected.get((f"keep ({WHERE})", kind), 0) + 1
+    if selected.isdisjoint(keep):
+        expected[f"keep ({WHERE})", RemarkKind.KEEPS_NOTHING] = len(keep)
     (relation,) = select([Entry("p", ("s",), tuple(sources), table(folder, keep, "keep"))])
     assert told(relation.remarks) == expected
     assert len(relation.remarks) == len(expected)
@@ -93,6 +95,7 @@ def test_examples_are_spelt_out(write: Write) -> None:
         ("no_selected_asset", 2, 4, ("x, p", "z, p")),
         ("no_selected_point", 1, 4, ("a, y",)),
         ("no_selected_pair", 1, 4, ("a, q",)),
+        ("keeps_nothing", 4, 4, ()),
     ]
 
 
@@ -109,14 +112,35 @@ def test_what_is_kept_of_something_else_is_refused(write: Write, unlisted: Unlis
     with pytest.raises(KeepUnmatched, match="names no asset and no point that is selected in p/s"):
         select([entry])
     (relation,) = select([replace(entry, keep_must_match=False, unlisted=Unlisted.KEEP)])
-    assert told(relation.remarks) == {(keep.place, RemarkKind.NO_ASSET): 1}
+    assert told(relation.remarks) == {(keep.place, RemarkKind.NO_ASSET): 1, (keep.place, RemarkKind.KEEPS_NOTHING): 1}
 
 
 @pytest.mark.parametrize("row", ["a,y", "x,p"])
 def test_an_asset_or_a_point_in_common_is_enough(write: Write, row: str) -> None:
     keep = pairs(write("keep.csv", f"asset_id,point_id\n{row}\nx,y\n"))
     (relation,) = select([Entry("p", ("s",), (block("a", "p"),), keep, keep_must_match=True)])
-    assert sum(remark.count for remark in relation.remarks) == 2
+    assert sum(remark.count for remark in relation.remarks if remark.kind is not RemarkKind.KEEPS_NOTHING) == 2
+
+
+def test_where_unlisted_pairs_may_go_only_what_no_request_can_name_keeps_nothing(write: Write) -> None:
+    for row, kept in (("a,y", 0), ("x,p", 0), ("a,q", 1)):
+        keep = pairs(write("keep.csv", f"asset_id,point_id\n{row}\nx,y\n"))
+        (relation,) = select([Entry("p", ("s",), (block("a", "p"), block("b", "q")), keep, Unlisted.MAY_DELETE)])
+        assert told(relation.remarks) == ({} if kept else {(keep.place, RemarkKind.KEEPS_NOTHING): 2})
+
+
+def test_what_keeps_something_in_one_stage_is_not_said_to_keep_nothing(write: Write) -> None:
+    keep = pairs(write("keep.csv", "asset_id,point_id\na,q\n"))
+    entries = [Entry("p", ("s", "t"), (block("a", "p"),), keep), Entry("p", ("t",), (block("a", "q"),))]
+    s, t = select(entries)
+    assert (told(s.remarks), told(t.remarks)) == ({(keep.place, RemarkKind.NO_POINT): 1}, {})
+
+
+def test_rows_for_one_stage_alone_that_keep_nothing_there(write: Write) -> None:
+    keep = pairs(write("keep.csv", "pipeline,stage,asset_id,point_id\np,s,a,q\n"))
+    s, t = select([Entry("p", ("s", "t"), (block("a", "p"),), keep)])
+    nothing = {(keep.place, RemarkKind.NO_POINT): 1, (keep.place, RemarkKind.KEEPS_NOTHING): 1}
+    assert (told(s.remarks), told(t.remarks)) == (nothing, {})
 
 
 def test_witnesses_that_have_nothing_to_do_with_the_selection(write: Write) -> None:
