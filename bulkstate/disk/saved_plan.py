@@ -35,7 +35,7 @@ _SCHEMA: Final = (
     "CREATE TABLE witness (pipeline TEXT NOT NULL, stage TEXT NOT NULL, asset TEXT NOT NULL, point TEXT NOT NULL)",
     """CREATE TABLE spot (
         read INTEGER NOT NULL, pipeline TEXT NOT NULL, stage TEXT NOT NULL, entry TEXT NOT NULL,
-        asset TEXT NOT NULL, point TEXT NOT NULL
+        asset TEXT NOT NULL, point TEXT NOT NULL, closer INTEGER NOT NULL
     )""",
     "CREATE TABLE look (at REAL NOT NULL)",
     "CREATE TABLE pipeline_seen (id TEXT NOT NULL, name TEXT NOT NULL, status TEXT NOT NULL, version TEXT NOT NULL)",
@@ -107,11 +107,11 @@ def _insert(connection: sqlite3.Connection, saved: SavedPlan) -> None:
     witnesses = [(stage.pipeline, stage.name, pair.asset, pair.point) for stage, pair in saved.witnesses]
     connection.executemany("INSERT INTO witness VALUES (?, ?, ?, ?)", witnesses)
     spots = [
-        (read, check.stage.pipeline, check.stage.name, spot.entry, spot.pair.asset, spot.pair.point)
+        (read, check.stage.pipeline, check.stage.name, spot.entry, spot.pair.asset, spot.pair.point, check.closer)
         for read, check in enumerate(saved.spot_checks)
         for spot in check.spots
     ]
-    connection.executemany("INSERT INTO spot VALUES (?, ?, ?, ?, ?, ?)", spots)
+    connection.executemany("INSERT INTO spot VALUES (?, ?, ?, ?, ?, ?, ?)", spots)
     if saved.ahead is not None:
         _insert_look(connection, saved.ahead)
 
@@ -217,8 +217,7 @@ def _look(connection: sqlite3.Connection) -> LookAhead | None:
 
 
 def _spot_checks(connection: sqlite3.Connection) -> Iterator[SpotCheck]:
-    rows = connection.execute("SELECT read, pipeline, stage, entry, asset, point FROM spot ORDER BY rowid")
-    for (_, pipeline, stage), of_read in groupby(rows, key=itemgetter(0, 1, 2)):
-        yield spot_check(
-            Stage(pipeline, stage), (Spot(entry, Pair(asset, point)) for *_, entry, asset, point in of_read)
-        )
+    rows = connection.execute("SELECT read, pipeline, stage, closer, entry, asset, point FROM spot ORDER BY rowid")
+    for (_, pipeline, stage, closer), of_read in groupby(rows, key=itemgetter(0, 1, 2, 3)):
+        spots = (Spot(entry, Pair(asset, point)) for *_, entry, asset, point in of_read)
+        yield spot_check(Stage(pipeline, stage), spots, bool(closer))

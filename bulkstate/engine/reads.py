@@ -69,9 +69,7 @@ class Reads:
         if reply.answer is Answer.TOO_LARGE and chunk.pairs > 1:
             first, second = _in_halves(chunk)
             return await self.state(first) | await self.state(second)
-        assets, points = frozenset(chunk.assets), frozenset(chunk.points)
-        found = _payload(f"Get Stage State of {chunk.stage}", reply)
-        return frozenset(pair for pair in found if pair.asset in assets and pair.point in points)
+        return _payload(f"Get Stage State of {chunk.stage}", reply)
 
     async def pipelines(
         self, wanted: Collection[str], failing: Callable[[Reply[object]], None] = lambda reply: None

@@ -109,7 +109,7 @@ class Client:
     async def get(self, chunk: Chunk) -> Attempt[frozenset[Pair]]:
         """Get Stage State: those of the chunk's pairs that have state. `TOO_LARGE` if the answer is over 64 MiB."""
         attempt = await self._call(wire.get_stage_state(self._org, chunk), _GET)
-        return replace(attempt, reply=replace(attempt.reply, data=_of_those_asked_for(chunk, attempt.reply.data)))
+        return replace(attempt, reply=_of_those_asked_for(chunk, attempt.reply))
 
     async def pipelines(self, page: int) -> Attempt[PipelinePage]:
         """List Pipelines, `page` counted from 1."""
@@ -294,12 +294,15 @@ def _overflow(call: _Call[T], status: int) -> Reply[T]:
     return Reply(answer, status, message=f"the answer is over {call.most_bytes // MEBIBYTE} MiB; the rest was not read")
 
 
-def _of_those_asked_for(chunk: Chunk, found: frozenset[Pair] | None) -> frozenset[Pair] | None:
-    """The pairs in our own words: nothing that a server says in its data goes further than here."""
-    if found is None:
-        return None
+def _of_those_asked_for(chunk: Chunk, reply: Reply[frozenset[Pair]]) -> Reply[frozenset[Pair]]:
+    """An answer that tells of other pairs is the answer to another question, be it that IDs are spelt otherwise there:
+    what it doesn't tell of may have state all the same."""
+    if reply.data is None:
+        return reply
     assets, points = frozenset(chunk.assets), frozenset(chunk.points)
-    return frozenset(pair for pair in found if pair.asset in assets and pair.point in points)
+    if all(pair.asset in assets and pair.point in points for pair in reply.data):
+        return reply
+    return replace(reply, answer=Answer.UNDECIDED, data=None, message="it tells of pairs that nobody asked about")
 
 
 _WITHOUT_TOKEN: Final = {

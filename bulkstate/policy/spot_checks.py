@@ -8,8 +8,9 @@ their assets with all their points, and only pairs of the target count.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import cycle
 from typing import Final
 
@@ -29,6 +30,12 @@ MOST_READS: Final = 3
 
 DEAREST: Final = 10
 """One read a stage, and one for so many requests of the plan: that is what all spot checks may cost together."""
+
+ENOUGH: Final = 10
+"""Pairs of an entry that say whether it has state: where half of all pairs have, one look in a thousand finds none."""
+
+MOST_CLOSER: Final = 20_000
+"""Pairs that a plan keeps in case it is looked at more closely."""
 
 _TRIES: Final = 8
 """How often another corner of a block is drawn where all of one is kept."""
@@ -52,19 +59,23 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class SpotCheck:
-    """One read: every asset with every point, to learn about the pairs of `spots`, which are among them."""
+    """One read: every asset with every point, to learn about the pairs of `spots`, which are among them.
+
+    A `closer` one is made where the others have found nothing of its entry, and looked at too little to say so.
+    """
 
     stage: Stage
     assets: tuple[str, ...]
     points: tuple[str, ...]
     spots: tuple[Spot, ...]
+    closer: bool = False
 
 
-def spot_check(stage: Stage, spots: Iterable[Spot]) -> SpotCheck:
+def spot_check(stage: Stage, spots: Iterable[Spot], closer: bool = False) -> SpotCheck:
     """The read that tells about these pairs."""
     wanted = tuple(spots)
     assets, points = {spot.pair.asset for spot in wanted}, {spot.pair.point for spot in wanted}
-    return SpotCheck(stage, tuple(sorted(assets)), tuple(sorted(points)), wanted)
+    return SpotCheck(stage, tuple(sorted(assets)), tuple(sorted(points)), wanted, closer)
 
 
 def spot_checks(
@@ -85,6 +96,39 @@ def spot_checks(
         for group in _groups(relation.entries, rounds.groups)
         for check in _checks_of(relation, group, rounds.rounds, share, room, chance)
     )
+
+
+def closer_checks(
+    relations: Sequence[Relation], checks: Iterable[SpotCheck], room: Room, chance: Generator
+) -> tuple[SpotCheck, ...]:
+    """A read for each entry of which the checks look at few pairs, for it alone, the largest entries first: one pair
+    without state says little of an entry, as not every pair of a right one need have some."""
+    seen = Counter((check.stage, spot.entry) for check in checks for spot in check.spots)
+    few = [
+        (relation, entry)
+        for relation in relations
+        for entry in relation.entries
+        if 0 < seen[relation.stage, entry.entry] < min(ENOUGH, entry.pairs)
+    ]
+    few.sort(key=lambda each: -each[1].pairs)
+    share = min(2 * ENOUGH, max(2, MOST_CLOSER // max(1, len(few))))
+    closer = (_check(relation, [entry], share, room, chance) for relation, entry in few)
+    return tuple(
+        replace(check, closer=True)
+        for check in closer
+        if check.spots and len(check.spots) > seen[check.stage, check.spots[0].entry]
+    )
+
+
+def to_look_closer(
+    checks: Sequence[SpotCheck], empty: Mapping[str, int], stages: int, requests: int
+) -> tuple[list[SpotCheck], frozenset[str]]:
+    """Which closer checks to make for the entries that were found `empty`, so many pairs of each; and which of these
+    entries nothing can be said of, because no more can be afforded."""
+    doubtful = {entry for entry, pairs in empty.items() if pairs < ENOUGH}
+    wanted = [check for check in checks if check.closer and check.spots[0].entry in doubtful]
+    most = max(1, affordable_again(sum(not check.closer for check in checks), stages, requests))
+    return wanted[:most], frozenset(check.spots[0].entry for check in wanted[most:])
 
 
 def overlooked(relations: Sequence[Relation], checks: Iterable[SpotCheck]) -> Iterator[Remark]:

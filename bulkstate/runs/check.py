@@ -102,7 +102,7 @@ def _pipelines(wanted: set[str], listed: Mapping[str, Pipeline], settings: Setti
 async def _state(connection: Connection, prepared: Prepared) -> list[Finding]:
     """What the look before a run would find."""
     settings, checks = prepared.settings, prepared.spot_checks
-    looked_at, failures = await read_checks(connection.reads, checks)
+    looked_at, failures = await read_checks(connection.reads, checks, prepared.plan)
     names = await stage_names(connection, failures)
     stages = dict.fromkeys(check.stage for check in checks)
     found = [_stage(stage, looked_at, failures, names.get(stage.pipeline, frozenset())) for stage in stages]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import partial
 from typing import Final
@@ -19,9 +19,9 @@ from bulkstate.engine.readback import read_all
 from bulkstate.engine.reads import ReadFailed, Reads
 from bulkstate.errors import CheckFailed, NothingThere, StageUnknown
 from bulkstate.gateway.wire import Code
-from bulkstate.model import Chunk, LookAhead, LookedAt, Outcome, Pair, Stage, Verdict, describe
+from bulkstate.model import Chunk, LookAhead, LookedAt, Outcome, Pair, Plan, Stage, Verdict, describe
 from bulkstate.policy.presence import NOTHING_LOOKED_AT, Presence, nothing_there, presence
-from bulkstate.policy.spot_checks import SpotCheck
+from bulkstate.policy.spot_checks import SpotCheck, to_look_closer
 from bulkstate.runs.connection import Connection
 from bulkstate.runs.outdated import require_as_seen
 from bulkstate.runs.session import Session
@@ -50,7 +50,7 @@ class Looked:
 async def look(session: Session, checks: Sequence[SpotCheck], ahead: LookAhead | None = None) -> Looked:
     """Read what is to be looked at, and hold it against what is required, and against what was seen of it `ahead`, when
     the plan was made. Raises what `judged` does; PlanOutdated."""
-    looked_at, failures = await read_checks(session.connection.reads, checks)
+    looked_at, failures = await read_checks(session.connection.reads, checks, session.journal.plan)
     session.journal.keep_look(time.time(), looked_at)
     if ahead is not None:
         await require_as_seen(session, ahead, looked_at)
@@ -86,7 +86,7 @@ async def ask_stages(session: Session, numbers: Sequence[int]) -> Looked:
         if stage.stage not in first:
             first[stage.stage] = chunks.chunk(number)
     checks = [SpotCheck(stage, chunk.assets[:1], chunk.points[:1], ()) for stage, chunk in sorted(first.items())]
-    _, failures = await read_checks(session.connection.reads, checks)
+    _, failures = await _read(list(enumerate(checks)), session.connection.reads)
     looked = Looked(unknown=_unknown(failures), readable=_readable(checks, failures))
     _refuse_unknown_stages(looked, set(first), session.settings, await stage_names(session.connection, failures))
     return looked
@@ -115,14 +115,34 @@ def _skipped(number: int, failure: ReadFailed) -> Outcome:
     )
 
 
-async def read_checks(reads: Reads, checks: Sequence[SpotCheck]) -> tuple[list[LookedAt], dict[SpotCheck, ReadFailed]]:
-    """What the checks find, and which of them the gateway doesn't answer well."""
+async def read_checks(
+    reads: Reads, checks: Sequence[SpotCheck], plan: Plan
+) -> tuple[list[LookedAt], dict[SpotCheck, ReadFailed]]:
+    """What the checks of a plan find, and which of them the gateway doesn't answer well.
+
+    Entries of which few pairs were looked at, and none has state, are looked at more closely. Those for which there are
+    no reads left are named, and count as unread.
+    """
+    looked_at, failures = await _read([(place, each) for place, each in enumerate(checks) if not each.closer], reads)
+    empty = {each.entry: each.looked_at for each in presence(looked_at).entries if not each.with_state}
+    closer, unsaid = to_look_closer(checks, empty, len(plan.stages), plan.requests)
+    more, failed = await _read([(place, each) for place, each in enumerate(checks) if each in closer], reads)
+    if unsaid:
+        log.warning("too little was looked at to tell whether these have state", entries=sorted(unsaid))
+    told = [replace(each, state=None) if each.entry in unsaid else each for each in looked_at]
+    return [*told, *more], failures | failed
+
+
+async def _read(
+    checks: Sequence[tuple[int, SpotCheck]], reads: Reads
+) -> tuple[list[LookedAt], dict[SpotCheck, ReadFailed]]:
+    """What some of the checks find, by their places among all."""
     answers: dict[int, frozenset[Pair] | ReadFailed] = {}
-    chunks = (Chunk(place, check.stage, check.assets, check.points) for place, check in enumerate(checks))
+    chunks = (Chunk(place, check.stage, check.assets, check.points) for place, check in checks)
     await read_all(reads, chunks, answers.__setitem__)
-    looked_at = [each for place, check in enumerate(checks) for each in _looked_at(place, check, answers[place])]
-    failures = ((check, answers[place]) for place, check in enumerate(checks))
-    return looked_at, {check: answer for check, answer in failures if isinstance(answer, ReadFailed)}
+    answered = list(zip(checks, (answers[number] for number in range(len(checks))), strict=True))
+    looked_at = [each for (place, check), answer in answered for each in _looked_at(place, check, answer)]
+    return looked_at, {check: answer for (_, check), answer in answered if isinstance(answer, ReadFailed)}
 
 
 def _looked_at(place: int, check: SpotCheck, answer: frozenset[Pair] | ReadFailed) -> list[LookedAt]:
@@ -143,7 +163,7 @@ def _unknown(failures: Mapping[SpotCheck, ReadFailed]) -> dict[Stage, ReadFailed
 
 
 def _readable(checks: Sequence[SpotCheck], failures: Mapping[SpotCheck, ReadFailed]) -> frozenset[Stage]:
-    return frozenset(check.stage for check in checks if check not in failures)
+    return frozenset(check.stage for check in checks if not check.closer and check not in failures)
 
 
 def _say(looked: Looked, failures: Mapping[SpotCheck, ReadFailed]) -> None:

@@ -25,7 +25,7 @@ async def look_ahead(prepared: Prepared, host: Host) -> LookAhead:
             except ReadFailed as failure:
                 raise CheckFailed(f"gateway {failure}", hint="nothing was deleted, and no plan was saved") from failure
             require(findings(listed, wanted, False, names=prepared.settings.names))
-            looked_at, failures = await read_checks(connection.reads, prepared.spot_checks)
+            looked_at, failures = await read_checks(connection.reads, prepared.spot_checks, prepared.plan)
             names = await stage_names(connection, failures)
     judged(looked_at, failures, prepared.spot_checks, prepared.settings, names)
     return LookAhead(time.time(), tuple(listed[id_] for id_ in sorted(listed)), tuple(looked_at))

@@ -22,7 +22,14 @@ from bulkstate.pairs.relation import Relation
 from bulkstate.pairs.target import target_digest
 from bulkstate.planner.planner import plan as plan_requests
 from bulkstate.policy.pacing import Forecast, forecast
-from bulkstate.policy.spot_checks import Room, SpotCheck, kept_checks, overlooked, spot_checks
+from bulkstate.policy.spot_checks import (
+    Room,
+    SpotCheck,
+    closer_checks,
+    kept_checks,
+    overlooked,
+    spot_checks,
+)
 from bulkstate.rates import Rate
 from bulkstate.runs.allowed import require_allowed
 from bulkstate.runs.memory import known_limits
@@ -106,7 +113,7 @@ def _spot_checks(
     kept = kept_checks(relations, len(checks), plan.requests, room, chance)
     if unseen := sum(len(relation.kept) > 0 for relation in relations) - len(kept):
         log.info("kept pairs aren't looked at everywhere: so small a plan affords no more reads", stages=unseen)
-    return (*checks, *kept)
+    return (*checks, *kept, *closer_checks(targets, checks, room, chance))
 
 
 def _check_report_file(name: str, file: Path | None) -> None:

@@ -96,7 +96,10 @@ def approval_digest(
     what is looked at before."""
     spared = [[*astuple(stage), *astuple(pair)] for stage, pair in witnesses]
     files = [[str(each.path), each.size, each.sha256] for each in inputs]
-    looks = [[*astuple(each.stage), each.assets, each.points, list(map(astuple, each.spots))] for each in spot_checks]
+    looks = [
+        [*astuple(each.stage), each.assets, each.points, list(map(astuple, each.spots)), each.closer]
+        for each in spot_checks
+    ]
     return _digest("approval", plan.digest, configuration, spared, files, looks)
 
 

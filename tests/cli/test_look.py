@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from random import Random
 
 import pytest
 
@@ -273,3 +274,36 @@ def test_nothing_read_is_the_gateways_word_alone(bulkstate: Bulkstate, gateway: 
     assert done.document["next"].startswith("bulkstate verify ")
     assert done.document["pipelines"][0]["safe_to_start"] == "unknown"
     assert [call for call in gateway.calls if call.kind == "get"] == []
+
+
+def entries(bulkstate: Bulkstate, assets: list[str]) -> None:
+    """Let the selection have an entry an asset, and a request room for one pair of each."""
+    path = bulkstate.folder / "config.yaml"
+    path.write_text(path.read_text().replace("pairs_per_request: 10", "pairs_per_request: 20"))
+    where = ", ".join(f'{{assets: [{asset}], points: ["P{{1..5}}"]}}' for asset in assets)
+    path.write_text(path.read_text().replace('{assets: ["A{01..20}"], points: ["P{1..5}"]}', where))
+
+
+@pytest.mark.parametrize("chance", range(3))
+def test_entries_of_which_not_every_pair_has_state_are_not_refused(
+    bulkstate: Bulkstate, gateway: Gateway, chance: int
+) -> None:
+    """There is room for one pair of each, and one in five pairs has none: that says nothing of the entry."""
+    gateway.nothing = set(Random(chance).sample(sorted(PAIRS), 20))
+    bulkstate.configure(gateway.url, verify=LOOK)
+    entries(bulkstate, [f"A{number:02}" for number in range(1, 21)])
+    done = bulkstate("run", "config.yaml", "--yes", "--run-dir", "r", "--json")
+    assert (done.exit_code, done.document["reason_code"]) == (0, "deleted"), done.err
+
+
+@pytest.mark.parametrize("bad", [0, 7, 19])
+def test_one_bad_entry_of_many_does_not_hide(bulkstate: Bulkstate, gateway: Gateway, bad: int) -> None:
+    bulkstate.configure(gateway.url, verify=LOOK)
+    assets = [f"A{number:02}" for number in range(1, 21)]
+    assets[bad] = "AGW1"
+    gateway.nothing = {("S_01", "AGW1", f"P{point}") for point in range(1, 6)}
+    entries(bulkstate, assets)
+    done = bulkstate("run", "config.yaml", "--yes", "--run-dir", "r", "--json")
+    assert (done.exit_code, done.document["reason_code"]) == (6, "nothing_there"), done.err
+    assert f"delete[0].where[{bad}]" in done.err
+    assert gateway.deletes() == []

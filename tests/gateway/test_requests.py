@@ -113,6 +113,17 @@ async def test_a_get_reads_the_pairs_that_have_state() -> None:
     assert attempt.reply.data == frozenset({Pair("8byS3cuc", "INV.GenActivePW")})
 
 
+@pytest.mark.parametrize("stranger", [("zz", "INV.GenActivePW"), ("8byS3cuc", "zz"), ("8BYS3CUC", "inv.genactivepw")])
+async def test_an_answer_about_pairs_that_nobody_asked_about_says_nothing(stranger: tuple[str, str]) -> None:
+    item = b'{"assetId":"%s","pointId":"%s"}' % tuple(map(str.encode, stranger))
+    ours = b'{"assetId":"8byS3cuc","pointId":"INV.GenActivePW"}'
+    for items in (item, ours + b"," + item):
+        async with gateway(saying(http(b'{"code":0,"data":[%s]}' % items))) as server, client(server.url) as api:
+            reply = (await api.get(CHUNK)).reply
+        assert (reply.answer, reply.data) == (Answer.UNDECIDED, None)
+        assert reply.message == "it tells of pairs that nobody asked about"
+
+
 async def test_pipelines_are_asked_for_without_a_body() -> None:
     page = b'{"code":0,"data":{"count":7,"pipelines":[{"pipelineId":"p","pipelineName":"n","status":"PAUSED"}]}}'
     async with gateway(saying(http(page))) as server, client(server.url) as api:

@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 
 from bulkstate.model import KEPT, Pair, Rectangle, Stage
 from bulkstate.pairs.relation import Relation, Selected
-from bulkstate.policy.spot_checks import Room, SpotCheck, affordable_again, kept_checks, overlooked, spot_checks
+from bulkstate.policy.spot_checks import (
+    Room,
+    SpotCheck,
+    affordable_again,
+    closer_checks,
+    kept_checks,
+    overlooked,
+    spot_checks,
+    to_look_closer,
+)
 
 WIDE = Room(100_000, 1 << 20)
 
@@ -233,3 +242,24 @@ def test_kept_pairs_are_looked_at_as_far_as_it_can_be_afforded_twice(
         assert pairs <= {Pair(relation.assets[asset], relation.points[point]) for asset, point in codes}
         assert {spot.entry for spot in check.spots} == {KEPT}
         assert len(check.assets) * len(check.points) <= max(room, 1)
+
+
+def test_entries_of_which_few_pairs_are_looked_at_can_be_looked_at_more_closely() -> None:
+    entries = {f"entry {number}": ({number}, {*range(10)}) for number in range(40)}
+    relation = _relation(Stage("p", "S"), entries, set(), (40, 10))
+    chance = np.random.default_rng(1)
+    checks = spot_checks([relation], 20, 1_000, Room(20, 1 << 20), chance)
+    closer = closer_checks([relation], checks, Room(20, 1 << 20), chance)
+    assert all(check.closer and len(check.spots) == 10 for check in closer)
+    assert {check.spots[0].entry for check in closer} == {spot.entry for check in checks for spot in check.spots}
+    every = (*checks, *closer)
+    wanted, unsaid = to_look_closer(every, {"entry 3": 1, "entry 7": 1, "entry 9": 10}, 1, 20)
+    assert {check.spots[0].entry for check in wanted} | unsaid == {"entry 3", "entry 7"}
+    assert len(wanted) == max(1, affordable_again(len(checks), 1, 20))
+    assert to_look_closer(every, {}, 1, 20) == ([], frozenset())
+
+
+def test_what_was_looked_at_whole_needs_no_closer_look() -> None:
+    relation = _relation(Stage("p", "S"), {"entry": ({1}, {2, 3})}, set(), (5, 5))
+    checks = spot_checks([relation], 20, 1_000, WIDE, np.random.default_rng(1))
+    assert closer_checks([relation], checks, WIDE, np.random.default_rng(1)) == ()
