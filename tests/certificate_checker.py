@@ -33,6 +33,7 @@ def check(journal: Path, certificate: Path, kept_head: str = "") -> list[str]:
         back = one(connection, read) or dict.fromkeys(("remaining", "requests", "of_requests", "requests_remaining"), 0)
         began = one(connection, "SELECT min(started_at) AS at FROM session")["at"]
         inputs = [list(row) for row in connection.execute("SELECT path, sha256, rows FROM input ORDER BY rowid")]
+        plan_is_whole = run["plan_seal"] == plan_seal(connection)
         planned, pairs = count(connection), one(connection, "SELECT sum(pairs) AS pairs FROM stage")["pairs"]
     clean = back["requests"] > 0 and not back["remaining"]
     whole = len(verdicts) >= planned and set(verdicts) == {"deleted"}
@@ -45,6 +46,7 @@ def check(journal: Path, certificate: Path, kept_head: str = "") -> list[str]:
         "the head isn't the chain's last link": bool(links) and found["head"] == links[-1],
         "the count of links differs": found["links"] == len(links),
         "a head that was kept isn't in the chain": not kept_head or any(each.startswith(kept_head) for each in links),
+        "the plan isn't the one that was written": plan_is_whole,
         "the configuration is another": told["digests"]["configuration"] == configuration,
         "the gateway is another": told["scope"]["gateway"] == run["gateway"],
         "the inputs are others": [list(each.values()) for each in told["inputs"]] == inputs,
@@ -83,6 +85,18 @@ def contents(connection: sqlite3.Connection, table: str) -> list[list[Any]]:
     columns = connection.execute(f"PRAGMA table_info({table})").fetchall()
     shown = ", ".join(name for _, name, _, _, _, key in columns if not (key and name in ("seq", "id")))
     return [list(row) for row in connection.execute(f"SELECT {shown} FROM {table} ORDER BY rowid")]
+
+
+def plan_seal(connection: sqlite3.Connection) -> str:
+    """The SHA-256 of every value in the plan's tables."""
+    total = hashlib.sha256()
+    for table in ("plan", "dictionary", "evidence", "stage", "side", "stage_side", "remark"):
+        query = f"SELECT * FROM {table}" + ("" if table == "plan" else " ORDER BY rowid")
+        total.update(f"{query}\n".encode())
+        for value in (value for row in connection.execute(query) for value in row):
+            content = value if isinstance(value, bytes) else str(value).encode()
+            total.update(f"{type(value).__name__} {len(content)}\n".encode() + content)
+    return total.hexdigest()
 
 
 def one(connection: sqlite3.Connection, query: str) -> dict[str, Any]:

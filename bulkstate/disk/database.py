@@ -9,10 +9,12 @@ more rows than the file has room for is ended.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from shutil import copyfile
 from tempfile import TemporaryDirectory
@@ -259,6 +261,18 @@ def check_rows(connection: sqlite3.Connection, *tables: str) -> None:
         query = f"SELECT EXISTS (SELECT * FROM {table} WHERE NOT ({sound}))"  # noqa: S608 - our own tables' names
         if connection.execute(query).fetchone()[0]:
             raise ValueError(f"its table {table} holds what can't have been written")
+
+
+def seal(connection: sqlite3.Connection, queries: Sequence[str]) -> str:
+    """SHA-256, in hex, of every value that the queries find, each with its type and length."""
+    total = sha256()
+    for query in queries:
+        total.update(f"{query}\n".encode())
+        for value in chain.from_iterable(connection.execute(query)):
+            content = value if isinstance(value, bytes) else str(value).encode()
+            total.update(f"{type(value).__name__} {len(content)}\n".encode())
+            total.update(content)
+    return total.hexdigest()
 
 
 def check_times(*times: object) -> None:

@@ -82,6 +82,17 @@ SCHEMA: Final = (
 )
 """Statements that make the tables, to be run once in an empty file."""
 
+SEALED: Final = (
+    "SELECT * FROM plan",
+    "SELECT * FROM dictionary ORDER BY rowid",
+    "SELECT * FROM evidence ORDER BY rowid",
+    "SELECT * FROM stage ORDER BY rowid",
+    "SELECT * FROM side ORDER BY rowid",
+    "SELECT * FROM stage_side ORDER BY rowid",
+    "SELECT * FROM remark ORDER BY rowid",
+)
+"""Everything that is in them, for a seal: the plan's digest is that of its chunks, and holds nothing else."""
+
 EARLIER_SCHEMA: Final = (
     """CREATE TABLE plan (
         digest TEXT NOT NULL,

@@ -11,14 +11,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
-from itertools import chain, groupby
+from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
 from bulkstate.disk import plan_tables
-from bulkstate.disk.database import FileFormat, Foreign, check_rows, connect_to_read, made_whole
+from bulkstate.disk.database import FileFormat, Foreign, check_rows, connect_to_read, made_whole, seal
 from bulkstate.errors import InputError, PlanAltered, PlanStale, Problem
 from bulkstate.model import LookAhead, LookedAt, Pair, Pipeline, Plan, Stage
 from bulkstate.pairs.digest import digest
@@ -50,13 +49,7 @@ FORMAT: Final = FileFormat("a saved plan", 0x424B5350, {2: _SCHEMA})
 """SQLite's header calls it BKSP."""
 
 _SEALED: Final = (
-    "SELECT * FROM plan",
-    "SELECT * FROM dictionary ORDER BY rowid",
-    "SELECT * FROM evidence ORDER BY rowid",
-    "SELECT * FROM stage ORDER BY rowid",
-    "SELECT * FROM side ORDER BY rowid",
-    "SELECT * FROM stage_side ORDER BY rowid",
-    "SELECT * FROM remark ORDER BY rowid",
+    *plan_tables.SEALED,
     "SELECT * FROM saved",
     "SELECT * FROM input ORDER BY rowid",
     "SELECT * FROM witness ORDER BY rowid",
@@ -103,7 +96,7 @@ def write(saved: SavedPlan, path: Path) -> None:
     with _writing(path), made_whole(path) as connection:
         FORMAT.make(connection)
         _insert(connection, saved)
-        connection.execute("INSERT INTO seal VALUES (?)", (_seal(connection),))
+        connection.execute("INSERT INTO seal VALUES (?)", (seal(connection, _SEALED),))
 
 
 def _insert(connection: sqlite3.Connection, saved: SavedPlan) -> None:
@@ -187,8 +180,8 @@ def _named(paths: Iterable[Path]) -> str:
 
 def _read(connection: sqlite3.Connection) -> SavedPlan:
     check_rows(connection, "saved", "input", "witness", "spot", "look", "pipeline_seen", "state_seen", "seal")
-    (seal,) = connection.execute("SELECT sha256 FROM seal").fetchone()
-    if seal != _seal(connection):
+    (sealed,) = connection.execute("SELECT sha256 FROM seal").fetchone()
+    if sealed != seal(connection, _SEALED):
         raise ValueError("its seal is broken")
     plan = plan_tables.read(connection)
     if plan.digest != digest(plan.stages):
@@ -228,15 +221,3 @@ def _spot_checks(connection: sqlite3.Connection) -> Iterator[SpotCheck]:
     for (_, pipeline, stage, closer), of_read in groupby(rows, key=itemgetter(0, 1, 2, 3)):
         spots = (Spot(entry, Pair(asset, point)) for *_, entry, asset, point in of_read)
         yield spot_check(Stage(pipeline, stage), spots, bool(closer))
-
-
-def _seal(connection: sqlite3.Connection) -> str:
-    """SHA-256, in hex, of every value in the sealed tables, each with its type and length."""
-    total = sha256()
-    for query in _SEALED:
-        total.update(f"{query}\n".encode())
-        for value in chain.from_iterable(connection.execute(query)):
-            content = value if isinstance(value, bytes) else str(value).encode()
-            total.update(f"{type(value).__name__} {len(content)}\n".encode())
-            total.update(content)
-    return total.hexdigest()

@@ -85,7 +85,10 @@ Deadline: TypeAlias = TimeToSpend | TimeOfDay
 def parse_deadline(text: str) -> Deadline:
     """`45m`, or `05:00 Europe/Berlin`. ValueError, with what was expected, for anything else."""
     if re.fullmatch(DURATION_PATTERN, text):
-        return TimeToSpend(parse_duration(text))
+        seconds = parse_duration(text)
+        if not seconds:
+            raise ValueError("a time to spend, which can't be none at all")
+        return TimeToSpend(seconds)
     if found := re.fullmatch(TIME_OF_DAY_PATTERN, text):
         try:
             ZoneInfo(found[3])

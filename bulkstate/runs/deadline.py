@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Sequence
 from math import inf
@@ -46,7 +47,7 @@ def require_in_time(session: Session, numbers: Sequence[int], deadline: Deadline
     words, now = parse_deadline(deadline.words), time.time()
     if deadline.at <= now:
         message = f"the deadline, {shown(deadline.at, words)}, has passed"
-        raise DeadlineTooSoon(message, hint="name another: bulkstate resume RUN_DIR --deadline; nothing was sent")
+        raise DeadlineTooSoon(message, hint=f"{_another(session)}; nothing was sent")
     known = known_limits(session.settings, session.host.state)
     if not known:
         log.warning("nobody knows whether it can be done in time: no rate is known", until=shown(deadline.at, words))
@@ -60,6 +61,13 @@ def require_in_time(session: Session, numbers: Sequence[int], deadline: Deadline
             f" {needed.binding}, and the deadline, {shown(deadline.at, words)}, is in {duration(deadline.at - now)}",
             hint=f"one of {shown(now + 1.1 * needed.seconds, words)} would do, or a smaller plan; nothing was sent",
         )
+
+
+def _another(session: Session) -> str:
+    """How to name another deadline. Of a run that nobody agreed to nothing is left that could be gone on with."""
+    if session.journal.agreed_at is None:
+        return "name a later safety.deadline"
+    return f"name another: bulkstate resume {shlex.quote(str(session.journal.directory))} --deadline 1h"
 
 
 class InTime:

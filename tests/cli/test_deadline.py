@@ -35,6 +35,15 @@ def test_it_is_refused_only_where_it_cannot_be_met(bulkstate: Bulkstate, gateway
     assert "and it has to be done by 15s" in bulkstate("check", "config.yaml").out
 
 
+def test_where_nobody_agreed_no_run_is_named_to_go_on_with(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    bulkstate.configure(gateway.url, more="safety: {deadline: 0.000001ms}")
+    done = bulkstate("run", "config.yaml", "--yes", "--run-dir", "r", "--json")
+    assert (done.exit_code, done.document["reason_code"]) == (4, "deadline_too_soon")
+    assert "name a later safety.deadline; nothing was sent" in done.err
+    assert "resume" not in done.err
+    assert not (bulkstate.folder / "r").exists()
+
+
 def test_it_stops_early_enough_to_be_read_back_and_is_gone_on_with(bulkstate: Bulkstate, gateway: Gateway) -> None:
     gateway.answer = _slowly
     bulkstate.configure(gateway.url, verify=READ, concurrency=1, more="safety: {deadline: 10s}")
@@ -78,6 +87,7 @@ def test_a_resume_after_it_names_another(bulkstate: Bulkstate, gateway: Gateway)
     done = bulkstate("resume", "r", "--json")
     assert done.exit_code == 4
     assert "the deadline, 2026-01-02 05:00 CST, has passed" in done.err
+    assert "name another: bulkstate resume r --deadline 1h; nothing was sent" in done.err
     assert len(gateway.calls) == calls
     assert bulkstate("resume", "r", "--deadline", "noon").exit_code == 2
     done = bulkstate("resume", "r", "--deadline", "1h", "--json")

@@ -63,6 +63,17 @@ WRONG = [
     ),
     (
         "limits:\n",
+        "safety: {deadline: 0s}\nlimits:\n",
+        "config.yaml:12: safety.deadline: expected a time to spend, which can't be none at all, found '0s'",
+    ),
+    (
+        "limits:\n",
+        "safety: {deadline: -5m}\nlimits:\n",
+        "config.yaml:12: safety.deadline: expected a time to spend such as 45m, or a time of day with its zone such as"
+        " 05:00 Europe/Berlin, found '-5m'",
+    ),
+    (
+        "limits:\n",
         'safety: {deadline: "05:00 Europe/Bonn"}\nlimits:\n',
         "config.yaml:12: safety.deadline: expected a time of day in a zone that is known, such as 05:00 Europe/Berlin,"
         " found '05:00 Europe/Bonn'",

@@ -8,6 +8,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,20 @@ from hypothesis import strategies as st
 from bulkstate.disk.journal import FILE_NAME, Deadline, Ending, Input, Journal, Pause, Record, inline
 from bulkstate.disk.journal.chain import LATEST
 from bulkstate.errors import InputError, JournalDamaged
-from bulkstate.model import Circumstances, Outcome, Pair, Plan, Point, RunResult, Stage, Use, Verdict, Verification
+from bulkstate.model import (
+    Circumstances,
+    Outcome,
+    Pair,
+    Plan,
+    Point,
+    Remark,
+    RemarkKind,
+    RunResult,
+    Stage,
+    Use,
+    Verdict,
+    Verification,
+)
 from tests.disk.runs import FACTS, fast_folder, grid, record, stories, tell
 
 NUMBERED = {"seq", "id"}
@@ -154,6 +168,48 @@ def test_what_is_older_than_the_latest_links_is_found_by_looking_at_all(tmp_path
         record.verify_chain(3)
         with pytest.raises(JournalDamaged, match=r"link 10 isn't what its rows make it"):
             record.verify_chain(None)
+
+
+PLAN_TABLES = "plan", "dictionary", "evidence", "stage", "side", "stage_side", "remark"
+REMARK = Remark("delete[0].keep (c.yaml:7)", RemarkKind.KEEPS_NOTHING, 5, 5)
+
+
+@given(stories(), st.data())
+def test_any_value_of_the_plan_that_was_changed_is_found(
+    story: tuple[Plan, list[list[list[Outcome]]]], data: st.DataObject
+) -> None:
+    """Also what the plan's digest, which is of its chunks, says nothing of: counts, bounds, evidence, remarks."""
+    plan, sessions = story
+    with fast_folder() as folder:
+        tell(replace(plan, remarks=(REMARK, replace(REMARK, count=3))), sessions, Path(folder))
+        file = Path(folder) / FILE_NAME
+        with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+            table = data.draw(st.sampled_from(PLAN_TABLES))
+            columns = [name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")]
+            column = data.draw(st.sampled_from(columns))
+            rows = connection.execute(f"SELECT rowid, {column} FROM {table}").fetchall()
+            if not rows:
+                return
+            row, value = data.draw(st.sampled_from(rows))
+            other = data.draw(st.sampled_from([0, 1, 7, 2.5, "", "[]", "keeps_nothing", b"", b"\1\0\0\0"]))
+            with contextlib.suppress(sqlite3.IntegrityError):  # a key that is there
+                connection.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (other, row))
+            written = connection.execute(f"SELECT {column} FROM {table}").fetchall()
+        if written == [(each,) for _, each in rows]:
+            return
+        with pytest.raises(JournalDamaged, match="its plan isn't the one that was written"):
+            Record.open(file.parent)
+            pytest.fail(f"{table}.{column}: {value!r} became {other!r}, and nobody saw it")
+
+
+@pytest.mark.parametrize("table", PLAN_TABLES)
+@pytest.mark.parametrize("change", CHANGES[1:])
+def test_a_row_of_the_plan_that_was_taken_away_is_found(table: str, change: str, tmp_path: Path) -> None:
+    with Journal.create(tmp_path, replace(grid(4, 4, 2, 2), remarks=(REMARK,)), FACTS, hop=inline):
+        pass
+    _change(tmp_path / FILE_NAME, change.format(table=table))
+    with pytest.raises(JournalDamaged):
+        Record.open(tmp_path)
 
 
 # ── a witness ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -12,7 +12,8 @@ from shutil import copyfile, rmtree
 import anyio
 import pytest
 
-from bulkstate.disk.database import connect_to_read
+from bulkstate.disk import plan_tables
+from bulkstate.disk.database import connect_to_read, seal
 from bulkstate.disk.journal import FILE_NAME, Ending, Journal, Record, SessionRecord, inline, make_run_directory
 from bulkstate.disk.locks import lock_run
 from bulkstate.errors import InputError, JournalNotWritable, RunExists
@@ -43,28 +44,42 @@ def with_sql(*statements: str) -> Callable[[Path], None]:
     return spoil
 
 
+def with_plan(*statements: str) -> Callable[[Path], None]:
+    """As somebody would who makes the plan's seal anew."""
+
+    def spoil(file: Path) -> None:
+        with_sql(*statements)(file)
+        with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+            (trigger,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'run_UPDATE'").fetchone()
+            connection.execute("DROP TRIGGER run_UPDATE")
+            connection.execute("UPDATE run SET plan_seal = ?", (seal(connection, plan_tables.SEALED),))
+            connection.execute(trigger)
+
+    return spoil
+
+
 SPOILT: dict[str, tuple[Callable[[Path], None], str]] = {
     "text": (with_bytes(lambda _: b"hello " * 1000), "not a database"),
     "empty": (with_bytes(lambda _: b""), "isn't a journal"),
     "cut": (with_bytes(lambda old: old[:9000]), "journal"),
     "foreign": (with_sql("PRAGMA application_id = 7"), "isn't a journal"),
     "newer": (with_sql("PRAGMA user_version = 99"), "version 2"),
-    "other IDs": (with_sql("UPDATE dictionary SET ids = replace(ids, 'WTG', 'WTX')"), "digest"),
-    "other stage": (with_sql("UPDATE stage SET name = 'Stage_02'"), "digest"),
-    "other digest": (with_sql("UPDATE plan SET digest = 'abc'"), "digest"),
-    "no IDs": (with_sql("UPDATE dictionary SET ids = '7'"), "list of IDs"),
-    "no stage": (with_sql("DELETE FROM stage_side"), "no assets"),
-    "no side": (with_sql("DELETE FROM side"), "side 0 isn't there"),
-    "half a run": (with_sql("UPDATE side SET runs = x'0102'"), "journal"),
-    "no plan": (with_sql("DELETE FROM plan"), "no plan"),
-    "a set too many": (with_sql("UPDATE side SET sets = x'01000000020000000300000009000000'"), "isn't there"),
-    "a set before the first": (with_sql("UPDATE side SET sets = x'00000000010000000100000ffffffff0'"), "journal"),
-    "a chunk without a side": (with_sql("UPDATE side SET sets = x'00000000' WHERE id = 0"), "journal"),
-    "positions twice": (with_sql("UPDATE side SET runs = x'00000000020000000100000001000000'"), "ascending|end where"),
-    "negative counts": (with_sql("UPDATE stage SET pairs = -5"), "table stage"),
-    "a digest that is no text": (with_sql("UPDATE plan SET digest = x'00'"), "table plan"),
-    "an ID that is two": (with_sql("""UPDATE dictionary SET ids = '["A,B","C"]' WHERE id = 0"""), "list of IDs"),
-    "IDs twice": (with_sql("""UPDATE dictionary SET ids = '["A","A","B","C"]' WHERE id = 0"""), "in order"),
+    "other IDs": (with_plan("UPDATE dictionary SET ids = replace(ids, 'WTG', 'WTX')"), "digest"),
+    "other stage": (with_plan("UPDATE stage SET name = 'Stage_02'"), "digest"),
+    "other digest": (with_plan("UPDATE plan SET digest = 'abc'"), "digest"),
+    "no IDs": (with_plan("UPDATE dictionary SET ids = '7'"), "list of IDs"),
+    "no stage": (with_plan("DELETE FROM stage_side"), "no assets"),
+    "no side": (with_plan("DELETE FROM side"), "side 0 isn't there"),
+    "half a run": (with_plan("UPDATE side SET runs = x'0102'"), "journal"),
+    "no plan": (with_plan("DELETE FROM plan"), "no plan"),
+    "a set too many": (with_plan("UPDATE side SET sets = x'01000000020000000300000009000000'"), "isn't there"),
+    "a set before the first": (with_plan("UPDATE side SET sets = x'00000000010000000100000ffffffff0'"), "journal"),
+    "a chunk without a side": (with_plan("UPDATE side SET sets = x'00000000' WHERE id = 0"), "journal"),
+    "positions twice": (with_plan("UPDATE side SET runs = x'00000000020000000100000001000000'"), "ascending|end where"),
+    "negative counts": (with_plan("UPDATE stage SET pairs = -5"), "table stage"),
+    "a digest that is no text": (with_plan("UPDATE plan SET digest = x'00'"), "table plan"),
+    "an ID that is two": (with_plan("""UPDATE dictionary SET ids = '["A,B","C"]' WHERE id = 0"""), "list of IDs"),
+    "IDs twice": (with_plan("""UPDATE dictionary SET ids = '["A","A","B","C"]' WHERE id = 0"""), "in order"),
     "a view that never ends": (
         with_sql(
             "ALTER TABLE outcome RENAME TO hidden",
@@ -82,9 +97,9 @@ SPOILT: dict[str, tuple[Callable[[Path], None], str]] = {
         with_sql("ALTER TABLE run ADD COLUMN more GENERATED ALWAYS AS (zeroblob(2000000000))"),
         "tables aren't those of its format",
     ),
-    "evidence that is none": (with_sql("""UPDATE evidence SET parts = '[{"load": 1}]'"""), "evidence"),
+    "evidence that is none": (with_plan("""UPDATE evidence SET parts = '[{"load": 1}]'"""), "evidence"),
     "more positions than anybody can hold": (
-        with_sql(
+        with_plan(
             """UPDATE dictionary SET ids = (WITH RECURSIVE n(i) AS (SELECT 100000 UNION ALL SELECT i + 1 FROM n
                 WHERE i < 199999) SELECT json_group_array(CAST(i AS TEXT)) FROM n) WHERE id = 0""",
             f"UPDATE side SET runs = x'{'00000000a0860100' * 2000}' WHERE id = 0",

@@ -90,7 +90,8 @@ def test_what_is_written_and_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["05:00", "5:00 UTC", "25:00 UTC", "05:60 UTC", "05:00 Mars/Base", "05:00 ../etc", "soon", ""]
+    "text",
+    ["05:00", "5:00 UTC", "25:00 UTC", "05:60 UTC", "05:00 Mars/Base", "05:00 ../etc", "soon", "", "0s", "0.0h", "-5m"],
 )
 def test_what_is_no_deadline(text: str) -> None:
     with pytest.raises(ValueError, match="a time"):

@@ -27,6 +27,9 @@ FIRST: Final = "bulkstate journal 3"
 LATEST: Final = 1_000
 """So many links are verified whenever a journal is opened; all of them take as long as reading all of it."""
 
+HINT: Final = "Somebody or something changed it after it was written: go on from a copy that was made before."
+"""What to do about a journal that was changed."""
+
 Rows: TypeAlias = Sequence[tuple[object, ...]]
 Columns: TypeAlias = Mapping[str, str]
 """The tables of the chain, with the columns of each that aren't numbered by SQLite, joined by commas."""
@@ -115,12 +118,11 @@ def _follow(connection: Connection, columns: Columns, before: Head, links: Itera
             if added := count - before.rows.get(table, 0):
                 new[table] = list(islice(rows[table], added))
         if before.next(new) != link:
-            raise JournalDamaged(f"the journal is damaged: link {link.count} isn't what its rows make it", hint=_HINT)
+            raise JournalDamaged(f"the journal is damaged: link {link.count} isn't what its rows make it", hint=HINT)
         before = link
 
 
 _ALL: Final = -1
-_HINT: Final = "Somebody or something changed it after it was written: go on from a copy that was made before."
 
 
 def _check_counts(connection: Connection, columns: Columns, head: Head) -> None:
@@ -130,7 +132,7 @@ def _check_counts(connection: Connection, columns: Columns, head: Head) -> None:
         count = row_count(connection, table)
         if count != head.rows.get(table, 0):
             told = f"its table {table} holds {count:,} rows, and {head.rows.get(table, 0):,} were written"
-            raise JournalDamaged(f"the journal is damaged: {told}", hint=_HINT)
+            raise JournalDamaged(f"the journal is damaged: {told}", hint=HINT)
 
 
 def _rows_after(connection: Connection, table: str, columns: str, count: int) -> Iterator[tuple[Any, ...]]:

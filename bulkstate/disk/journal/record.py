@@ -18,14 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bulkstate.disk import plan_tables
-from bulkstate.disk.database import check_rows, check_times, closed_on_error, connect_to_read, row_count
+from bulkstate.disk.database import check_rows, check_times, closed_on_error, connect_to_read, row_count, seal
 from bulkstate.disk.journal import chain
 from bulkstate.disk.journal.chain import Head
 from bulkstate.disk.journal.facts import Agreement, Deadline, Input, Pause, RunFacts, SessionRecord
 from bulkstate.disk.journal.rows import circumstances_of, look_of, outcome_of, part_of, session_of
 from bulkstate.disk.journal.tables import CHAINED, FORMAT, existing, reading, tables_of
 from bulkstate.disk.locks import is_in_use
-from bulkstate.errors import Refused
+from bulkstate.errors import JournalDamaged, Refused
 from bulkstate.gateway.wire import Code
 from bulkstate.model import (
     Agreed,
@@ -127,9 +127,10 @@ class Record:
     def facts(self) -> RunFacts:
         """What the run is."""
         with reading(self.path):
-            name, created_at, gateway, organisation, configuration, version, _, *digests = self._connection.execute(
+            name, created_at, gateway, organisation, configuration, version, _, *since = self._connection.execute(
                 "SELECT * FROM run"
             ).fetchone()
+            digests = since[:2]  # none in format 2; behind them is the plan's seal
             return RunFacts(name, created_at, gateway, organisation, configuration, version, *digests)
 
     @cached_property
@@ -459,6 +460,10 @@ class Record:
         return Verification(*pairs, *requests.get(number, ()))
 
     def _check_plan(self) -> None:
+        if self.format >= CHAINED:
+            (sealed,) = self._connection.execute("SELECT plan_seal FROM run").fetchone()
+            if sealed != seal(self._connection, plan_tables.SEALED):
+                raise JournalDamaged("the journal is damaged: its plan isn't the one that was written", hint=chain.HINT)
         (digest,) = self._connection.execute("SELECT digest FROM run").fetchone()
         if not digest == self.plan.digest == plan_digest(self.plan.stages):
             raise ValueError("its plan isn't the one that was made: the digest differs")

@@ -39,7 +39,7 @@ _FORMAT_2: Final = {
 
 _FORMAT_3: Final = {
     **_FORMAT_2,
-    "run": f"{_FORMAT_2['run']}, target TEXT NOT NULL, approval TEXT NOT NULL",
+    "run": f"{_FORMAT_2['run']}, target TEXT NOT NULL, approval TEXT NOT NULL, plan_seal TEXT NOT NULL",
     "agreement": "at REAL NOT NULL, how TEXT NOT NULL, by TEXT NOT NULL",
     "input": "path TEXT NOT NULL, size INTEGER NOT NULL, sha256 TEXT NOT NULL, rows INTEGER",
     "look": """seq INTEGER PRIMARY KEY, at REAL NOT NULL, after INTEGER NOT NULL, read INTEGER NOT NULL,
@@ -61,7 +61,8 @@ _FORMAT_3: Final = {
 """Times are UNIX seconds. A part's positions count among those of its parent. A look was made before the first delete,
 or after the last one. A clock is ahead of the gateway's or behind it, by so many seconds. Of a pipeline that was
 paused, `status` is what it was before. A column `seq` or `id` that is a key is numbered by SQLite itself, which
-refuses to change or remove a row of any of these tables."""
+refuses to change or remove a row of any of these tables. A run's `plan_seal` is that of the plan's tables, so that the
+chain holds them too."""
 
 _APPEND_ONLY: Final = """CREATE TRIGGER {table}_{action} BEFORE {action} ON {table}
     BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END"""

@@ -15,7 +15,7 @@ import anyio.to_thread
 import structlog
 
 from bulkstate.disk import plan_tables, small_file
-from bulkstate.disk.database import connect_to_write, end_log, made_whole, transaction
+from bulkstate.disk.database import connect_to_write, end_log, made_whole, seal, transaction
 from bulkstate.disk.journal.chain import Head, Rows
 from bulkstate.disk.journal.facts import Deadline, Ending, Input, Pause, RunFacts
 from bulkstate.disk.journal.record import Record
@@ -90,11 +90,11 @@ class Journal(Record):
         if path.exists():
             raise RunExists(f"{directory} holds a run already", hint=_to_resume(directory))
         *known, target, approval = astuple(facts)
-        run = [(*known, plan.digest, target, approval)]
         with writing(path):
             with made_whole(path) as connection:
                 FORMAT.make(connection)
                 plan_tables.write(connection, plan)
+                run = [(*known, plan.digest, target, approval, seal(connection, plan_tables.SEALED))]
                 cls(connection, path, hop)._add({"run": run, "input": list(map(astuple, inputs))})
             journal = cls(connect_to_write(path), path, hop)
         journal.plan = plan  # what was just written needn't be read again
