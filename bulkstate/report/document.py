@@ -26,7 +26,7 @@ from bulkstate.model import (
 from bulkstate.policy.presence import presence
 from bulkstate.report.conclusion import Safe, StartAdvice, concluded, start_advice
 from bulkstate.report.failures import FailureKind, kinds
-from bulkstate.report.parts import LookBefore, Place, rfc_3339
+from bulkstate.report.parts import CalledPlace, LookBefore, rfc_3339
 from bulkstate.report.schema import schema_of
 
 SCHEMA: Final = 1
@@ -146,7 +146,7 @@ class _Document:
     reason_code: str | None
     next: str
     pipelines: tuple[_Pipeline, ...]
-    where: Place
+    where: CalledPlace
     started: str | None
     ended: str | None
     phases: tuple[_Phase, ...]
@@ -198,7 +198,7 @@ def _document(report: Report) -> _Document:
         reason_code=conclusion.reason_code,
         next=conclusion.next,
         pipelines=tuple(map(_pipeline, start_advice(report))),
-        where=Place(origin.gateway, origin.organisation, origin.credentials),
+        where=CalledPlace(origin.gateway, origin.organisation, origin.credentials),
         started=started,
         ended=ended,
         phases=tuple(_Phase(each.name, rfc_3339(each.at)) for each in origin.phases),
