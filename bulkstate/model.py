@@ -791,6 +791,14 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True)
+class DoneBy:
+    """A session has to be done `at` UNIX seconds; `words` are what was asked for: a time to spend, or a time of day."""
+
+    at: float
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Origin:
     """What a run's journal says of where it came from: which gateway, whose pipelines, begun when, by which version, of
     which files; `target` and `approval` are the digests of what was agreed to, empty if nobody made them."""
@@ -813,6 +821,8 @@ class Origin:
     verified_by: str = ""
     """Who read back last."""
     phases: tuple[Phase, ...] = ()
+    done_by: DoneBy | None = None
+    """By when the last session that had a deadline had to be done."""
 
 
 @dataclass(frozen=True, slots=True)

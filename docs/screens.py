@@ -23,6 +23,7 @@ from bulkstate.model import (
     Chain,
     ChunkCounts,
     Circumstances,
+    DoneBy,
     Effort,
     Ended,
     Failure,
@@ -70,9 +71,11 @@ LOOKED_AT = tuple(
 GUARDS = (
     Guard("safety.max_pairs", "2,000,000", True),
     Guard("safety.require_paused", "true", True),
+    Guard("safety.deadline", "05:00 Europe/Berlin", True),
     Guard("verify.sample", "auto", True),
     Guard("safety.max_requests", "none", False),
 )
+DONE_BY = "2026-11-28 05:00 CET (2026-11-28 04:00 UTC), 2 h 00 min from now"
 FILES = (InputFile("points.txt", "5f" * 32, 50),)
 
 
@@ -101,6 +104,7 @@ def a_briefing(seen: bool) -> Briefing:
         FILES,
         target="ab12" * 16,
         approval="cd34" * 16,
+        done_by=DONE_BY,
     )
     return replace(known, pipelines=(WIND,), found=presence(LOOKED_AT)) if seen else known
 
@@ -121,7 +125,7 @@ def started(width: int) -> str:
     """What stderr has of the start, for people."""
     render = structlog.dev.ConsoleRenderer(colors=False, sort_keys=False)
     place = (GATEWAY, ORGANISATION)
-    lines = beginning("bulkstate-runs/tonight", place, "3f9c" * 16, 10, (WIND,), (), presence(LOOKED_AT))
+    lines = beginning("bulkstate-runs/tonight", place, "3f9c" * 16, 10, (WIND,), (), presence(LOOKED_AT), DONE_BY)
     said = [
         ("the journal's chain", {"links": 5, "head": "e0c3" * 16}),
         *lines,
@@ -169,6 +173,7 @@ def a_report() -> Report:
             (Circumstances("ci", "runner-3", "gitlab", "https://ci/-/jobs/71", "c0ffee1", "CHG123", "+0000 UTC", 0.4),),
             "ci@runner-3",
             (Phase("looked", NIGHT - 5), Phase("agreed", NIGHT - 2), Phase("ended", NIGHT + 900)),
+            DoneBy(NIGHT + 7_200, "05:00 Europe/Berlin"),
         ),
         before=LOOKED_AT,
         after=tuple(replace(each, state=False) for each in LOOKED_AT if each.state),

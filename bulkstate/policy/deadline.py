@@ -109,3 +109,9 @@ def shown(at: float, deadline: Deadline) -> str:
     if isinstance(deadline, TimeOfDay):
         return f"{datetime.fromtimestamp(at, ZoneInfo(deadline.zone)):%Y-%m-%d %H:%M %Z}"
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def shown_twice(at: float, deadline: Deadline) -> str:
+    """The same, and in UTC if that is another time: an `05:00` alone doesn't say of which day, nor where."""
+    here, there = shown(at, deadline), f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"
+    return here if here == there else f"{here} ({there})"

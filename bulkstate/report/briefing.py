@@ -43,6 +43,8 @@ class Briefing:
     left_out: Sequence[Stage] = ()
     target: str = ""
     approval: str = ""
+    done_by: str = ""
+    """Which instant the deadline is, and how much is left of the time until then."""
 
     @property
     def place(self) -> str:
@@ -70,6 +72,8 @@ def _lines(plan: Plan, briefing: Briefing) -> Iterator[Text]:
     yield from _files(briefing.files)
     if on := [guard for guard in briefing.guards if guard.on]:
         yield Text(f"  guards: {_named(on)}")
+    if briefing.done_by:
+        yield Text(f"  to be done by {briefing.done_by}", "bold")
     yield Text(f"  {briefing.read_back}")
     if briefing.target:
         yield Text(f"  target    {briefing.target}")

@@ -115,6 +115,12 @@ class _Agreed:
 
 
 @dataclass(frozen=True, slots=True)
+class _Deadline:
+    asked: str
+    at: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Phase:
     name: str
     at: str | None
@@ -149,6 +155,7 @@ class _Document:
     where: CalledPlace
     started: str | None
     ended: str | None
+    deadline: _Deadline | None
     phases: tuple[_Phase, ...]
     who: tuple[_Who, ...]
     agreed: _Agreed | None
@@ -201,6 +208,7 @@ def _document(report: Report) -> _Document:
         where=CalledPlace(origin.gateway, origin.organisation, origin.credentials),
         started=started,
         ended=ended,
+        deadline=None if origin.done_by is None else _Deadline(origin.done_by.words, rfc_3339(origin.done_by.at)),
         phases=tuple(_Phase(each.name, rfc_3339(each.at)) for each in origin.phases),
         who=tuple(map(_who, origin.circumstances)),
         agreed=_agreed(origin.agreed),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bulkstate.model import Circumstances, Report
+from bulkstate.model import Circumstances, DoneBy, Report
+from bulkstate.policy.deadline import parse_deadline, shown_twice
 from bulkstate.report.conclusion import StartAdvice, start_advice
 from bulkstate.report.document import reference_of
-from bulkstate.report.words import counted, moment
+from bulkstate.report.words import counted, duration, moment
 from bulkstate.text import printable
 
 _CLOCK_DIFFERS = 2.0
@@ -41,6 +42,8 @@ def surroundings(report: Report) -> Iterator[str]:
     ended = report.ended.at if report.ended.by is not None else None
     if times := " to ".join(moment(at) for at in (origin.started, ended) if at is not None):
         yield times
+    if origin.done_by is not None:
+        yield _done_by(origin.done_by, ended)
     if origin.phases:
         yield ", ".join(f"{phase.name.replace('_', ' ')} {moment(phase.at)[11:19]}" for phase in origin.phases)
     for found in origin.circumstances:
@@ -58,6 +61,18 @@ def surroundings(report: Report) -> Iterator[str]:
     for each in origin.inputs:
         rows = "" if each.rows is None else f", {counted(each.rows, 'row')}"
         yield f"from {printable(each.file)}{rows}, SHA-256 {each.sha256}"
+
+
+def _done_by(asked: DoneBy, ended: float | None) -> str:
+    """By when it had to be done, and how much was left of that when it ended."""
+    try:
+        when = shown_twice(asked.at, parse_deadline(asked.words))
+    except ValueError:  # a journal may hold anything
+        when = moment(asked.at)
+    if ended is None:
+        return f"to be done by {when}"
+    left = asked.at - ended
+    return f"to be done by {when}, ended {duration(abs(left))} {'before' if left >= 0 else 'after'} that"
 
 
 def _who(found: Circumstances) -> str:

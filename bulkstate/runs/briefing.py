@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from bulkstate.config import AUTO, Embedded, Settings, Share, UnknownStage
 from bulkstate.gateway.credentials import AppKey
 from bulkstate.model import Guard, InputFile, LookAhead, PipelineSeen, Plan
+from bulkstate.policy.deadline import Deadline, shown_twice
 from bulkstate.policy.presence import presence
 from bulkstate.policy.sampling import LEAST_DRAWN
 from bulkstate.report.briefing import Briefing
+from bulkstate.report.words import duration
 from bulkstate.selection import Fingerprint
 
 
@@ -33,8 +36,17 @@ def briefing(plan: Plan, settings: Settings, witnesses: int = 0, inputs: Iterabl
         credentials=credentials_of(settings),
         guards=tuple(guards(plan, settings)),
         read_back=_read_back(settings, witnesses),
+        done_by=_done_by(settings.safety.deadline),
         files=tuple(InputFile(str(each.path), each.sha256, each.rows) for each in inputs),
     )
+
+
+def _done_by(deadline: Deadline | None) -> str:
+    """As things stand now: the clock starts, or the instant is settled, when the run is agreed to."""
+    if deadline is None:
+        return ""
+    at, now = deadline.instant(time.time()), time.time()
+    return f"{shown_twice(at, deadline)}, {duration(at - now)} from now"
 
 
 def credentials_of(settings: Settings) -> tuple[str, ...]:

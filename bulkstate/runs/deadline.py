@@ -18,7 +18,7 @@ from bulkstate.engine.readback import READERS
 from bulkstate.errors import DeadlineReached, DeadlineTooSoon
 from bulkstate.pairs.chunks import by_stage
 from bulkstate.policy import deadline as policy
-from bulkstate.policy.deadline import TimeOfDay, parse_deadline, reserve, shown
+from bulkstate.policy.deadline import TimeOfDay, parse_deadline, reserve, shown, shown_twice
 from bulkstate.policy.pacing import forecast
 from bulkstate.policy.sampling import drawn
 from bulkstate.report.words import duration
@@ -70,6 +70,11 @@ def _another(session: Session) -> str:
     if session.journal.agreed_at is None:
         return "name a later safety.deadline"
     return f"name another: bulkstate resume {shlex.quote(str(session.journal.directory))} --deadline 1h"
+
+
+def done_by(deadline: Deadline) -> str:
+    """Which instant a deadline is, in its zone and in UTC, and how long is left."""
+    return f"{shown_twice(deadline.at, parse_deadline(deadline.words))}, {duration(deadline.at - time.time())} from now"
 
 
 class InTime:

@@ -61,7 +61,7 @@ from bulkstate.runs.canary import canary_of, require_readable
 from bulkstate.runs.circumstances import circumstances
 from bulkstate.runs.connection import Connection
 from bulkstate.runs.course import Course
-from bulkstate.runs.deadline import deadline_of, in_time, reached, require_in_time
+from bulkstate.runs.deadline import deadline_of, done_by, in_time, reached, require_in_time
 from bulkstate.runs.host import Host, Question
 from bulkstate.runs.look import Looked, ask_stages, leave_out, look
 from bulkstate.runs.memory import identity
@@ -300,7 +300,7 @@ async def _carry_out(
         raise reached(deadline)
 
     async def carry_on(session: Session) -> str:
-        _announce(session, looked, numbers)
+        _announce(session, looked, numbers, deadline)
         await pausing.pause(session)
         left = await leave_out(session, looked.unknown, numbers)
         try:
@@ -319,13 +319,15 @@ async def _carry_out(
     return await _finished(session, work)
 
 
-def _announce(session: Session, looked: Looked, numbers: Sequence[int]) -> None:
+def _announce(session: Session, looked: Looked, numbers: Sequence[int], deadline: kept.Deadline | None) -> None:
     """Say what begins, what was checked for it, and how it is stopped and gone on with, to whoever keeps the log."""
     journal = session.journal
     place, left_out = (journal.facts.gateway, journal.facts.organisation), sorted(looked.unknown)
     seen = journal.pipelines_seen()
     directory, plan = str(journal.directory), journal.plan.digest
-    for said, figures in beginning(directory, place, plan, len(numbers), seen, left_out, looked.found):
+    until = "" if deadline is None else done_by(deadline)
+    about = directory, place, plan, len(numbers), seen, left_out, looked.found, until
+    for said, figures in beginning(*about):
         log.info(said, **figures)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import closing
 from datetime import datetime
@@ -92,3 +93,16 @@ def test_a_resume_after_it_names_another(bulkstate: Bulkstate, gateway: Gateway)
     assert bulkstate("resume", "r", "--deadline", "noon").exit_code == 2
     done = bulkstate("resume", "r", "--deadline", "1h", "--json")
     assert done.exit_code == 0, done.err
+    assert "it has to be done in time" in done.err
+    assert done.document["deadline"]["asked"] == "3600s"
+
+
+def test_a_time_of_day_is_said_as_the_instant_that_it_is(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    bulkstate.configure(gateway.url, verify=READ, more='safety: {deadline: "05:00 Asia/Shanghai"}')
+    when = r"\d{4}-\d\d-\d\d 05:00 CST \(\d{4}-\d\d-\d\d 21:00 UTC\), (\d+ h \d\d|\d+) min.* from now"
+    words = " ".join(bulkstate("run", "config.yaml", "--dry-run").out.split())
+    assert re.search(f"to be done by {when}", words), words
+    done = bulkstate("run", "config.yaml", "--yes", "--run-dir", "r")
+    assert re.search(f"it has to be done in time.*{when}", done.err), done.err
+    ended = r"05:00 CST \(\d{4}-\d\d-\d\d 21:00 UTC\), ended .* before that"
+    assert re.search(f"to be done by .* {ended}", " ".join(done.out.split())), done.out

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkstate.policy.deadline import TimeOfDay, TimeToSpend, parse_deadline, reserve, shown
+from bulkstate.policy.deadline import TimeOfDay, TimeToSpend, parse_deadline, reserve, shown, shown_twice
 
 ZONES = [
     "UTC",
@@ -87,6 +87,9 @@ def test_what_is_written_and_shown() -> None:
     assert parse_deadline(str(TimeToSpend(2700.0))) == TimeToSpend(2700.0)
     assert shown(utc("2026-11-23T04:00"), berlin) == "2026-11-23 05:00 CET"
     assert shown(utc("2026-11-23T04:00"), TimeToSpend(1.0)) == "2026-11-23 04:00 UTC"
+    assert shown_twice(utc("2026-11-23T04:00"), berlin) == "2026-11-23 05:00 CET (2026-11-23 04:00 UTC)"
+    assert shown_twice(utc("2026-11-23T04:00"), TimeToSpend(1.0)) == "2026-11-23 04:00 UTC"
+    assert shown_twice(utc("2026-11-23T05:00"), parse_deadline("05:00 UTC")) == "2026-11-23 05:00 UTC"
 
 
 @pytest.mark.parametrize(

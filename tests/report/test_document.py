@@ -9,10 +9,10 @@ import orjson
 from bulkstate.report import to_json
 from tests.report.examples import ENTRY, PARTIAL, WHOLE
 
-NAMES = """schema conclusion reason_code next pipelines where started ended phases who agreed target plan approval
-    configuration reference inputs remarks asked before result reason chunks pairs unlisted_pairs stages failures
-    verified blamed held uses attempts retries throttled seconds requests_per_second latency guards version journal
-    run run_dir"""
+NAMES = """schema conclusion reason_code next pipelines where started ended deadline phases who agreed target plan
+    approval configuration reference inputs remarks asked before result reason chunks pairs unlisted_pairs
+    stages failures verified blamed held uses attempts retries throttled seconds requests_per_second latency
+    guards version journal run run_dir"""
 """In the order in which somebody asks who wasn't there: the ending, then where, who, of what, what came of it."""
 
 

@@ -32,6 +32,7 @@ from bulkstate.model import (
     Answer,
     Chain,
     Circumstances,
+    DoneBy,
     Ended,
     Grant,
     InputFile,
@@ -297,6 +298,7 @@ class Record:
             self.circumstances(),
             self._verified_by(),
             tuple(self._phases()),
+            next((DoneBy(each.at, each.words) for each in reversed(self.deadlines())), None),
         )
 
     def circumstances(self) -> tuple[Circumstances, ...]:
