@@ -20,9 +20,9 @@ from bulkstate import __version__
 from bulkstate.cli.options import (
     ASKED_HELP,
     LATEST,
-    Asked,
     Config,
     Continue,
+    ControlWord,
     Json,
     LatestRunDir,
     LogStyle,
@@ -339,10 +339,10 @@ def ctl(
         control(run_dir, asked, value, json)
 
 
-def _asked(words: list[str]) -> tuple[Path, Asked, str]:
+def _asked(words: list[str]) -> tuple[Path, ControlWord, str]:
     """The run, what is asked of it, and the value. The first word is no run directory if it is a command, and the
     second is none."""
-    names = [each.value for each in Asked]
+    names = [each.value for each in ControlWord]
     latest = words[0] in names and words[1:2] not in [[name] for name in names]
     run_dir, rest = (named(LATEST), words) if latest else (Path(words[0]), words[1:])
     if not rest:
@@ -351,7 +351,7 @@ def _asked(words: list[str]) -> tuple[Path, Asked, str]:
         raise typer.BadParameter(f"{rest[0]!r} is not one of {', '.join(names[:-2])}", param_hint="COMMAND")
     if len(rest) > 2:
         raise typer.BadParameter(f"{rest[2]!r} is one too many", param_hint="VALUE")
-    return run_dir, Asked(rest[0]), "".join(rest[1:])
+    return run_dir, ControlWord(rest[0]), "".join(rest[1:])
 
 
 def _sample(text: str) -> str:

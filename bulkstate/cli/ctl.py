@@ -11,7 +11,7 @@ from typing import Final
 
 import typer
 
-from bulkstate.cli.options import Asked
+from bulkstate.cli.options import ControlWord
 from bulkstate.cli.terminal import as_json, printing, producing
 from bulkstate.disk import control as files
 from bulkstate.disk.control import Command, Status, parse_pace, parse_workers
@@ -42,9 +42,9 @@ class RunStatus:
     status: Status | None
 
 
-def control(run_dir: Path, asked: Asked, value: str, json: bool) -> None:
+def control(run_dir: Path, asked: ControlWord, value: str, json: bool) -> None:
     """Say how the run stands, or ask something of it."""
-    if asked is Asked.STATUS:
+    if asked is ControlWord.STATUS:
         _no_value(value)
         standing = _standing(run_dir)
         with producing():

@@ -82,7 +82,7 @@ class SchemaOf(StrEnum):
     CERTIFICATE = "certificate"
 
 
-class Asked(StrEnum):
+class ControlWord(StrEnum):
     """What `ctl` is for."""
 
     STATUS = "status"

@@ -2,6 +2,9 @@
 
 Pure: no clock, no socket. Facts are the vendor's, as gathered in docs/enos-api.md; client and emulator both stand on
 this page, and each is also tested against golden bytes that were written down separately.
+
+It is one long page on purpose: a call's path, body and codes are read side by side with the vendor's documents, call by
+call.
 """
 
 from __future__ import annotations

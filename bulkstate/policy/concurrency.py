@@ -59,7 +59,7 @@ KNOWN_SECONDS: Final = 0.05
 """Who took so many calls a second before had those of so many seconds in flight, or more."""
 
 
-class Latency:
+class TypicalLatency:
     """The median latency of successive windows, and the least of them, which is that of a gateway that isn't busy. A
     few calls that take ever so long are no queue: a mean would take them for one."""
 
@@ -114,7 +114,7 @@ class ConcurrencyPilot:
     def __init__(self, most: int, start: int = FEW) -> None:
         self._most = float(most)
         self._limit = float(min(start, most))
-        self._latency = Latency()
+        self._latency = TypicalLatency()
         self._step = 0.0
         self._searching = True
         self._lost = 0.0

@@ -42,7 +42,7 @@ LIMITS: Final = (
 )
 
 
-class Status(StrEnum):
+class Erasure(StrEnum):
     """What is certified."""
 
     ERASED = "erased"
@@ -52,7 +52,7 @@ class Status(StrEnum):
     NOT_ERASED = "not_erased"
 
 
-_TITLES: Final = {Status.ERASED: "Certificate of deletion"}
+_TITLES: Final = {Erasure.ERASED: "Certificate of deletion"}
 _NO_CERTIFICATE: Final = "Record of a partial deletion: not a certificate"
 _REHEARSAL: Final = "Record of a rehearsal: not a certificate"
 
@@ -168,7 +168,7 @@ class Predicate:
 
     id: str
     title: str
-    status: Status
+    status: Erasure
     conclusion: str
     reason_code: str | None
     time: str | None
@@ -246,24 +246,24 @@ def _chain(report: Report) -> Chain:
 # ── what is said ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def status_of(report: Report) -> Status:
+def status_of(report: Report) -> Erasure:
     """What can be said of the run as a whole: no more than was seen."""
     code, found = concluded(report).reason_code, report.verified or Verification()
     if code is ReasonCode.NOT_RESTARTED:
         code = at_the_end(report)
     if _is_rehearsal(report) or not (report.chunks.planned and found.requests) or found.remaining:
-        return Status.NOT_ERASED
+        return Erasure.NOT_ERASED
     if code in (ReasonCode.DELETED, ReasonCode.DELETED_SAMPLED):
-        return Status.ERASED
+        return Erasure.ERASED
     ended = code in (ReasonCode.PARTIAL, ReasonCode.WITNESSES_LOST)
-    return Status.WITH_EXCEPTIONS if ended and report.pairs_deleted else Status.NOT_ERASED
+    return Erasure.WITH_EXCEPTIONS if ended and report.pairs_deleted else Erasure.NOT_ERASED
 
 
 def _is_rehearsal(report: Report) -> bool:
     return not report.origin.gateway.startswith(("https://", "http://"))
 
 
-def _title(report: Report, status: Status) -> str:
+def _title(report: Report, status: Erasure) -> str:
     return _REHEARSAL if _is_rehearsal(report) else _TITLES.get(status, _NO_CERTIFICATE)
 
 
@@ -384,7 +384,7 @@ def as_test_result(report: Report) -> bytes:
     failed = [name for name, passed in tests.items() if not passed and name != "guards-on"]
     warned = [name for name, passed in tests.items() if not passed and name == "guards-on"]
     status = status_of(report)
-    result = "FAILED" if status is not Status.ERASED else "WARNED" if warned else "PASSED"
+    result = "FAILED" if status is not Erasure.ERASED else "WARNED" if warned else "PASSED"
     subject = asdict(_subject(report))
     configuration = {"name": "configuration", "digest": {"sha256": report.origin.configuration}}
     predicate: dict[str, object] = {"result": result, "configuration": [configuration]}
@@ -393,7 +393,7 @@ def as_test_result(report: Report) -> bytes:
     predicate |= {
         "passedTests": [name for name, passed in tests.items() if passed],
         "warnedTests": warned,
-        "failedTests": failed or ([] if status is Status.ERASED else ["erased"]),
+        "failedTests": failed or ([] if status is Erasure.ERASED else ["erased"]),
     }
     statement = {"_type": STATEMENT, "subject": [subject], "predicateType": TEST_RESULT, "predicate": predicate}
     return _written(statement)

@@ -26,7 +26,7 @@ from bulkstate.model import (
 from bulkstate.policy.presence import presence
 from bulkstate.report.conclusion import Safe, StartAdvice, concluded, start_advice
 from bulkstate.report.failures import FailureKind, kinds
-from bulkstate.report.parts import LookBefore, Place, rfc_3339
+from bulkstate.report.parts import CalledPlace, LookBefore, rfc_3339
 from bulkstate.report.schema import schema_of
 
 SCHEMA: Final = 1
@@ -152,7 +152,7 @@ class _Document:
     reason_code: str | None
     next: str
     pipelines: tuple[_Pipeline, ...]
-    where: Place
+    where: CalledPlace
     started: str | None
     ended: str | None
     deadline: _Deadline | None
@@ -205,7 +205,7 @@ def _document(report: Report) -> _Document:
         reason_code=conclusion.reason_code,
         next=conclusion.next,
         pipelines=tuple(map(_pipeline, start_advice(report))),
-        where=Place(origin.gateway, origin.organisation, origin.credentials),
+        where=CalledPlace(origin.gateway, origin.organisation, origin.credentials),
         started=started,
         ended=ended,
         deadline=None if origin.done_by is None else _Deadline(origin.done_by.words, rfc_3339(origin.done_by.at)),

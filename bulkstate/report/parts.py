@@ -19,7 +19,7 @@ def rfc_3339(at: float | None) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CalledPlace:
     """A gateway, whose pipelines, and the names of the variables that say who calls."""
 
     gateway: str

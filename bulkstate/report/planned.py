@@ -17,7 +17,7 @@ from bulkstate.report.asked import asked
 from bulkstate.report.briefing import NOTHING_KNOWN, Briefing
 from bulkstate.report.differences import document as difference_document
 from bulkstate.report.paragraph import paragraph
-from bulkstate.report.parts import LookBefore, PipelineNow, Place, rfc_3339
+from bulkstate.report.parts import CalledPlace, LookBefore, PipelineNow, rfc_3339
 from bulkstate.report.remarks import remark_lines
 from bulkstate.report.schema import schema_of
 from bulkstate.report.words import counted, duration
@@ -55,7 +55,7 @@ class _Document:
     binding_limit: str | None
     stages: tuple[_Stage, ...]
     remarks: tuple[Remark, ...]
-    where: Place
+    where: CalledPlace
     inputs: tuple[InputFile, ...]
     guards: tuple[Guard, ...]
     looked: str | None
@@ -98,7 +98,7 @@ def _document(plan: Plan, forecast: Forecast | None, known: Briefing) -> _Docume
         binding_limit=None if forecast is None else str(forecast.binding),
         stages=tuple(map(_stage, plan.stages)),
         remarks=plan.remarks,
-        where=Place(known.gateway, known.organisation, known.credentials),
+        where=CalledPlace(known.gateway, known.organisation, known.credentials),
         inputs=known.files,
         guards=known.guards,
         looked=rfc_3339(known.seen_at),

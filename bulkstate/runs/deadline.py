@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
 from math import inf
 from typing import Final
 
@@ -21,7 +23,7 @@ from bulkstate.policy.pacing import forecast
 from bulkstate.policy.sampling import drawn
 from bulkstate.report.words import duration
 from bulkstate.runs.memory import known_limits
-from bulkstate.runs.session import Session
+from bulkstate.runs.session import Session, again_and_again
 
 log = structlog.get_logger()
 
@@ -118,3 +120,15 @@ def reached(deadline: Deadline, left: float = 0.0) -> DeadlineReached:
     return DeadlineReached(
         f"{shown(deadline.at, words)}{more}", hint="`bulkstate resume` goes on, with another --deadline"
     )
+
+
+@asynccontextmanager
+async def in_time(session: Session, deadline: Deadline | None, chunks: int, engine: Engine) -> AsyncIterator[None]:
+    """Within this block the engine, which sends so many chunks, is stopped early enough for the deadline, if there is
+    one."""
+    if deadline is None:
+        yield
+        return
+    look = partial(InTime(session, deadline, chunks).look, engine)
+    async with again_and_again(look, DEADLINE_SECONDS, session.host.stopping):
+        yield

@@ -61,7 +61,7 @@ from bulkstate.runs.canary import canary_of, require_readable
 from bulkstate.runs.circumstances import circumstances
 from bulkstate.runs.connection import Connection
 from bulkstate.runs.course import Course
-from bulkstate.runs.deadline import DEADLINE_SECONDS, InTime, deadline_of, done_by, reached, require_in_time
+from bulkstate.runs.deadline import deadline_of, done_by, in_time, reached, require_in_time
 from bulkstate.runs.host import Host, Question
 from bulkstate.runs.look import Looked, ask_stages, leave_out, look
 from bulkstate.runs.memory import identity
@@ -413,13 +413,11 @@ async def _delete(
         )
         engine = Engine(equipment, pace, chunks, numbers, journal.sizing(chunks))
         with host.stopping.drains(engine), session.by_hand.sets(engine):
-            async with again_and_again(partial(course.look, engine), COURSE_SECONDS, host.stopping):
-                if deadline is None:
-                    ending = await engine.run()
-                else:
-                    in_time = partial(InTime(session, deadline, len(numbers)).look, engine)
-                    async with again_and_again(in_time, DEADLINE_SECONDS, host.stopping):
-                        ending = await engine.run()
+            async with (
+                again_and_again(partial(course.look, engine), COURSE_SECONDS, host.stopping),
+                in_time(session, deadline, len(numbers), engine),
+            ):
+                ending = await engine.run()
             with suppress(JournalNotWritable):  # the run has ended for that reason
                 await course.close(engine)
                 if status.seen and journal.pipelines_seen():
