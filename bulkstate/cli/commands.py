@@ -332,8 +332,8 @@ def ctl(
     json: Json = False,
 ) -> None:
     """Look at a run while it runs, slow it down, hold it, stop it. It heeds within a second."""
-    run_dir, asked, value = _asked(words)
     with _at_work(context, json):
+        run_dir, asked, value = _asked(words)
         from bulkstate.cli.ctl import control
 
         control(run_dir, asked, value, json)

@@ -8,6 +8,8 @@ from typing import Annotated, Final
 
 import typer
 
+from bulkstate.errors import InputError, Problem
+
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="The configuration, a YAML file.", show_default=False)]
 RunDir = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run directory.", show_default=False)]
 LatestRunDir = Annotated[
@@ -54,7 +56,10 @@ ASKED_HELP: Final = "status, rate 10/s, concurrency 4 (or configured), hold, rel
 
 
 def named(run_dir: Path) -> Path:
-    """The run directory itself, where a link names it."""
+    """The run directory itself, where a link names it. InputError where the newest is wanted, and there is none."""
+    if run_dir == LATEST and not run_dir.is_symlink():
+        hint = "name the run directory; where there are none, `bulkstate run CONFIG` makes the first"
+        raise InputError(Problem(f"no run was begun here yet that {run_dir} would name", hint=hint))
     return run_dir.parent / run_dir.readlink() if run_dir.is_symlink() else run_dir
 
 

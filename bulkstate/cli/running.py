@@ -87,6 +87,7 @@ def apply(
     """Carry out a saved plan."""
     saved = saved_plan.read(plan_file)
     stored = plan_stored(saved, plan_file)
+    digest = digest.lower()  # hex digits are the same in capitals
     settings = settings_of(stored, Voucher(os.environ, config_file, digest, asked=not yes and sys.stdin.isatty()))
     if digest:
         log.info("the digest fits", digest="approval" if digest == stored.seal else "target")
@@ -177,7 +178,7 @@ def check(config_file: Path, json: bool) -> None:
             sys.stdout.buffer.write(as_json({"findings": findings}))
         else:
             typer.echo("\n".join(_table(findings)))
-    if not all(finding.passed for finding in findings):
+    if any(finding.passed is False for finding in findings):
         raise typer.Exit(NOT_READY)
 
 
@@ -185,7 +186,7 @@ def _table(findings: Sequence[Finding]) -> Iterator[str]:
     """A line a finding, and one for what to do about it."""
     width = max(len(finding.subject) for finding in findings)
     for finding in findings:
-        mark = "✓" if finding.passed else "✗"
+        mark = {True: "✓", False: "✗", None: "?"}[finding.passed]
         yield f"{mark} {printable(finding.subject):<{width}}  {printable(finding.detail)}"
         if finding.hint:
             yield f"  {'':<{width}}  → {printable(finding.hint)}"

@@ -156,7 +156,9 @@ def read(path: Path) -> SavedPlan:
         raise InputError(Problem(f"can't be read: {error.strerror}", where=str(path))) from error
     except Foreign as error:
         raise InputError(Problem(str(error), where=str(path), hint="make the plan anew")) from error
-    except (sqlite3.Error, ValueError, TypeError, LookupError, OverflowError) as error:
+    except (TypeError, LookupError, OverflowError) as error:  # Python's words help nobody here
+        raise PlanAltered(f"{path} isn't as it was saved", hint="make the plan anew") from error
+    except (sqlite3.Error, ValueError) as error:
         raise PlanAltered(f"{path} isn't as it was saved: {error}", hint="make the plan anew") from error
 
 

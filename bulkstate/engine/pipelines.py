@@ -39,11 +39,11 @@ def is_paused(pipeline: Pipeline | None) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at: `passed` is whether a run may start, `detail` says what was found, and `hint` what
-    to do about it."""
+    """One thing that was looked at: `passed` is whether a run may start, None where nobody could say whether all is as
+    it should be, which forbids nothing; `detail` says what was found, and `hint` what to do about it."""
 
     subject: str
-    passed: bool
+    passed: bool | None
     detail: str
     hint: str = ""
 

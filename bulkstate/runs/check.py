@@ -123,13 +123,15 @@ def _stage(
     if failed.reply.code in MEANINGS:
         meaning = MEANINGS[Code(failed.reply.code or 0)] + meant(stage, names)
         return Finding(subject, False, str(failed), f"{meaning}: correct it, or leave it out")
-    return Finding(subject, True, f"can't be read: {failed}", "a run can neither look before nor read back afterwards")
+    return Finding(subject, None, f"can't be read: {failed}", "a run can neither look before nor read back afterwards")
 
 
 def _presence(found: Presence, settings: Settings) -> Finding:
     required = settings.safety.require_state
     share = required if isinstance(required, Share) else None
     why = "" if required == "none" else nothing_there(found, share)
+    if not why and not found.looked_at:
+        return Finding("state", None, found.words, "a run would delete without knowing whether anything is there")
     hint = "correct what is selected; if it is right, say safety.require_state: none" if why else ""
     return Finding("state", not why, why or found.words, hint)
 

@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from hashlib import sha256
 from itertools import chain, count
 from pathlib import Path
 from random import random
@@ -47,7 +48,7 @@ from bulkstate.errors import (
     Stopped,
 )
 from bulkstate.forms.values import Share
-from bulkstate.model import ChunkCounts, Pipeline, Plan, Report, RunResult, Verdict
+from bulkstate.model import ChunkCounts, InputFile, Origin, Pipeline, Plan, Report, RunResult, Verdict
 from bulkstate.policy.deadline import Deadline
 from bulkstate.policy.lease import look_every
 from bulkstate.report import to_json
@@ -57,6 +58,7 @@ from bulkstate.runs import pausing, provenance
 from bulkstate.runs.account import account_of
 from bulkstate.runs.allowed import require_allowed
 from bulkstate.runs.audience import Aside, watching, within
+from bulkstate.runs.briefing import credentials_of, guards
 from bulkstate.runs.canary import canary_of, require_readable
 from bulkstate.runs.circumstances import circumstances
 from bulkstate.runs.connection import Connection
@@ -128,6 +130,16 @@ async def nothing_to_delete(prepared: Prepared) -> Finished:
         verified=None,
         failures=(),
         remarks=plan.remarks,
+        guards=tuple(guards(plan, prepared.settings)),
+        origin=Origin(
+            *provenance.place_of(prepared.settings),
+            credentials_of(prepared.settings),
+            version=__version__,
+            target=prepared.target,
+            approval=prepared.approval,
+            inputs=tuple(InputFile(str(each.path), each.sha256, each.rows) for each in prepared.inputs),
+            configuration=sha256(prepared.configuration.encode()).hexdigest(),
+        ),
     )
     await _keep_report(report, prepared.settings.report)
     return Finished(report, 0)

@@ -6,6 +6,7 @@ IDs, never about the text.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -81,11 +82,11 @@ def read_columns(files: Sequence[NamedFile], names: Sequence[str], fault: Fault)
 
 def has_columns(files: Sequence[NamedFile], names: Sequence[str], more: Sequence[str]) -> bool:
     """Whether the tables, which have the columns `names`, have `more` as well. InputError if only some of them do, or
-    one has columns that may be meant so, as `Stage` may, and aren't all of `more`."""
+    one has columns that may be meant so, as `stageInstanceName` may, and aren't all of `more`."""
     titles = [_titles(file, names) for file in files]
     there = [set(more) <= set(each) for each in titles]
     for file, each, whole in zip(files, titles, there, strict=True):
-        alike = [title for title in each if title.strip().lower() in more and title not in names]
+        alike = [title for title in each if _meant(title) in more and title not in names]
         if alike and not whole:
             message = (
                 f"has a column {alike[0]!r}, and for a row to be for one stage alone it takes {' and '.join(more)}"
@@ -95,6 +96,11 @@ def has_columns(files: Sequence[NamedFile], names: Sequence[str], more: Sequence
         message = f"has no columns {' and '.join(more)}, and other tables beside it have"
         raise files[there.index(False)].error(message, "let all tables of a folder have the same columns")
     return any(there)
+
+
+def _meant(title: str) -> str:
+    """What a title says in letters alone, in lower case, but for the words by which a thing is known."""
+    return re.sub("instance|name|id", "", re.sub("[^a-z]", "", title.lower()))
 
 
 def _titles(file: NamedFile, names: Sequence[str]) -> Collection[str]:

@@ -103,7 +103,8 @@ def test_a_plan_travels_and_nobody_looks_where_it_was_made(bulkstate: Bulkstate,
     assert (done.exit_code, "the plan is stale: pairs.csv" in done.err) == (4, True)
     assert gateway.calls == []
     (inputs / "pairs.csv").write_text(TABLE)
-    assert bulkstate("apply", "elsewhere/p.plan", "--yes", "--inputs", "inputs").exit_code == 0
+    approved = bulkstate("show", "elsewhere/p.plan", "--json").document["approval"].upper()
+    assert bulkstate("apply", "elsewhere/p.plan", "--yes", "--inputs", "inputs", "--digest", approved).exit_code == 0
     assert gateway.deleted_pairs() == PAIRS
 
 

@@ -57,6 +57,17 @@ def test_each_thing_that_is_wrong_has_a_hint(bulkstate: Bulkstate, gateway: Gate
     assert "the stage is unknown" in found["stage p1/S_01"]["hint"]
 
 
+def test_what_nobody_could_say_has_not_passed(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    """And forbids nothing: a run would start."""
+    bulkstate.configure(gateway.url, verify=LOOK)
+    gateway.read = lambda call: reply({"code": 61100, "msg": "no permission"})
+    done = bulkstate("check", "config.yaml", "--json")
+    found = {each["subject"]: each for each in done.document["findings"]}
+    assert (found["state"]["passed"], found["state"]["detail"]) == (None, "nobody could say what has state")
+    assert (found["stage p1/S_01"]["passed"], done.exit_code) == (None, 0)
+    assert "? state" in bulkstate("check", "config.yaml").out
+
+
 def test_a_gateway_that_is_not_there(bulkstate: Bulkstate) -> None:
     bulkstate.configure("http://127.0.0.1:9", verify=LOOK)
     done = bulkstate("check", "config.yaml", "--json")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bulkstate import __version__
 from tests.cli.conftest import Bulkstate
 from tests.cli.gateway import Gateway
 
@@ -28,6 +29,9 @@ def test_nothing_to_delete_is_deleted(bulkstate: Bulkstate, gateway: Gateway, mo
     assert done.exit_code == 0, done.err
     assert (done.document["result"], done.document["reason"]) == ("deleted", "nothing to delete")
     assert done.document["pairs"] == {"planned": 0, "deleted": 0}
+    assert done.document["where"] == {"gateway": gateway.url, "organisation": "o1", "credentials": ["TOKEN"]}
+    assert (done.document["version"], len(done.document["target"])) == (__version__, 64)
+    assert [each["file"] for each in done.document["inputs"]] == ["failed.csv"]
     assert gateway.calls == []
     assert not (bulkstate.folder / "bulkstate-runs").exists()
 

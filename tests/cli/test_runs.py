@@ -13,6 +13,11 @@ pytestmark = pytest.mark.slow
 def test_runs_are_listed_and_the_newest_needs_no_name(bulkstate: Bulkstate, gateway: Gateway) -> None:
     bulkstate.configure(gateway.url)
     assert bulkstate("runs").exit_code == 2
+    for command in (("report",), ("verify",), ("ctl", "status")):
+        none = bulkstate(*command)
+        assert (none.exit_code, none.out) == (2, "")
+        assert "no run was begun here yet" in none.err
+        assert "name the run directory" in none.err
     first = bulkstate("run", "config.yaml", "--yes", "--json").document
     gateway.answer = lambda call, number: reply({"code": 61102, "msg": "Missing param xx"})
     second = bulkstate("run", "config.yaml", "--yes", "--json").document

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from itertools import product
 from pathlib import Path
 from shutil import copyfile, rmtree
 
@@ -16,9 +18,10 @@ from bulkstate.disk import plan_tables
 from bulkstate.disk.database import connect_to_read, seal
 from bulkstate.disk.journal import FILE_NAME, Ending, Journal, Record, SessionRecord, inline, make_run_directory
 from bulkstate.disk.locks import lock_run
-from bulkstate.errors import InputError, JournalNotWritable, RunExists
+from bulkstate.errors import InputError, JournalDamaged, JournalNotWritable, RunExists
 from bulkstate.model import Grant, Outcome, Pair, RunResult, Stage, Verdict, Verification
 from tests.disk.runs import FACTS, grid, record
+from tests.disk.test_chain import a_full_run
 
 
 def a_run(folder: Path) -> Path:
@@ -118,6 +121,17 @@ def test_what_is_no_journal_is_refused(tmp_path: Path, name: str) -> None:
         with pytest.raises(InputError, match=words) as caught:
             opening(tmp_path)
         assert caught.value.problems[0].where == str(file)
+
+
+def test_a_journal_that_was_cut_is_refused_in_words(tmp_path: Path) -> None:
+    """Of people: what Python says of a value that isn't there helps nobody."""
+    file = a_full_run(tmp_path)
+    whole = file.read_bytes()
+    for kept, filled in product(range(4_096, len(whole), 1_024), (True, False)):
+        file.write_bytes(whole[:kept] + bytes(len(whole) - kept) * filled)
+        with pytest.raises((InputError, JournalDamaged)) as caught, Record.open(tmp_path) as found:
+            found.verify_chain(None)
+        assert not re.search(r"NoneType|object|iterable|unpack|index|JSON|expected str", str(caught.value)), kept
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,10 @@ def test_tables_of_a_folder_all_say_the_stage_or_none_does(write: Write) -> None
         "Pipeline,Stage,asset_id,point_id",
         "asset_id,point_id,pipeline",
         "asset_id,STAGE ,point_id",
+        "pipelineId,stageInstanceName,asset_id,point_id",
+        "Pipeline Name,asset_id,point_id",
+        "asset_id,point_id,stage_id",
+        "asset_id,point_id,pipeline.instance-ID,stage name",
     ],
 )
 @pytest.mark.parametrize("separator", [",", ";"])
@@ -162,6 +166,15 @@ def test_a_column_that_may_be_meant_as_the_stage_is_not_passed_over(write: Write
     table = f"{titles}\n{row}\n".replace(",", separator)
     (message,) = complaints(pairs(write("rows.csv", table)))
     assert "for a row to be for one stage alone it takes pipeline and stage" in message
+
+
+def test_columns_of_other_names_are_passed_over(write: Write) -> None:
+    """What has to do with neither; what names the asset or the point; and what stands beside the right ones."""
+    table = write("rows.csv", "stages_total,staged,pipe,asset_id,stage_id,video\n1,2,3,a,x,5\n")
+    assert one(replace(pairs(table), point_column="stage_id")).points == ("x",)
+    table = write("full.csv", "pipeline,stage,stageName,asset_id,point_id\np,s,S,a,x\n")
+    (relation,) = select([Entry("p", ("s",), (pairs(table),))])
+    assert relation.points == ("x",)
 
 
 def test_one_column_is_not_asset_and_point_at_once(write: Write) -> None:

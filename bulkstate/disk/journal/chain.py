@@ -74,10 +74,19 @@ def _links(connection: Connection, latest: int) -> Iterator[Head]:
     """The latest links, the oldest of them first."""
     query = "SELECT number, rows, hash FROM (SELECT * FROM link ORDER BY number DESC LIMIT ?) ORDER BY number"
     for number, rows, link in connection.execute(query, (latest,)):
-        counts = json.loads(rows)
-        if not isinstance(counts, dict) or not all(isinstance(count, int) for count in counts.values()):
-            raise ValueError(f"link {number} doesn't say how many rows there are")
+        counts = _counts(rows)
+        if counts is None or not isinstance(link, str):
+            raise ValueError("a link of its chain doesn't say how many rows there are")
         yield Head(number, link, counts)
+
+
+def _counts(rows: object) -> dict[str, int] | None:
+    """How many rows each table holds, of a value that may be anything."""
+    try:
+        counts = json.loads(rows) if isinstance(rows, str) else None
+    except ValueError:
+        return None
+    return counts if isinstance(counts, dict) and all(isinstance(each, int) for each in counts.values()) else None
 
 
 def holds(connection: Connection, link: str) -> bool:

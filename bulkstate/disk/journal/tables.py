@@ -153,7 +153,8 @@ def reading(path: Path) -> Iterator[None]:
     except (sqlite3.Error, OSError, ValueError) as error:
         raise InputError(Problem(f"can't read the journal: {error}", where=str(path))) from error
     except (TypeError, LookupError, OverflowError) as error:
-        raise InputError(Problem(f"the journal is damaged ({error})", where=str(path))) from error
+        problem = "the journal is damaged: it holds what no run has written"  # Python's words help nobody here
+        raise InputError(Problem(problem, where=str(path))) from error
 
 
 @contextmanager
