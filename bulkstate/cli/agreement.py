@@ -16,7 +16,7 @@ from rich.console import Console
 
 from bulkstate import config
 from bulkstate.cli.page import Page
-from bulkstate.cli.terminal import printing, write
+from bulkstate.cli.terminal import produce, producing
 from bulkstate.engine.ports import Observer
 from bulkstate.errors import NotConfirmed
 from bulkstate.model import Plan
@@ -67,9 +67,9 @@ def show_question(
     """What would be asked, on stdout."""
     known, forecast = _known(asked, settings, witnesses), forecast_of(asked.plan, settings, state)
     if json:
-        write(plan_to_json(asked.plan, forecast, known))
+        produce(plan_to_json(asked.plan, forecast, known))
         return
-    with printing():
+    with producing():
         _show(asked.plan, known, forecast, Page())
 
 

@@ -8,7 +8,7 @@ from typing import Final
 import orjson
 import typer
 
-from bulkstate.cli.terminal import printing, to_write, write
+from bulkstate.cli.terminal import printing, produce, to_write
 from bulkstate.disk.journal import Record
 from bulkstate.errors import CertificateDiffers, InputError, JournalDamaged, Problem
 from bulkstate.report.asked import asset_ids
@@ -34,7 +34,7 @@ def certify(
                 with to_write(file):
                     file.write_bytes(content)
     if output is None:
-        write(made)
+        produce(made)
 
 
 def check(run_dir: Path, file: Path, expect_head: str) -> None:

@@ -37,7 +37,7 @@ from bulkstate.cli.options import (
     named,
 )
 from bulkstate.cli.signals import heard
-from bulkstate.cli.terminal import open_streams, speaking, write_json
+from bulkstate.cli.terminal import as_json, helping, open_streams, produce, speaking
 from bulkstate.errors import InputError, Problem
 from bulkstate.forms.values import parse_duration
 
@@ -60,7 +60,8 @@ def main() -> None:
     gc.set_threshold(50_000, 20, 20)
     with heard():
         open_streams()
-        app()
+        with helping(sys.argv[1:]):
+            app()
 
 
 def _mend_size_of_terminal() -> None:
@@ -415,4 +416,4 @@ def schema(
     with _at_work(context, False):
         from bulkstate.cli.schemas import schema_of
 
-        write_json(schema_of(of))
+        produce(as_json(schema_of(of)))

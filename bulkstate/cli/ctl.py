@@ -12,7 +12,7 @@ from typing import Final
 import typer
 
 from bulkstate.cli.options import ControlWord
-from bulkstate.cli.terminal import write_json
+from bulkstate.cli.terminal import as_json, printing, producing
 from bulkstate.disk import control as files
 from bulkstate.disk.control import Command, Status, parse_pace, parse_workers
 from bulkstate.disk.journal import Record, existing
@@ -47,17 +47,13 @@ def control(run_dir: Path, asked: ControlWord, value: str, json: bool) -> None:
     if asked is ControlWord.STATUS:
         _no_value(value)
         standing = _standing(run_dir)
-        if json:
-            write_json(standing)
-        else:
-            typer.echo("\n".join(_lines(standing, time.time())))
+        with producing():
+            typer.echo(as_json(standing) if json else "\n".join(_lines(standing, time.time())), nl=not json)
         return
     command = Command(asked.value)
     use = _ask(run_dir, command, value)
-    if json:
-        write_json(use)
-    else:
-        typer.echo(f"asked for: {command} {value}".rstrip())
+    with printing():
+        typer.echo(as_json(use) if json else f"asked for: {command} {value}".rstrip(), nl=not json)
 
 
 def _ask(directory: Path, command: Command, value: str) -> Use:

@@ -11,7 +11,7 @@ import typer
 
 from bulkstate.cli.agreement import show_question
 from bulkstate.cli.page import Page
-from bulkstate.cli.terminal import printing, to_write, write
+from bulkstate.cli.terminal import produce, producing, to_write
 from bulkstate.disk import saved_plan
 from bulkstate.model import LookAhead
 from bulkstate.planner.difference import compare
@@ -54,16 +54,16 @@ def plan(
     forecast = forecast_of(made, settings, state)
     comparison = None if old is None else compare(old, made)
     if json:
-        write(plan_to_json(made, forecast, known, comparison))
+        produce(plan_to_json(made, forecast, known, comparison))
         return
-    with printing():
+    with producing():
         if made.requests:
             show_briefing(made, known, Page())
         show_plan(made, forecast, Page())
         if comparison is not None:
             show_comparison(comparison, Page())
-    if output is not None:
-        typer.echo(f" Saved. To carry it out: bulkstate apply {shlex.quote(str(output))}")
+        if output is not None:
+            typer.echo(f" Saved. To carry it out: bulkstate apply {shlex.quote(str(output))}")
 
 
 def _look(prepared: Prepared) -> LookAhead:

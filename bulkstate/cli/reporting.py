@@ -13,7 +13,7 @@ import typer
 
 from bulkstate.cli.options import ReportFormat
 from bulkstate.cli.page import Page
-from bulkstate.cli.terminal import printing, to_write, write, write_json
+from bulkstate.cli.terminal import as_json, produce, producing, to_write
 from bulkstate.disk.journal import FILE_NAME, Record
 from bulkstate.errors import BulkstateError, InputError, JournalDamaged, Problem
 from bulkstate.report import fold, show, to_json, to_text, write_failed_blocks, write_failures
@@ -44,15 +44,15 @@ def report(run_dir: Path, form: ReportFormat, output: Path | None, failed: Path 
         with to_write(output):
             output.write_bytes(to_json(folded) if form is ReportFormat.JSON else to_text(folded).encode())
     elif form is ReportFormat.JSON:
-        write(to_json(folded))
+        produce(to_json(folded))
     else:
-        with printing():
+        with producing():
             show(folded, Page())
 
 
 def _write_outcomes(record: Record, output: Path | None) -> None:
     if output is None:
-        with printing():
+        with producing():
             write_outcomes(record, sys.stdout)
         return
     with to_write(output), output.open("w", encoding="utf-8", newline="") as table:
@@ -98,9 +98,9 @@ def runs(folder: Path, json: bool) -> None:
     journals = sorted(folder.glob(f"*/{FILE_NAME}"))
     found = [_listed(journal.parent) for journal in journals if not journal.parent.is_symlink()]
     if json:
-        write_json({"runs": found})
+        produce(as_json({"runs": found}))
         return
-    with printing():
+    with producing():
         for each in found:
             typer.echo(f"{printable(each.run)}  {each.conclusion}")
             if each.next:

@@ -14,7 +14,7 @@ import typer
 
 from bulkstate.cli.agreement import agreement, audience, show_question
 from bulkstate.cli.signals import attend
-from bulkstate.cli.terminal import printing, tell, write_json
+from bulkstate.cli.terminal import as_json, producing, tell
 from bulkstate.disk import saved_plan
 from bulkstate.disk.journal import RESUMED, RETRIED
 from bulkstate.engine.pipelines import Finding
@@ -172,11 +172,11 @@ def check(config_file: Path, json: bool) -> None:
     prepared = prepare.prepare(settings, folder=config_file.parent)
     forecast = prepare.forecast_of(prepared.plan, settings)
     findings = attend(lambda stopping: checking.check(prepared, forecast, Host(os.environ, stopping)))
-    if json:
-        write_json({"findings": findings})
-    with printing():
-        for line in () if json else _table(findings):
-            typer.echo(line)
+    with producing():
+        if json:
+            sys.stdout.buffer.write(as_json({"findings": findings}))
+        else:
+            typer.echo("\n".join(_table(findings)))
     if not all(finding.passed for finding in findings):
         raise typer.Exit(NOT_READY)
 

@@ -6,7 +6,7 @@ import atexit
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,22 +50,58 @@ def printing() -> Iterator[None]:
         yield
         sys.stdout.flush()
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):
-            typer.echo(f"bulkstate: stdout can't be written: {error.strerror}", err=True)
+        if problem := _given_up(error):
+            typer.echo(f"bulkstate: {problem}", err=True)
+
+
+@contextmanager
+def producing() -> Iterator[None]:
+    """Print within this block what the command is there for. InputError if stdout doesn't take it: half of it may look
+    like all. A reader that has left has what it wanted."""
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        if problem := _given_up(error):
+            raise InputError(problem) from error
+
+
+def _given_up(error: OSError) -> Problem | None:
+    """Nothing more goes to stdout. What is wrong with it, unless its reader has left."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return None if isinstance(error, BrokenPipeError) else Problem(f"can't be written: {error.strerror}", "stdout")
+
+
+@contextmanager
+def helping(arguments: Sequence[str]) -> Iterator[None]:
+    """Within this block the words that typer itself prints, for help, may not fit on stdout: that is no bug of ours."""
+    try:
+        yield
+    except OSError as error:
+        if arguments and not {"--help", "--version"} & set(arguments):
+            raise
+        if problem := _given_up(error):
+            typer.echo(f"bulkstate: {problem}", err=True)
+        sys.exit(1)
 
 
 def write(document: bytes) -> None:
-    """Print a document on stdout."""
+    """Print a document on stdout that says what was done."""
     with printing():
         sys.stdout.buffer.write(document)
 
 
-def write_json(value: Any) -> None:
-    """Print a value on stdout as JSON for people."""
+def produce(document: bytes) -> None:
+    """Print a document on stdout that the command is there for. InputError."""
+    with producing():
+        sys.stdout.buffer.write(document)
+
+
+def as_json(value: Any) -> bytes:
+    """A value as JSON for people."""
     import orjson
 
-    write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
 @contextmanager
@@ -140,7 +176,7 @@ def _said(error: BulkstateError, json: bool) -> typer.Exit:
             "reason": error.message,
             "hint": error.hint,
         }
-        write_json(ending)
+        write(as_json(ending))
     return typer.Exit(error.exit_code)
 
 

@@ -50,6 +50,28 @@ def test_a_stream_that_is_gone(bulkstate: Bulkstate, gateway: Gateway, command: 
     assert len(gateway.deletes()) == (10 if " run " in command else 0)
 
 
+def test_what_is_only_there_for_its_stdout_says_that_it_is_cut(bulkstate: Bulkstate, gateway: Gateway) -> None:
+    bulkstate.configure(gateway.url)
+    assert bulkstate("run", "config.yaml", "--yes", "--run-dir", "r").exit_code == 0
+    for command, exit_code in {
+        "verify r": 0,
+        "certificate r": 2,
+        "report r": 2,
+        "report r --format csv": 2,
+        "runs .": 2,
+        "plan config.yaml --json": 2,
+        "run config.yaml --dry-run": 2,
+        "check config.yaml": 2,
+        "ctl r status": 2,
+        "schema report": 2,
+        "run --help": 1,
+    }.items():
+        done = shell(bulkstate, f"bulkstate {command} >/dev/full")
+        assert done.returncode == exit_code, done
+        assert "bulkstate: stdout: can't be written: No space left on device" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
 def test_a_stderr_that_nobody_reads_holds_up_nobody(bulkstate: Bulkstate, gateway: Gateway) -> None:
     """Its pipe is full from the start, and never emptied."""
     bulkstate.configure(gateway.url)
