@@ -55,9 +55,9 @@ def test_the_rest_of_a_stage_follows_a_canary_that_was_seen_to_be_gone(
     assert set(verdicts.values()) == {Verdict.DELETED}
     for stage in CANARIES:
         mine = [call for call in world.deletes() if stage_of(call) == stage]
-        rest = [call for call in mine if call.chunk != mine[0].chunk]
+        rest = [call for call in mine if call.chunk not in CANARIES[stage]]  # others may go for one that isn't answered
         assert mine[0].chunk == CANARIES[stage][0]
-        gone = [call for call in world.calls if call.kind == "get" and call.chunk == mine[0].chunk]
+        gone = [call for call in world.calls if call.kind == "get" and call.chunk in CANARIES[stage]]
         assert max(call.answered_at for call in gone) <= rest[0].at
         assert gone[-1].answered_at >= mine[0].at + lag
     small = [call for call in world.deletes() if stage_of(call) == STAGES[2]]
