@@ -833,6 +833,7 @@ class Report:
     most of the time first; `uses` what was asked of it while it ran, in order; `remarks` what in the selection does
     nothing; `blamed` which IDs can't be deleted, those of most pairs first. `before` was looked at before the first
     delete, `after` is the same when all was over, as far as it was read again. `guards` are those of the configuration.
+    `witness_less`: witnesses were named, and none of them had state before.
     """
 
     run: str
@@ -862,6 +863,7 @@ class Report:
     asked: Asked = Asked()
     latency: Latency | None = None
     guards: tuple[Guard, ...] = ()
+    witness_less: bool = False
 
     @property
     def requests_per_second(self) -> float:

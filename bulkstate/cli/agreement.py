@@ -77,7 +77,16 @@ def _known(asked: Question, settings: config.Settings, witnesses: int) -> Briefi
     known = briefing(asked.plan, settings, witnesses, asked.inputs)
     seen = replace(known, pipelines=asked.pipelines, found=asked.found, left_out=asked.left_out)
     seen = seen_ahead(seen, asked.ahead)
+    if witnesses and asked.witnesses is not None:
+        seen = replace(seen, read_back=f"{seen.read_back}, {_of_which(asked.witnesses)}")
     return replace(seen, target=asked.target, approval=asked.approval)
+
+
+def _of_which(witnesses: int) -> str:
+    """How many of the witnesses have state: only those can be seen to lose it."""
+    if not witnesses:
+        return "none of which has state now: they tell nothing"
+    return f"{witnesses:,} of which {'has' if witnesses == 1 else 'have'} state now"
 
 
 def _show(plan: Plan, known: Briefing, forecast: Forecast | None, console: Console) -> None:

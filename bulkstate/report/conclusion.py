@@ -8,7 +8,7 @@ The next command is one that can work: what the API refuses for good is never se
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -120,9 +120,18 @@ class Conclusion:
 def concluded(report: Report) -> Conclusion:
     """How a run with a journal ended, or how it stands."""
     code = _reason(report)
-    nothing_there = had_nothing(presence(report.before)) if _sent_any(report) else ""
-    said = (_what(code, report), nothing_there, nothing_kept(report.remarks), _pipelines(code, report))
+    said = (_what(code, report), *_caveats(report), _pipelines(code, report))
     return Conclusion(code, " ".join(part for part in said if part), _next(code, report))
+
+
+def _caveats(report: Report) -> Iterator[str]:
+    """What was deleted, kept or watched to no purpose: whoever reads no more than the conclusion has to know it."""
+    if not _sent_any(report):
+        return
+    yield had_nothing(presence(report.before))
+    yield nothing_kept(report.remarks)
+    if report.witness_less:
+        yield "None of the witnesses had state before: they tell nothing."
 
 
 def refused(error: BulkstateError) -> Conclusion:

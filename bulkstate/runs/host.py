@@ -23,7 +23,8 @@ from bulkstate.selection import Fingerprint
 class Question:
     """What somebody is asked to agree to: the plan, what was seen of its pipelines, how much of it has state, and which
     stages are left out, because the gateway doesn't know them. `target` and `approval` are digests of it, `inputs` what
-    it was made of. `ahead` is what somebody saw when the plan was made, where nobody has looked since."""
+    it was made of. `ahead` is what somebody saw when the plan was made, where nobody has looked since; `witnesses` have
+    state, as far as somebody has looked."""
 
     plan: Plan
     pipelines: Sequence[PipelineSeen] = ()
@@ -33,6 +34,7 @@ class Question:
     approval: str = ""
     inputs: Sequence[Fingerprint] = ()
     ahead: LookAhead | None = None
+    witnesses: int | None = None
 
 
 Agree: TypeAlias = Callable[[Question], Awaitable[str]]

@@ -171,7 +171,8 @@ async def start(prepared: Prepared, directory: Path, host: Host) -> Finished:
 def _question(prepared: Prepared, journal: Journal, looked: Looked) -> Question:
     seen = journal.pipelines_seen()
     digests = prepared.target, prepared.approval
-    return Question(prepared.plan, seen, looked.found, tuple(looked.unknown), *digests, prepared.inputs)
+    about = Question(prepared.plan, seen, looked.found, tuple(looked.unknown), *digests, prepared.inputs)
+    return replace(about, witnesses=len(journal.witnesses()))
 
 
 async def resume(directory: Path, again: frozenset[Verdict], host: Host, named: Deadline | None = None) -> Finished:

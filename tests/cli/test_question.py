@@ -71,9 +71,15 @@ def test_the_question_names_what_keeps_nothing(bulkstate: Bulkstate, gateway: Ga
     path = bulkstate.folder / "config.yaml"
     path.write_text(path.read_text().replace("    where:", "    keep: keep.csv\n    where:"))
     (bulkstate.folder / "keep.csv").write_text("asset_id,point_id\nB01,P1\nB02,P2\n")
+    path.write_text(path.read_text().replace("sample: none}", "sample: none, witness: w.csv}"))
+    gateway.nothing = {("S_01", "A99", "P1"), ("S_01", "A98", "P1")}
+    (bulkstate.folder / "w.csv").write_text("asset_id,point_id\nA99,P1\nA98,P1\n")
     done = at_a_terminal(bulkstate, "run", "config.yaml", answer="no")
+    assert "and 2 witness pairs outside it, none of which has state now: they tell nothing" in words(done.err)
     nothing = "Nothing is kept by delete[0].keep (config.yaml:6): none of its 2 rows is selected."
     assert f"{nothing} Delete the state of these 100 pairs" in words(done.err)
+    done = bulkstate("run", "config.yaml", "--yes", "--json")
+    assert "None of the witnesses had state before: they tell nothing." in done.document["conclusion"]
 
 
 def test_what_is_turned_off_is_said(bulkstate: Bulkstate, gateway: Gateway) -> None:

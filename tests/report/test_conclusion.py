@@ -391,3 +391,9 @@ def test_what_never_had_state_is_not_just_called_deleted(states: list[tuple[str,
     some = replace(ran, before=looked_at(*((entry, True) for entry, _ in states), *states))
     assert "looked at before" not in concluded(some).sentence
     assert "looked at before" not in concluded(replace(ran, attempts=0)).sentence
+
+
+def test_witnesses_that_tell_nothing_are_named() -> None:
+    ran = replace(report(ALL, 1_000_000, WHOLE), witness_less=True, ended=Ended(by="", pipelines=(WIND,)))
+    assert "None of the witnesses had state before: they tell nothing." in concluded(ran).sentence
+    assert "witness" not in concluded(replace(ran, witness_less=False)).sentence
