@@ -111,7 +111,7 @@ def test_a_mistake_is_told_with_its_place(tmp_path: Path, was: str, becomes: str
         (b"\xff\xfe", "isn't UTF-8"),
         (b"\x00", "is binary, not YAML"),
         (b"[]", "mapping"),
-        (b"[" * 5000, "nesting"),
+        (b"[" * 5000, "nest"),
         (b"[" * 50, "is nested more than 32 deep"),
     ],
 )
