@@ -120,7 +120,7 @@ def test_stop_ends_a_run_that_can_be_resumed(bulkstate: Bulkstate, gateway: Gate
         ("r fly", "'fly' is not one of"),
         ("r", "what is asked of it is missing"),
         ("r rate 1/s 2/s", "one too many"),
-        ("status", "bulkstate-runs/.latest: no such directory"),
+        ("status", "no run was begun here yet that bulkstate-runs/.latest would name"),
         ("nowhere pause", "nowhere: no such directory"),
         ("nowhere status", "nowhere: no such directory"),
         (". pause", ".: not a run directory"),

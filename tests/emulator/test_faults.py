@@ -340,7 +340,7 @@ async def test_the_first_rule_is_the_outermost() -> None:
     async with caller(small_world(), faults=faults) as someone:
         begun = monotonic()
         assert (await someone.stage_call("delete"))["code"] == 61199
-        assert monotonic() - begun >= 0.1
+        assert monotonic() - begun >= 0.095  # uvloop rounds timers to whole milliseconds
 
 
 EVERYTHING = """
