@@ -18,7 +18,7 @@ from bulkstate.policy.concurrency import ConcurrencyPilot
 from bulkstate.policy.cutting import Cutting, Release
 from bulkstate.policy.retry import DOWN, Again, Decision, RetryBudget, RetryPolicy, Settle, Split, Tries, again, decide
 from bulkstate.policy.sizing import Sizing
-from bulkstate.policy.turns import Admission
+from bulkstate.policy.turns import MANY_DOUBTS, Admission
 
 FEW: Final = 3
 FEW_SHARE: Final = 0.1
@@ -31,7 +31,8 @@ SILENCES: Final = 2
 
 DISGUISED: Final = 3900.0
 """Where deletes passed, and then every one is answered in doubt, an hour's quota may have run out: so many seconds are
-waited for it at the least."""
+waited for it at the least. If many chunks are held up, that is, and some were never sent: a few that are left may be to
+blame themselves."""
 
 REFUSALS: Final = 3
 """So many answers in a row that refuse the caller are meant. Fewer may be a firewall's slip, or a deployment."""
@@ -103,6 +104,7 @@ class Answers:
         self._sizing = sizing or Sizing()
         self._cutting = Cutting()
         self._welcome = False
+        self._held_up = False
         self._refusals = 0
         self._refused_at = float("-inf")
         self._planned = workers
@@ -123,7 +125,7 @@ class Answers:
             self._steer(self._pilot, attempt, load)
         self._sizing = self._sizing.heard(reply, chunk.pairs, attempt.body_bytes)
         if answer is Answer.OK:
-            self._welcome, self._refusals = True, 0
+            self._welcome, self._held_up, self._refusals = True, False, 0
             return tries, _DELETED
         if self._breaker.open and (seconds := self._in_vain(now, load)):
             return tries, GiveUp(seconds)
@@ -195,7 +197,8 @@ class Answers:
         """For how long every delete has failed, if that is too long; else 0. Where few are left, it may be they: then
         that is settled sooner."""
         down_for, patience = self._admission.down_for(now), self._retry.outage
-        if self._welcome and self._admission.in_doubt:
+        self._held_up |= load.untried and load.left >= MANY_DOUBTS
+        if self._welcome and self._held_up and self._admission.in_doubt:
             patience = max(patience, DISGUISED)
         if load.left < FEW and not load.untried and down_for > FEW_SHARE * patience:
             self._admission.trust()

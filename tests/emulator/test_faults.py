@@ -134,7 +134,7 @@ async def test_a_delay() -> None:
     async with caller(small_world(), faults=on_delete(Delay(0.2))) as someone:
         begun = monotonic()
         assert (await someone.stage_call("delete"))["data"] is True
-        assert monotonic() - begun >= 0.2
+        assert monotonic() - begun >= 0.195  # uvloop rounds timers to whole milliseconds
 
 
 @pytest.mark.parametrize(("effect", "left"), [(Close(When.BEFORE), 6), (Close(When.AFTER), 5), (Truncate(), 5)])

@@ -217,3 +217,18 @@ def test_where_neither_chunks_nor_parts_ever_pass_the_run_ends() -> None:
         outcomes = last_records(Path(folder, "run"))
     assert isinstance(ending, GatewayDown)
     assert {outcome.verdict for outcome in outcomes.values()} <= {Verdict.NOT_SENT, Verdict.SPLIT}
+
+
+@pytest.mark.parametrize("poisoned", [1, 2, 3, 12])
+@pytest.mark.parametrize("attempts", [2, 4])
+def test_chunks_that_are_left_over_in_doubt_are_no_quota_that_ran_out(poisoned: int, attempts: int) -> None:
+    """Everything else has passed: nobody waits for an hour, but as long as for any outage at the most."""
+    bad = (*range(poisoned), *range(PLAN.requests, 10 * PLAN.requests))  # and all their parts
+    world = World(PLAN, script={number: [IN_DOUBT] * 9_999 for number in bad})
+    world.fill()
+    policy = RetryPolicy(attempts, 0.001, 0.005, split=True, outage=300.0)
+    with a_folder() as folder:
+        virtually(first, world, Path(folder, "run"), Settings(16, policy, windows=(Rate(400, 1.0),)))
+        verdicts = [outcome.verdict for outcome in last_records(Path(folder, "run")).values()]
+    assert verdicts.count(Verdict.DELETED) == PLAN.requests - poisoned
+    assert world.calls[-1].at <= 400.0
