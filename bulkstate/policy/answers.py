@@ -29,10 +29,10 @@ LARGE: Final = 16_384
 SILENCES: Final = 2
 """A body of so many bytes may be what makes a gateway close the connection so often, if smaller ones are answered."""
 
-DISGUISED: Final = 3900.0
-"""Where deletes passed, and then every one is answered in doubt, an hour's quota may have run out: so many seconds are
-waited for it at the least. If many chunks are held up, that is, and some were never sent: a few that are left may be to
-blame themselves."""
+DISGUISED: Final = 2.2
+"""Where deletes passed, and then every one is answered in doubt, a quota may have run out: so many times as long as an
+outage may last is waited for it, which is over an hour unless that was configured. If many chunks are held up, that is,
+and some were never sent: a few that are left may be to blame themselves."""
 
 REFUSALS: Final = 3
 """So many answers in a row that refuse the caller are meant. Fewer may be a firewall's slip, or a deployment."""
@@ -199,7 +199,7 @@ class Answers:
         down_for, patience = self._admission.down_for(now), self._retry.outage
         self._held_up |= load.untried and load.left >= MANY_DOUBTS
         if self._welcome and self._held_up and self._admission.in_doubt:
-            patience = max(patience, DISGUISED)
+            patience *= DISGUISED
         if load.left < FEW and not load.untried and down_for > FEW_SHARE * patience:
             self._admission.trust()
             return 0.0
