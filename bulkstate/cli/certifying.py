@@ -26,9 +26,9 @@ def certify(
     """Write a run's certificate, and what else was asked for, once all of its chain was verified."""
     with Record.open(run_dir) as record:
         _verify(record, expect_head)
-        ids, listed = asset_list(asset_ids(record.plan))
+        ids, listed = (b"", None) if ids_file is None else asset_list(asset_ids(record.plan))
         report = account_of(record)
-        made = certificate(report, listed if ids_file else None)
+        made = certificate(report, listed)
         for file, content in ((ids_file, ids), (tests_file, as_test_result(report)), (output, made)):
             if file is not None:
                 with to_write(file):

@@ -201,13 +201,14 @@ def _counts(planned: int, tally: ChunkTally) -> ChunkCounts:
 
 def _pairs_deleted(plan: StagePlan, chunks: Chunks, numbers: NDArray[np.int64], tally: ChunkTally) -> int:
     """The target pairs inside deleted chunks, each once. A split chunk counts by its parts."""
-    if tally.ended(Verdict.DELETED).all():
+    gone = tally.ended(Verdict.DELETED)
+    if gone.all():
         return plan.pairs
     if not (plan.overlaps or plan.unlisted):
-        gone, is_part = tally.ended(Verdict.DELETED), numbers >= chunks.plan.requests
+        is_part = numbers >= chunks.plan.requests
         left, parts = numbers[~gone & ~is_part], numbers[gone & is_part]
         return plan.pairs - sum(map(chunks.pairs, left.tolist())) + sum(map(chunks.pairs, parts.tolist()))
-    deleted = [chunks.place(number)[1] for number in numbers[tally.ended(Verdict.DELETED)].tolist()]
+    deleted = [chunks.place(number)[1] for number in numbers[gone].tolist()]
     return sum(rectangle.pairs for rectangle in without(deleted, plan.unlisted))
 
 

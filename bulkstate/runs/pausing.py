@@ -141,4 +141,5 @@ def _latest(record: Record) -> dict[str, Pause]:
 def nothing_sent(record: Record) -> bool:
     """No delete was ever sent, as far as that is certain: a session that was killed may have sent some."""
     killed = any(session.ending is None for session in record.sessions[:-1])
-    return not killed and not any(outcome.attempts or outcome.throttled for _, outcome in record.records())
+    tally = record.tally()
+    return not (killed or tally.attempts.any() or tally.throttled.any())
