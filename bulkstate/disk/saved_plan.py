@@ -10,7 +10,6 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -23,6 +22,7 @@ from bulkstate.model import LookAhead, LookedAt, Pair, Pipeline, Plan, Stage
 from bulkstate.pairs.digest import digest
 from bulkstate.policy.spot_checks import Spot, SpotCheck, spot_check
 from bulkstate.selection import STDIN, Fingerprint, InputState
+from bulkstate.text import moment
 
 _SCHEMA: Final = (
     *plan_tables.SCHEMA,
@@ -166,7 +166,7 @@ def refuse_stale(saved: SavedPlan, folder: Path, *, vouched: bool = False) -> No
     """PlanStale if an input that is in `folder` isn't what the plan was made of, or, unless somebody has `vouched` for
     the plan, isn't there: where the plan was made nobody looks, for that may be another machine, or another job's."""
     standings = [(each.path, each.standing(folder)) for each in saved.inputs]
-    when = f"{datetime.fromtimestamp(saved.made_at, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    when = moment(saved.made_at)
     if changed := _named(path for path, standing in standings if standing is InputState.CHANGED):
         message = f"the plan is stale: {changed} changed since it was made ({when}), or can't be read"
         raise PlanStale(message, hint="make the plan anew, or say --even-if-stale")

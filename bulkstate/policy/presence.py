@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 
 from bulkstate.forms.values import Share
 from bulkstate.model import KEPT, LookedAt, Pair, Stage
+from bulkstate.text import counted
 
 T = TypeVar("T")
 
@@ -95,17 +96,16 @@ def _entries(read: Iterable[LookedAt]) -> Iterator[EntryPresence]:
 
 def nothing_there(found: Presence, share: Share | None) -> str:
     """Why a run must not start: an entry of which none of the pairs has state, or too few; empty if there is none."""
+    pairs = counted(found.looked_at, "pair")
     if not found.with_state and found.looked_at:
         first = min(entry.first for entry in found.entries)
-        return f"Nothing was there: none of the {_pairs(found.looked_at)} looked at has state ({_first(first)})."
+        return f"Nothing was there: none of the {pairs} looked at has state ({_first(first)})."
     lacking = [entry for entry in found.entries if not entry.has(share)]
     if not lacking:
         return ""
     said = "; ".join(_lacking(entry, share) for entry in lacking[:_EXAMPLES])
     more = f"; and {len(lacking) - _EXAMPLES:,} more entries" if len(lacking) > _EXAMPLES else ""
-    return (
-        f"Nothing was there: {said}{more}. Of all {_pairs(found.looked_at)} looked at {found.with_state:,} have state."
-    )
+    return f"Nothing was there: {said}{more}. Of all {pairs} looked at {found.with_state:,} have state."
 
 
 def had_nothing(found: Presence) -> str:
@@ -117,23 +117,20 @@ def had_nothing(found: Presence) -> str:
     if not lacking:
         return ""
     if not found.with_state:
-        return f"None of the {_pairs(found.looked_at)} looked at before had state."
+        return f"None of the {counted(found.looked_at, 'pair')} looked at before had state."
     others = len(lacking) - 1
     more = f", nor any of {others:,} more {'entry' if others == 1 else 'entries'}" if others else ""
     first = lacking[0]
-    return f"None of the {_pairs(first.looked_at)} looked at before of {first.entry} had state{more}."
+    return f"None of the {counted(first.looked_at, 'pair')} looked at before of {first.entry} had state{more}."
 
 
 def _lacking(entry: EntryPresence, share: Share | None) -> str:
+    pairs = counted(entry.looked_at, "pair")
     if not entry.with_state or share is None:
-        return f"none of the {_pairs(entry.looked_at)} looked at of {entry.entry} has state ({_first(entry.first)})"
+        return f"none of the {pairs} looked at of {entry.entry} has state ({_first(entry.first)})"
     asked = f"safety.require_state asks for {share}"
-    return f"{entry.with_state:,} of the {_pairs(entry.looked_at)} looked at of {entry.entry} have state, and {asked}"
+    return f"{entry.with_state:,} of the {pairs} looked at of {entry.entry} have state, and {asked}"
 
 
 def _first(pair: Pair) -> str:
     return f"first: {pair.asset}, {pair.point}"
-
-
-def _pairs(number: int) -> str:
-    return f"{number:,} pair" if number == 1 else f"{number:,} pairs"

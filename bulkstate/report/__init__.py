@@ -4,7 +4,7 @@ from bulkstate.report.document import to_json
 from bulkstate.report.failures import FailureKind, kinds, write_failed_blocks, write_failures
 from bulkstate.report.fold import RunRecord, fold
 from bulkstate.report.text import show, to_text
-from bulkstate.report.words import duration
+from bulkstate.text import duration
 
 __all__ = [
     "FailureKind",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import compress
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,22 +23,31 @@ def asked(plan: Plan) -> Asked:
 
 def asset_ids(plan: Plan) -> tuple[str, ...]:
     """The different assets that the requests of a plan name, ascending."""
-    named: set[str] = set()
-    for stage in plan.stages:
-        there = np.zeros(len(stage.assets), np.bool_)
-        for positions in {id(each.assets): each.assets for each in stage.rectangles}.values():
-            there[positions] = True
-        named.update(compress(stage.assets, there.tolist()))
-    return tuple(sorted(named))
+    sides = ((each.assets, (chunk.assets for chunk in each.rectangles)) for each in plan.stages)
+    return tuple(sorted(_union(_flagged(sides))))
 
 
-def _named(sides: Iterable[tuple[tuple[str, ...], Iterable[IndexArray]]]) -> int:
-    """How many different IDs chunks name. Stages may share dictionaries, and tiles of a grid share their sides."""
-    dictionaries: dict[int, tuple[tuple[str, ...], NDArray[np.bool_]]] = {}
+def _named(sides: Iterable[_Side]) -> int:
+    """How many different IDs chunks name."""
+    flagged = _flagged(sides)
+    if len(flagged) == 1:
+        return sum(int(named.sum()) for _, named in flagged)
+    return len(_union(flagged))
+
+
+def _flagged(sides: Iterable[_Side]) -> list[_Flagged]:
+    """Dictionaries, and which of their IDs chunks name. Stages may share one, and tiles of a grid share their sides."""
+    dictionaries: dict[int, _Flagged] = {}
     for ids, arrays in sides:
         _, named = dictionaries.setdefault(id(ids), (ids, np.zeros(len(ids), np.bool_)))
         for positions in {id(each): each for each in arrays}.values():
             named[positions] = True
-    if len(dictionaries) == 1:
-        return sum(int(named.sum()) for _, named in dictionaries.values())
-    return len(set().union(*(compress(ids, named.tolist()) for ids, named in dictionaries.values())))
+    return list(dictionaries.values())
+
+
+def _union(flagged: Iterable[_Flagged]) -> set[str]:
+    return set().union(*(compress(ids, named.tolist()) for ids, named in flagged))
+
+
+_Side: TypeAlias = tuple[tuple[str, ...], Iterable[IndexArray]]
+_Flagged: TypeAlias = tuple[tuple[str, ...], NDArray[np.bool_]]

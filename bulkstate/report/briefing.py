@@ -17,8 +17,7 @@ from rich.text import Text
 from bulkstate.model import Guard, IndexArray, InputFile, PipelineSeen, Plan, Stage, StagePlan
 from bulkstate.policy.presence import NOTHING_LOOKED_AT, Presence
 from bulkstate.report.paragraph import paragraph
-from bulkstate.report.words import counted, moment
-from bulkstate.text import printable
+from bulkstate.text import counted, moment, printable
 
 STAGES_SHOWN: Final = 20
 _FILES_SHOWN: Final = 10

@@ -10,7 +10,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from math import ceil, log10
 from typing import Final
@@ -28,7 +27,7 @@ from bulkstate.model import THIS_RUN, PipelineSeen, PipelineStatus, Report, Verd
 from bulkstate.policy.presence import had_nothing, presence
 from bulkstate.report.failures import kinds
 from bulkstate.report.remarks import nothing_kept
-from bulkstate.text import printable
+from bulkstate.text import counted, moment, printable
 
 _PIPELINES_NAMED: Final = 3
 
@@ -182,7 +181,7 @@ def _only_suspects_left(report: Report) -> bool:
 
 
 def _what(code: ReasonCode | None, report: Report) -> str:
-    pairs, found = _pairs(report.pairs_planned), report.verified or Verification()
+    pairs, found = counted(report.pairs_planned, "pair"), report.verified or Verification()
     everything = f"all {pairs}" if report.pairs_planned > 1 else pairs
     match code:
         case None:
@@ -216,17 +215,9 @@ def _what(code: ReasonCode | None, report: Report) -> str:
     return f"Stopped: {printable(report.reason)}. So far {_so_far(report)}."
 
 
-def _pairs(number: int) -> str:
-    return f"{number:,} pair" if number == 1 else f"{number:,} pairs"
-
-
-def _requests(number: int) -> str:
-    return f"{number:,} request" if number == 1 else f"{number:,} requests"
-
-
 def _sampled(found: Verification) -> str:
     were = "was" if found.requests == 1 else "were"
-    seen = f"{found.requests:,} of {_requests(found.of_requests)} {were} read back whole, none holds state"
+    seen = f"{found.requests:,} of {counted(found.of_requests, 'request')} {were} read back whole, none holds state"
     return f"{seen} (95 %: {share_at_most(found)} of them do)"
 
 
@@ -240,9 +231,8 @@ def share_at_most(found: Verification) -> str:
 
 
 def _holding(found: Verification) -> str:
-    return (
-        f"{found.remaining:,} of {_pairs(found.sampled)} read back {'holds' if found.remaining == 1 else 'hold'} state"
-    )
+    hold = "holds" if found.remaining == 1 else "hold"
+    return f"{found.remaining:,} of {counted(found.sampled, 'pair')} read back {hold} state"
 
 
 def _partly(report: Report, found: Verification) -> str:
@@ -251,7 +241,7 @@ def _partly(report: Report, found: Verification) -> str:
     remain = "may remain" if doubtful else "remains" if left == 1 else "remain"
     deleted = "Nothing deleted" if not report.pairs_deleted else f"Partly deleted: {report.pairs_deleted:,}"
     cause = _cause(report)
-    said = f"{deleted} of {_pairs(report.pairs_planned)}; {left:,} {remain}{f' ({cause})' if cause else ''}"
+    said = f"{deleted} of {counted(report.pairs_planned, 'pair')}; {left:,} {remain}{f' ({cause})' if cause else ''}"
     return f"{said}; {_holding(found)}." if found.remaining else f"{said}."
 
 
@@ -263,7 +253,7 @@ def _cause(report: Report) -> str:
     first = found[0]
     code = first.code if first.code is not None else f"HTTP {first.status}" if first.status is not None else ""
     what = f"{first.verdict.value.replace('_', ' ')}: {code}" if code else first.verdict.value.replace("_", " ")
-    return f"{_requests(first.chunks)} {what}"
+    return f"{counted(first.chunks, 'request')} {what}"
 
 
 def _so_far(report: Report) -> str:
@@ -275,19 +265,15 @@ def _so_far(report: Report) -> str:
         (report.chunks.refused + report.chunks.exhausted, "failed"),
         (report.chunks.not_sent, "not sent"),
     )
-    rest = [f"{_requests(number)} {what}" for number, what in counts if number]
+    rest = [f"{counted(number, 'request')} {what}" for number, what in counts if number]
     return ", ".join((f"{100 * report.pairs_deleted // planned} % deleted", *rest))
 
 
 def _unfinished(report: Report) -> str:
-    heard = f", last heard of {_clock(report.ended.at)}" if report.ended.at is not None else ""
+    heard = f", last heard of {moment(report.ended.at)}" if report.ended.at is not None else ""
     if report.ended.running:
         return f"Still running{heard}. So far {_so_far(report)}."
     return f"No ending recorded: killed, or no longer able to write{heard}. So far {_so_far(report)}."
-
-
-def _clock(at: float) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 # ── the pipelines ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -311,7 +297,7 @@ def _safe(code: ReasonCode | None, report: Report, seen: PipelineSeen) -> tuple[
     stages = [stage for stage in report.stages if stage.stage.pipeline == seen.id]
     left = sum(stage.pairs_planned - stage.pairs_deleted for stage in stages)
     if left:
-        return Safe.NO, f"{_pairs(left)} may still have state"
+        return Safe.NO, f"{counted(left, 'pair')} may still have state"
     if code in (ReasonCode.STATE_REMAINS, ReasonCode.WITNESSES_LOST):
         return Safe.NO, "what was read back isn't as it should be"
     if code not in (ReasonCode.DELETED, ReasonCode.DELETED_SAMPLED):

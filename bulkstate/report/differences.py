@@ -11,8 +11,7 @@ from rich.text import Text
 
 from bulkstate.model import Pair
 from bulkstate.planner.difference import Comparison, Difference, OnlyThere
-from bulkstate.report.words import counted
-from bulkstate.text import printable
+from bulkstate.text import counted, printable
 
 
 @dataclass(frozen=True, slots=True)

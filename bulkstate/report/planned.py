@@ -20,7 +20,7 @@ from bulkstate.report.paragraph import paragraph
 from bulkstate.report.parts import CalledPlace, LookBefore, PipelineNow, rfc_3339
 from bulkstate.report.remarks import remark_lines
 from bulkstate.report.schema import schema_of
-from bulkstate.report.words import counted, duration
+from bulkstate.text import counted, duration
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,7 @@ from bulkstate.model import Circumstances, DoneBy, Report
 from bulkstate.policy.deadline import parse_deadline, shown_twice
 from bulkstate.report.conclusion import StartAdvice, start_advice
 from bulkstate.report.document import reference_of
-from bulkstate.report.words import counted, duration, moment
-from bulkstate.text import printable
+from bulkstate.text import counted, duration, moment, printable
 
 _CLOCK_DIFFERS = 2.0
 """Seconds from which on two clocks are said to differ: a date has whole seconds, and an answer takes its time."""

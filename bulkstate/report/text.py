@@ -7,7 +7,6 @@ that could steer a terminal.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from io import StringIO
 from typing import Final, TypeAlias
 
@@ -22,8 +21,7 @@ from bulkstate.report.conclusion import concluded, share_at_most
 from bulkstate.report.failures import FailureKind, kinds
 from bulkstate.report.remarks import remark_lines
 from bulkstate.report.surroundings import asked_lines, pipeline_lines, surroundings
-from bulkstate.report.words import counted, duration
-from bulkstate.text import printable
+from bulkstate.text import counted, duration, moment, printable
 
 _KINDS_SHOWN: Final = 8
 _BLAMED_SHOWN: Final = 10
@@ -242,8 +240,7 @@ def _by_hand(uses: Sequence[Use]) -> Iterator[Text]:
     earlier = len(uses) - _USES_SHOWN
     yield Text(f"By hand, and {earlier:,} times before:" if earlier > 0 else "By hand:")
     for use in uses[-_USES_SHOWN:]:
-        at = datetime.fromtimestamp(use.at, UTC)
-        yield Text(f"  {at:%Y-%m-%d %H:%M:%S} UTC  {printable(f'{use.command} {use.value}')}")
+        yield Text(f"  {moment(use.at)}  {printable(f'{use.command} {use.value}')}")
 
 
 def _seen_before(report: Report) -> Iterator[Text]:

@@ -13,8 +13,8 @@ from bulkstate.policy.deadline import Deadline, shown_twice
 from bulkstate.policy.presence import presence
 from bulkstate.policy.sampling import LEAST_DRAWN
 from bulkstate.report.briefing import Briefing
-from bulkstate.report.words import duration
 from bulkstate.selection import Fingerprint
+from bulkstate.text import duration
 
 
 def seen_ahead(known: Briefing, ahead: LookAhead | None) -> Briefing:

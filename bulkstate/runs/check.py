@@ -17,13 +17,13 @@ from bulkstate.policy.deadline import Deadline
 from bulkstate.policy.pacing import Forecast
 from bulkstate.policy.presence import Presence, nothing_there, presence
 from bulkstate.policy.spot_checks import SpotCheck
-from bulkstate.report.words import duration
 from bulkstate.runs.briefing import credentials_of
 from bulkstate.runs.connection import Connection, connect
 from bulkstate.runs.host import Host
 from bulkstate.runs.look import MEANINGS, meant, read_checks, stage_names
 from bulkstate.runs.memory import known_limits
 from bulkstate.runs.prepare import Prepared
+from bulkstate.text import duration
 
 CLOCKS_AGREE: Final = 2.0
 """Seconds that two clocks may differ by: a date has whole seconds, and an answer takes its time."""

@@ -21,9 +21,9 @@ from bulkstate.policy import deadline as policy
 from bulkstate.policy.deadline import TimeOfDay, parse_deadline, reserve, shown, shown_twice
 from bulkstate.policy.pacing import forecast
 from bulkstate.policy.sampling import drawn
-from bulkstate.report.words import duration
 from bulkstate.runs.memory import known_limits
 from bulkstate.runs.session import Session, again_and_again
+from bulkstate.text import duration
 
 log = structlog.get_logger()
 

@@ -7,13 +7,13 @@ carried out already: what was approved isn't what would be deleted.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 
 from bulkstate.engine.reads import ReadFailed
 from bulkstate.errors import CheckFailed, PlanOutdated
 from bulkstate.model import LookAhead, LookedAt, Pipeline
 from bulkstate.policy.presence import presence
 from bulkstate.runs.session import Session
+from bulkstate.text import moment
 
 
 async def require_as_seen(session: Session, ahead: LookAhead, looked_at: Sequence[LookedAt]) -> None:
@@ -25,7 +25,7 @@ async def require_as_seen(session: Session, ahead: LookAhead, looked_at: Sequenc
     except ReadFailed as failure:
         raise CheckFailed(f"gateway {failure}", hint="put that right and start again: nothing was deleted") from failure
     if said := [*_other_versions(ahead.pipelines, found), *_gone(ahead.looked_at, looked_at)]:
-        when = f"{datetime.fromtimestamp(ahead.at, UTC):%Y-%m-%d %H:%M:%S} UTC"
+        when = moment(ahead.at)
         hint = "look at it again, and make the plan anew; or say --even-if-stale: nothing was sent"
         raise PlanOutdated(f"not as it was when it was looked at ({when}): {'; '.join(said)}", hint=hint)
 

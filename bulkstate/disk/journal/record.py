@@ -58,6 +58,7 @@ from bulkstate.pairs.digest import digest as plan_digest
 from bulkstate.pairs.tally import VERDICTS, ChunkTally
 from bulkstate.policy.bottleneck import By
 from bulkstate.policy.sizing import Sizing
+from bulkstate.text import counted
 
 _VARIABLE: Final = re.compile(r"(?<!\$)\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _VERDICT: Final = " ".join(f"WHEN '{verdict}' THEN {number}" for number, verdict in enumerate(VERDICTS))
@@ -335,9 +336,7 @@ class Record:
         counts = self.tally().counts()
         chunks = counts.total() - counts[Verdict.SPLIT]
         left = chunks - counts[Verdict.DELETED]
-        said = (
-            f"{left:,} of {chunks:,} {'chunk' if chunks == 1 else 'chunks'} {'is' if left == 1 else 'are'} not deleted"
-        )
+        said = f"{left:,} of {counted(chunks, 'chunk')} {'is' if left == 1 else 'are'} not deleted"
         undeleted = said if left else ""
         found = self.verification.doubts if self.verification else ""
         return "; ".join(text for text in (undeleted, found) if text)
